@@ -1,0 +1,79 @@
+//! Identifiers: UUIDs of version 7, which sort by the time at which they were made (RFC 9562, section 5.7).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Defines an identifier that cannot be mistaken for another kind's.
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Makes a new identifier, later in order than all that this process made before.
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// The identifier as it is stored.
+            pub fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+/// The text is not an identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a valid id")]
+pub struct InvalidId;
+
+id! {
+    /// Names an account: the owner of projects, keys and people.
+    AccountId
+}
+id! {
+    /// Names a project: the owner of mails and of everything that belongs to them.
+    ProjectId
+}
+id! {
+    /// Names an API key. It is no part of the key's text and no secret.
+    ApiKeyId
+}
+id! {
+    /// Names a mail: what one request asked for, whatever its number of recipients.
+    MailId
+}
+id! {
+    /// Names a delivery: one mail on its way to one recipient.
+    DeliveryId
+}
+id! {
+    /// Names an event in the history of a mail.
+    EventId
+}

@@ -1,0 +1,46 @@
+//! A mail as its author asked for it, after every check has passed.
+
+use serde::{Deserialize, Serialize};
+
+use super::address::{EmailAddress, Mailbox};
+use super::attachment::Attachment;
+use super::header::CustomHeader;
+use super::subject::Subject;
+
+/// Everything that the recipients see. It is immutable once accepted.
+///
+/// `html` and `text` are already rendered; at least one is present. Blind recipients are part of it, because they are
+/// delivered to, but never of any header.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    /// The author.
+    pub from: Mailbox,
+    /// The recipients that everyone sees first; one at least.
+    pub to: Vec<Mailbox>,
+    /// The recipients of copies.
+    pub cc: Vec<Mailbox>,
+    /// The recipients whom nobody else sees.
+    pub bcc: Vec<Mailbox>,
+    /// Where answers go instead of to the author.
+    pub reply_to: Option<Mailbox>,
+    /// The subject, rendered.
+    pub subject: Subject,
+    /// The HTML part, rendered.
+    pub html: Option<String>,
+    /// The text part, rendered; made from the HTML where the author gave none.
+    pub text: Option<String>,
+    /// Headers of the author's own, in the author's order.
+    pub headers: Vec<CustomHeader>,
+    /// Files. Their bytes are stored beside the rest, not inside it.
+    pub attachments: Vec<Attachment>,
+}
+
+impl Content {
+    /// The most recipients one mail may have, `to`, `cc` and `bcc` together.
+    pub const MAX_RECIPIENTS: usize = 50;
+
+    /// Everyone who is to receive the mail, in the order to, cc, bcc. A delivery's position is an index into this.
+    pub fn recipients(&self) -> impl Iterator<Item = &EmailAddress> {
+        self.to.iter().chain(&self.cc).chain(&self.bcc).map(|mailbox| &mailbox.address)
+    }
+}

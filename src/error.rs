@@ -1,0 +1,67 @@
+//! Why a request could not be carried out.
+
+use std::time::Duration;
+
+use crate::domain::violations::Violations;
+
+/// The result of everything that a caller can ask for.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request could not be carried out.
+///
+/// Variants say what a caller can do about it; they know nothing of HTTP, whose status codes are chosen in
+/// `http::error`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No key was sent, or it is not good for anything. The sentence says what to do; it confirms that a key exists
+    /// only to those who hold its secret.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+
+    /// The key is good, but not for this.
+    #[error("{message}")]
+    Forbidden {
+        /// The published code, such as `PROJECT_REQUIRED`.
+        code: &'static str,
+        /// What to do about it.
+        message: String,
+    },
+
+    /// There is no such thing in the caller's project.
+    #[error("No such {0} in this project.")]
+    NotFound(&'static str),
+
+    /// The request could not be read at all.
+    #[error("{0}")]
+    Malformed(String),
+
+    /// The request was read, but some of its fields are unacceptable.
+    #[error("Some fields are not valid; see details.")]
+    Invalid(Violations),
+
+    /// The request is at odds with an earlier one.
+    #[error("{message}")]
+    Conflict {
+        /// The published code, such as `IDEMPOTENCY_KEY_REUSED`.
+        code: &'static str,
+        /// What to do about it.
+        message: String,
+    },
+
+    /// The caller is going too fast.
+    #[error("{message}")]
+    RateLimited {
+        /// After this long a request would pass.
+        retry_after: Duration,
+        /// Which limit it was.
+        message: String,
+    },
+
+    /// Something that we need is away for the moment; nothing was done.
+    #[error("The service is temporarily unavailable and nothing was stored; please try again.")]
+    Unavailable(#[source] anyhow::Error),
+
+    /// Our fault. The cause is for the logs and never leaves the process.
+    #[error("Something went wrong on our side; nothing was stored.")]
+    Internal(#[source] anyhow::Error),
+}

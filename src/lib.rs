@@ -1,0 +1,8 @@
+//! Posthaste: a self-hosted transactional email API server.
+//!
+//! Read the modules in this order: [`domain`] is what we talk about, [`store`] how it is kept, [`service`] what the
+//! system does, [`http`] how programs ask for it, [`mail`] how a mail gets onto the wire, [`worker`] who does that
+//! and when. [`app`] wires them together. ARCHITECTURE.md is the map.
+
+pub mod domain;
+pub mod error;

@@ -1,0 +1,3 @@
+//! The `posthaste` program.
+
+fn main() {}
