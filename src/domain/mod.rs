@@ -1,10 +1,16 @@
 //! What we talk about: pure values, with no I/O, no HTTP and no SQL in them.
 
 pub mod address;
+pub mod api_key;
 pub mod attachment;
+pub mod caller;
 pub mod delivery;
 pub mod header;
 pub mod id;
+pub mod idempotency;
 pub mod mail;
+pub mod permission;
+pub mod project;
+pub mod record;
 pub mod subject;
 pub mod violations;
