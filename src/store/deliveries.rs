@@ -316,3 +316,37 @@ pub async fn backlog(
     .await?;
     Ok((row.waiting, row.oldest))
 }
+
+/// Gives leases back whose attempts never began, so that others may claim them at once.
+pub async fn release(db: impl PgExecutor<'_>, held: &[(DeliveryId, Uuid)]) -> sqlx::Result<()> {
+    let (ids, tokens): (Vec<DeliveryId>, Vec<Uuid>) = held.iter().copied().unzip();
+    sqlx::query!(
+        r#"
+        UPDATE deliveries
+        SET lease_token = NULL, due_at = now(), attempts = attempts - 1
+        FROM UNNEST($1::uuid[], $2::uuid[]) AS held (id, token)
+        WHERE deliveries.id = held.id AND lease_token = held.token
+        "#,
+        ids as _,
+        &tokens,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Gives back whatever of these mails was leased under a token, before any attempt.
+pub async fn release_token(db: impl PgExecutor<'_>, mails: &[MailId], token: Uuid) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        UPDATE deliveries
+        SET lease_token = NULL, due_at = now(), attempts = attempts - 1
+        WHERE mail_id = ANY ($1) AND lease_token = $2
+        "#,
+        mails as _,
+        token,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}

@@ -351,3 +351,8 @@ pub async fn for_work(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<V
     .fetch_all(db)
     .await
 }
+
+/// Which of these mails are stored.
+pub async fn existing(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<Vec<MailId>> {
+    sqlx::query_scalar!(r#"SELECT id AS "id: MailId" FROM mails WHERE id = ANY ($1)"#, ids as _).fetch_all(db).await
+}
