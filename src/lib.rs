@@ -6,4 +6,7 @@
 
 pub mod domain;
 pub mod error;
+pub mod mail;
+pub mod service;
 pub mod store;
+pub mod worker;
