@@ -13,6 +13,7 @@ pub mod mail;
 pub mod packing;
 pub mod permission;
 pub mod project;
+pub mod rate_limit;
 pub mod record;
 pub mod rehearsal;
 pub mod retry;

@@ -14,7 +14,7 @@ use super::batch::{Batcher, Bounds};
 use super::handoff::{Job, LEASE, Lease, Leases};
 use super::unavailable;
 use crate::domain::delivery::{Outcome, Reply};
-use crate::domain::id::MailId;
+use crate::domain::id::{DeliveryId, MailId};
 use crate::domain::packing;
 use crate::domain::retry::{GIVE_UP_AFTER, delay_after};
 use crate::error::{Error, Result};
@@ -49,11 +49,11 @@ impl Deliveries {
         Self { db, leases, records }
     }
 
-    /// Leases what is due, and says of every lease that ran out before how that attempt ended: nobody knows.
-    pub async fn claim(&self) -> Result<Vec<Job>> {
+    /// Leases up to `limit` deliveries that are due, and says of every lease that ran out before how that attempt ended: nobody knows.
+    pub async fn claim(&self, limit: i64) -> Result<Vec<Job>> {
         let token = Uuid::new_v4();
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let claimed = store::deliveries::claim(&mut *transaction, token, LEASE.as_secs_f64(), CLAIM)
+        let claimed = store::deliveries::claim(&mut *transaction, token, LEASE.as_secs_f64(), limit)
             .await
             .map_err(unavailable)?;
         let abandoned: Vec<Change> =
@@ -124,6 +124,11 @@ impl Deliveries {
         store::deliveries::release(&self.db, &held).await.map_err(unavailable)
     }
 
+    /// Stops renewing these leases when the guard is dropped, whatever happened meanwhile.
+    pub fn hold_until_dropped(&self, leases: &[Lease]) -> HeldLeases {
+        HeldLeases { leases: Arc::clone(&self.leases), ids: leases.iter().map(|lease| lease.id).collect() }
+    }
+
     /// Lengthens every lease that this node holds.
     pub async fn renew_leases(&self) -> Result<()> {
         let held = self.leases.held();
@@ -147,6 +152,18 @@ impl Deliveries {
             deliveries,
             room: None,
         }))
+    }
+}
+
+/// Keeps leases in renewal while it lives.
+pub struct HeldLeases {
+    leases: Arc<Leases>,
+    ids: Vec<DeliveryId>,
+}
+
+impl Drop for HeldLeases {
+    fn drop(&mut self) {
+        self.ids.iter().for_each(|id| self.leases.drop_one(*id));
     }
 }
 

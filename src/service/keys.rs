@@ -226,6 +226,19 @@ impl Keys {
         self.projects.invalidate_all();
     }
 
+    /// Forgets keys as other nodes change them, until the connection breaks.
+    pub async fn follow_changes(&self) -> Result<()> {
+        let mut changes = store::api_keys::changes(&self.db).await.map_err(unavailable)?;
+        loop {
+            // `None` means that the connection broke and notifications may be lost.
+            let Some(change) = changes.try_recv().await.map_err(unavailable)? else { return Ok(()) };
+            match change.payload().parse() {
+                Ok(id) => self.forget(id).await,
+                Err(_) => self.forget_all(),
+            }
+        }
+    }
+
     async fn look_up(&self, public_id: &str) -> Result<Option<Arc<Known>>> {
         if let Some(remembered) = self.rows.get(public_id).await {
             return Ok(remembered);

@@ -153,6 +153,14 @@ impl Mails {
         packing::unpack_bytes(&packed).map_err(|error| Error::Internal(error.into()))
     }
 
+    /// Forgets idempotency keys whose day is over, and measures the queue.
+    pub async fn forget_what_is_over(&self) -> Result<()> {
+        while store::idempotency_keys::forget_old(&self.db, 1000).await.map_err(unavailable)? == 1000 {}
+        let (waiting, _) = store::deliveries::backlog(&self.db, 100_000).await.map_err(unavailable)?;
+        metrics::gauge!("posthaste_queue_depth").set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));
+        Ok(())
+    }
+
     async fn summary(&self, project: ProjectId, id: MailId) -> Result<MailSummary> {
         store::mails::find(&self.db, project, id).await.map_err(unavailable)?.ok_or(Error::NotFound("mail"))
     }

@@ -3,11 +3,13 @@
 pub mod batch;
 pub mod committer;
 pub mod deliveries;
+pub mod failure_limit;
 pub mod handoff;
 pub mod keys;
 pub mod mails;
 pub mod pepper;
 pub mod projects;
+pub mod rate_limit;
 
 use crate::error::Error;
 

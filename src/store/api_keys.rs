@@ -187,6 +187,13 @@ pub async fn notify_changed(db: impl PgExecutor<'_>, id: ApiKeyId) -> sqlx::Resu
         .map(drop)
 }
 
+/// A connection of its own on which changes of keys arrive.
+pub async fn changes(db: &sqlx::PgPool) -> sqlx::Result<sqlx::postgres::PgListener> {
+    let mut listener = sqlx::postgres::PgListener::connect_with(db).await?;
+    listener.listen("posthaste_api_keys").await?;
+    Ok(listener)
+}
+
 /// Writes down when and from where keys were last used, for many keys at once.
 pub async fn record_usage(
     db: impl PgExecutor<'_>,

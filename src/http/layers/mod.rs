@@ -1,0 +1,3 @@
+//! What every request passes on its way in, and every answer on its way out.
+
+pub mod rate_limit_headers;

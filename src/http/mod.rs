@@ -1,0 +1,3 @@
+//! From HTTP to the domain and back.
+
+pub mod layers;
