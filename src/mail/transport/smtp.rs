@@ -143,7 +143,7 @@ impl SmtpTransport {
             | Outcome::Rejected { reply, .. }
             | Outcome::Ambiguous(reply)
             | Outcome::NotAttempted(reply) => reply.code,
-            Outcome::Captured => None,
+            Outcome::Captured | Outcome::Suppressed | Outcome::Complained => None,
         };
         tracing::debug!(
             relay.host = self.pool.endpoint().relay.host(),
