@@ -69,7 +69,10 @@ pub enum InvalidRelay {
     #[error("must name a port from 1 to 65535, or none")]
     Port,
     /// Something behind the port.
-    #[error("must not have a path or a fragment; only ?tls= may follow the host and port")]
+    #[error(
+        "must not have a path or a fragment, only ?tls= behind the host and port; write / and # in a password as %2F \
+         and %23"
+    )]
     Path,
     /// A parameter other than `tls`, one twice, or a value that `tls` does not have.
     #[error("may have one parameter: ?tls=required, ?tls=opportunistic or ?tls=none")]
