@@ -23,7 +23,9 @@ use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::mail::{plain_text, template};
 use crate::store;
-use crate::store::mails::{Filter, NewMailRow};
+use crate::store::mails::NewMailRow;
+
+pub use crate::store::mails::Filter as MailFilter;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
@@ -132,15 +134,8 @@ impl Mails {
         Ok(MailDetail { summary, content, pending, events })
     }
 
-    /// One mail's state and history, without its content.
-    pub async fn status(&self, project: ProjectId, id: MailId) -> Result<(MailSummary, Vec<Event>)> {
-        let summary = self.summary(project, id).await?;
-        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
-        Ok((summary, events))
-    }
-
     /// The mails of a project, newest first.
-    pub async fn list(&self, project: ProjectId, filter: &Filter, limit: u16) -> Result<Vec<MailSummary>> {
+    pub async fn list(&self, project: ProjectId, filter: &MailFilter, limit: u16) -> Result<Vec<MailSummary>> {
         store::mails::list(&self.db, project, filter, i64::from(limit)).await.map_err(unavailable)
     }
 

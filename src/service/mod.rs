@@ -5,6 +5,7 @@ pub mod committer;
 pub mod deliveries;
 pub mod failure_limit;
 pub mod handoff;
+pub mod health;
 pub mod keys;
 pub mod mails;
 pub mod pepper;

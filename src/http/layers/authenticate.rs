@@ -15,7 +15,7 @@ use crate::domain::caller::{ApiKey, Caller, KeyStatus};
 use crate::domain::id::ProjectId;
 use crate::domain::rate_limit::RateLimit;
 use crate::error::{Error, Result};
-use crate::http::client_address::ClientAddress;
+use super::client::ClientAddress;
 use crate::service::failure_limit::FailureLimit;
 use crate::service::keys::{Keys, Rejection};
 use crate::service::rate_limit::{Decision, RateLimiter};
