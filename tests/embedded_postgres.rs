@@ -286,10 +286,10 @@ async fn nothing_that_was_acknowledged_is_lost_when_the_owner_is_killed() {
 #[tokio::test]
 async fn a_start_that_is_killed_half_way_can_be_repeated() {
     let directory = Directory::new();
-    for _ in 0..12 {
+    for _ in 0..10 {
         let mut owner = Owner::start(&directory.database());
         // Anywhere from before the directory is there to the first rows.
-        tokio::time::sleep(Duration::from_micros(rand::rng().random_range(0..1_300_000))).await;
+        tokio::time::sleep(Duration::from_micros(rand::rng().random_range(0..1_000_000))).await;
         owner.kill();
     }
     let postgres = Embedded::start(directory.settings()).await.unwrap();

@@ -79,6 +79,8 @@ const DISPOSABLE: &[(&str, &str)] = &[
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
     ("checkpoint_timeout", "1h"),
+    // In the directory, which is removed; elsewhere it would stay when Postgres is killed.
+    ("dynamic_shared_memory_type", "mmap"),
 ];
 
 /// The arguments that give Postgres its settings.

@@ -87,8 +87,7 @@ where
 
 /// Unpacks an archive, if it is the one that we expect.
 async fn unpack(archive: &Vec<u8>, expected: &str, cache: &Path) -> Result<()> {
-    let digest = Sha256::digest(archive);
-    let digest = digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let digest = hexadecimal(&Sha256::digest(archive));
     ensure!(
         digest == expected,
         "the Postgres that was fetched has checksum {digest} instead of {expected}"
@@ -106,6 +105,10 @@ async fn unpack(archive: &Vec<u8>, expected: &str, cache: &Path) -> Result<()> {
     Ok(())
 }
 
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 fn unpacked_in(cache: &Path) -> PathBuf {
     cache.join(format!("postgres-{VERSION}"))
 }
@@ -121,6 +124,38 @@ mod tests {
         let error = unpack(&b"evil".to_vec(), DIGESTS[0].1, &cache).await.unwrap_err();
         assert!(error.to_string().contains("checksum"), "{error}");
         assert!(!cache.exists());
+    }
+
+    #[tokio::test]
+    async fn the_expected_archive_is_unpacked_for_everybody_to_run() {
+        let dir =
+            std::env::temp_dir().join(format!("posthaste-unpack-test-{}", std::process::id()));
+        let programs = dir.join("postgresql-18/bin");
+        fs::create_dir_all(&programs).unwrap();
+        fs::write(programs.join("postgres"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(programs.join("postgres"), Permissions::from_mode(0o755)).unwrap();
+        let tar = std::process::Command::new("tar")
+            .arg("-C")
+            .arg(&dir)
+            .args(["-cz", "postgresql-18"])
+            .output()
+            .unwrap();
+        let expected = hexadecimal(&Sha256::digest(&tar.stdout));
+
+        let cache = dir.join("cache");
+        // The second time it is there already.
+        for _ in 0..2 {
+            unpack(&tar.stdout, &expected, &cache).await.unwrap();
+            assert!(programs_in(&cache).join("postgres").is_file());
+        }
+        for path in [unpacked_in(&cache), programs_in(&cache).join("postgres")] {
+            assert_eq!(
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o755,
+                "{path:?}"
+            );
+        }
+        fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]

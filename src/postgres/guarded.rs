@@ -14,7 +14,8 @@ use super::place::Place;
 const GATE: &str = r#"read -r line && exec "$@" </dev/null"#;
 
 /// Waits until the pipe from this process breaks, as it does however we end, and ends the program: `$1` is its pid,
-/// `$2` the signal. What else is named is removed afterwards. Deaf to what service managers send to a whole group.
+/// `$2` the signal. What else is named is removed afterwards, that is when Postgres has removed its pid file: the
+/// process may stay a zombie for as long as the system likes. Deaf to what service managers send to a whole group.
 const WATCHDOG: &str = r#"
     trap '' HUP INT TERM
     read -r line
@@ -24,6 +25,7 @@ const WATCHDOG: &str = r#"
     [ $# -gt 0 ] || exit 0
     rounds=0
     while kill -0 "$pid" 2>/dev/null && [ "$rounds" -lt 200 ]; do
+        [ "$rounds" -lt 5 ] || [ -e "$1/pgdata/postmaster.pid" ] || break
         sleep 0.05
         rounds=$((rounds + 1))
     done
