@@ -41,6 +41,9 @@ use crate::worker::{housekeeping, key_changes};
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The one that every cluster has from the beginning.
+const EMBEDDED_DATABASE: &str = "postgres";
+
 /// The database that a command or a server works with.
 pub struct Database {
     /// Connections to it.
@@ -56,7 +59,7 @@ impl Database {
             Some(url) => (parse(url.expose_secret())?, None),
             None => {
                 let embedded = start_embedded(config).await?;
-                (embedded.connect_options("posthaste"), Some(embedded))
+                (embedded.connect_options(EMBEDDED_DATABASE), Some(embedded))
             }
         };
         Self::with(options, embedded, config.database_connections.get()).await
@@ -64,8 +67,8 @@ impl Database {
 
     /// Like [`Database::open`], but beside a server that may be running on the same data.
     pub async fn open_beside(config: &Config) -> Result<Self> {
-        match (&config.database_url, postgres::running(&database_dir(config))) {
-            (None, Some(options)) => Self::with(options.database("posthaste"), None, 2).await,
+        match (&config.database_url, postgres::running(&database_dir(config), EMBEDDED_DATABASE)) {
+            (None, Some(options)) => Self::with(options, None, 2).await,
             _ => Self::open(config).await,
         }
     }
@@ -108,9 +111,7 @@ async fn start_embedded(config: &Config) -> Result<Embedded> {
         bin_dir: config.postgres_bin_dir.clone(),
         durability: Durability::Durable,
     };
-    let embedded = Embedded::start(settings).await?;
-    postgres::ensure_database(&embedded, "posthaste").await.context("cannot make the database")?;
-    Ok(embedded)
+    Ok(Embedded::start(settings).await?)
 }
 
 /// A node, ready to be run.
@@ -190,9 +191,13 @@ impl App {
         }
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
-        loops.spawn(housekeeping::sweep_limits(Arc::clone(&gate), delivering.clone()));
+        let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
+        let sweep = move || {
+            swept.sweep();
+            kept_up.run_upkeep();
+        };
+        loops.spawn(housekeeping::now_and_then(sweep, delivering.clone()));
         loops.spawn(key_changes::follow(Arc::clone(&keys), delivering.clone()));
-        loops.spawn(housekeeping::upkeep_metrics(metrics.clone(), delivering.clone()));
         if let Some(address) = config.metrics_addr {
             serve_metrics(address, metrics, &loops, &delivering)?;
         }

@@ -12,6 +12,7 @@ pub mod error;
 pub mod http;
 pub mod mail;
 pub mod postgres;
+pub mod secret_key;
 pub mod service;
 pub mod store;
 pub mod telemetry;

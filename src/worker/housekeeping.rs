@@ -33,6 +33,15 @@ pub async fn forget_what_is_over(mails: Mails, stop: CancellationToken) {
     every(FORGET, "forget old idempotency keys", &stop, || mails.forget_what_is_over()).await;
 }
 
+/// Does what keeps memory bounded, every few seconds.
+pub async fn now_and_then(tidy: impl Fn() + Send, stop: CancellationToken) {
+    let tidy = || {
+        tidy();
+        std::future::ready(Ok(()))
+    };
+    every(USAGE, "tidy up", &stop, tidy).await;
+}
+
 async fn every<F, Fut>(period: Duration, what: &str, stop: &CancellationToken, mut act: F)
 where
     F: FnMut() -> Fut,
