@@ -195,10 +195,10 @@ impl Reader<'_> {
         match (path(cert), path(key)) {
             (Some(cert), Some(key)) => return Some(TlsFiles { cert, key }),
             (Some(_), None) => {
-                self.problem("TLS_KEY", "is missing: TLS_CERT needs its private key")
+                self.problem("TLS_KEY", "is missing: TLS_CERT needs its private key");
             }
             (None, Some(_)) => {
-                self.problem("TLS_CERT", "is missing: TLS_KEY needs its certificate")
+                self.problem("TLS_CERT", "is missing: TLS_KEY needs its certificate");
             }
             (None, None) => {}
         }

@@ -28,7 +28,7 @@ fn config(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Config, St
 }
 
 fn sentences(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("{problem}\n")).collect()
+    problems.iter().flat_map(|problem| [problem.to_string(), "\n".to_owned()]).collect()
 }
 
 #[test]
