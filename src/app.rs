@@ -15,8 +15,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::values::{RequireHttps, Role};
 use crate::config::Config;
+use crate::config::values::{RequireHttps, Role};
 use crate::domain::id::AccountId;
 use crate::http::client_address::TrustedProxies;
 use crate::http::layers::authenticate::Gate;
@@ -73,7 +73,11 @@ impl Database {
         }
     }
 
-    async fn with(options: PgConnectOptions, embedded: Option<Embedded>, connections: u32) -> Result<Self> {
+    async fn with(
+        options: PgConnectOptions,
+        embedded: Option<Embedded>,
+        connections: u32,
+    ) -> Result<Self> {
         // What is acknowledged must be durable, whatever the server's own setting says.
         let options = options.application_name("posthaste").options([("synchronous_commit", "on")]);
         let pool = PgPoolOptions::new()
@@ -83,7 +87,10 @@ impl Database {
             .connect_with(options)
             .await
             .context("cannot connect to the database; check DATABASE_URL and that it is running")?;
-        store::MIGRATOR.run(&pool).await.context("cannot bring the database's schema up to date")?;
+        store::MIGRATOR
+            .run(&pool)
+            .await
+            .context("cannot bring the database's schema up to date")?;
         Ok(Self { pool, embedded })
     }
 
@@ -98,7 +105,9 @@ impl Database {
 
 fn parse(url: &str) -> Result<PgConnectOptions> {
     // The parser's own message may quote the URL, and so the password.
-    url.parse().ok().context("DATABASE_URL is not a Postgres URL such as postgresql://user:password@host:5432/posthaste")
+    url.parse().ok().context(
+        "DATABASE_URL is not a Postgres URL such as postgresql://user:password@host:5432/posthaste",
+    )
 }
 
 fn database_dir(config: &Config) -> std::path::PathBuf {
@@ -178,13 +187,18 @@ impl App {
         let deliveries = Deliveries::start(db.clone(), Arc::clone(&leases), &recorders, &recording);
         let (handoff, handed_over) = handoff::channel(leases);
         let delivers = config.role != Role::Api;
-        let committer =
-            Committer::start(db.clone(), delivers.then(|| handoff.clone()), &committers, &accepting);
+        let committer = Committer::start(
+            db.clone(),
+            delivers.then(|| handoff.clone()),
+            &committers,
+            &accepting,
+        );
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), config.rate_limit));
 
         if delivers {
-            let worker = DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
+            let worker =
+                DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
             loops.spawn(worker.clone().run_handed_over(handed_over, delivering.clone()));
             loops.spawn(worker.run_queue(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
@@ -209,7 +223,9 @@ impl App {
         } else {
             let api = Api { mails, db, gate, way: Arc::new(way(&config)) };
             let certificates = match &config.tls {
-                Some(files) => Some(Certificates::load(files.cert.clone(), files.key.clone()).await?),
+                Some(files) => {
+                    Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
+                }
                 None => None,
             };
             listener.serve(http::router(api), certificates, stop, deadline).await
@@ -217,16 +233,21 @@ impl App {
 
         tracing::info!("Stopping: finishing what has begun");
         let orderly = async {
-            for (token, tasks) in
-                [(&accepting, &committers), (&delivering, &loops), (&delivering, &attempts), (&recording, &recorders)]
-            {
+            for (token, tasks) in [
+                (&accepting, &committers),
+                (&delivering, &loops),
+                (&delivering, &attempts),
+                (&recording, &recorders),
+            ] {
                 token.cancel();
                 tasks.close();
                 tasks.wait().await;
             }
         };
         if tokio::time::timeout(deadline, orderly).await.is_err() {
-            tracing::warn!("Not all was finished within {deadline:?}; leases that were held end by themselves");
+            tracing::warn!(
+                "Not all was finished within {deadline:?}; leases that were held end by themselves"
+            );
         }
         if let Err(error) = keys.flush_usage().await {
             tracing::warn!(%error, "Could not write down the last use of keys");
@@ -238,17 +259,21 @@ impl App {
 
 fn destination(config: &Config) -> Result<Destination> {
     let Some(url) = &config.smtp_url else { return Ok(Destination::CaptureMailbox) };
-    let relay: Relay = url.expose_secret().parse().map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))?;
-    let limits = Limits { connections: usize::from(config.smtp_connections.get()), ..Limits::default() };
+    let relay: Relay =
+        url.expose_secret().parse().map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))?;
+    let limits =
+        Limits { connections: usize::from(config.smtp_connections.get()), ..Limits::default() };
     let settings = Settings { limits, ..Settings::default() };
-    let transport = SmtpTransport::new(relay, &own_name(), &settings).context("cannot prepare SMTP")?;
+    let transport =
+        SmtpTransport::new(relay, &own_name(), &settings).context("cannot prepare SMTP")?;
     Ok(Destination::Relay { transport, circuit: Circuit::default() })
 }
 
 /// What EHLO says: the machine's name if it is a domain name, else an address literal (RFC 5321, section 4.1.4).
 pub fn own_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let is_domain = name.contains('.') && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let is_domain = name.contains('.')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
     if is_domain { name } else { "[127.0.0.1]".to_owned() }
 }
 

@@ -47,7 +47,8 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
         let directory = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory)?;
         let draft = path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, path)?;
@@ -64,11 +65,15 @@ mod tests {
 
     #[test]
     fn a_key_is_made_once_for_its_owner_alone() {
-        let directory = std::env::temp_dir().join(format!("posthaste-secret-{}", uuid::Uuid::new_v4()));
+        let directory =
+            std::env::temp_dir().join(format!("posthaste-secret-{}", uuid::Uuid::new_v4()));
         let made = kept_in(&directory).unwrap();
         let kept = kept_in(&directory).unwrap();
 
-        assert_eq!(secrecy::ExposeSecret::expose_secret(&made), secrecy::ExposeSecret::expose_secret(&kept));
+        assert_eq!(
+            secrecy::ExposeSecret::expose_secret(&made),
+            secrecy::ExposeSecret::expose_secret(&kept)
+        );
         let mode = fs::metadata(directory.join("secret-key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
 

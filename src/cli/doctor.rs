@@ -46,14 +46,17 @@ async fn clocks(database: &Database) -> Result<String> {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a difference of clocks")]
     let apart = (Utc::now() - theirs).num_milliseconds() as f64 / 1000.0;
     if apart.abs() > CLOCKS_APART {
-        anyhow::bail!("this machine's clock and the database's are {apart:.1} s apart; let both follow NTP");
+        anyhow::bail!(
+            "this machine's clock and the database's are {apart:.1} s apart; let both follow NTP"
+        );
     }
     Ok("this machine's and the database's agree".into())
 }
 
 async fn relay(config: &Config) -> Result<String> {
     let Some(url) = &config.smtp_url else { return Ok("none is set; mail is captured".into()) };
-    let relay: Relay = url.expose_secret().parse().map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))?;
+    let relay: Relay =
+        url.expose_secret().parse().map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))?;
     let transport = SmtpTransport::new(relay, &own_name(), &Settings::default())?;
     Ok(transport.check().await?)
 }

@@ -21,7 +21,8 @@ use crate::service::projects;
 /// Does what is asked with keys.
 pub async fn run(config: &Config, command: KeysCommand) -> Result<()> {
     let database = Database::open_beside(config).await?;
-    let keys = Arc::new(Keys::new(database.pool.clone(), Pepper::derive(&secret_key::load(config)?)));
+    let keys =
+        Arc::new(Keys::new(database.pool.clone(), Pepper::derive(&secret_key::load(config)?)));
     let (account, _) = projects::set_up(&database.pool).await?;
     let done = match command {
         KeysCommand::Create(asked) => create(&database, &keys, account, asked).await,
@@ -32,11 +33,20 @@ pub async fn run(config: &Config, command: KeysCommand) -> Result<()> {
     done
 }
 
-async fn create(database: &Database, keys: &Keys, account: AccountId, asked: CreateKey) -> Result<()> {
+async fn create(
+    database: &Database,
+    keys: &Keys,
+    account: AccountId,
+    asked: CreateKey,
+) -> Result<()> {
     let project = match (asked.key_type, &asked.project) {
-        (KeyType::Account, Some(_)) => bail!("an account key works in every project: leave --project out"),
+        (KeyType::Account, Some(_)) => {
+            bail!("an account key works in every project: leave --project out")
+        }
         (KeyType::Account, None) => None,
-        (KeyType::Project, wanted) => Some(chosen(&database.pool, account, wanted.as_deref()).await?),
+        (KeyType::Project, wanted) => {
+            Some(chosen(&database.pool, account, wanted.as_deref()).await?)
+        }
     };
     let preset = match asked.permission {
         PermissionPreset::FullAccess => "full_access",
@@ -44,7 +54,11 @@ async fn create(database: &Database, keys: &Keys, account: AccountId, asked: Cre
         PermissionPreset::ReadOnly => "read_only",
     };
     let expires_at = match asked.expires_in {
-        Some(time) => Some(Utc::now().checked_add_signed(chrono::TimeDelta::from_std(time)?).context("--expires-in is too long")?),
+        Some(time) => Some(
+            Utc::now()
+                .checked_add_signed(chrono::TimeDelta::from_std(time)?)
+                .context("--expires-in is too long")?,
+        ),
         None => None,
     };
     let new = NewKey {
@@ -98,13 +112,21 @@ async fn list(keys: &Keys, account: AccountId, as_json: bool) -> Result<()> {
         return Ok(());
     }
     for key in keys {
-        say(&format!("{}  {}  {:8}  {}", key.id, key.display_key, key.status(now).as_str(), key.name))?;
+        say(&format!(
+            "{}  {}  {:8}  {}",
+            key.id,
+            key.display_key,
+            key.status(now).as_str(),
+            key.name
+        ))?;
     }
     Ok(())
 }
 
 async fn revoke(keys: &Keys, account: AccountId, id: &str) -> Result<()> {
-    let id = id.parse().ok().with_context(|| format!("{id:?} is not the id of a key; `posthaste keys list` shows them"))?;
+    let id = id.parse().ok().with_context(|| {
+        format!("{id:?} is not the id of a key; `posthaste keys list` shows them")
+    })?;
     keys.revoke(account, id).await.map_err(in_words)?;
     say(&format!("Revoked {id}. It sends nothing from now on."))?;
     Ok(())
@@ -114,8 +136,10 @@ async fn revoke(keys: &Keys, account: AccountId, id: &str) -> Result<()> {
 pub fn in_words(error: Error) -> anyhow::Error {
     match error {
         Error::Invalid(violations) => {
-            let sentences: Vec<_> =
-                violations.iter().map(|violation| format!("{} {}", violation.field, violation.message)).collect();
+            let sentences: Vec<_> = violations
+                .iter()
+                .map(|violation| format!("{} {}", violation.field, violation.message))
+                .collect();
             anyhow::anyhow!("{}", sentences.join("; "))
         }
         error => error.into(),

@@ -22,10 +22,11 @@ pub fn run() -> ExitCode {
         Ok(read) => read,
         Err(code) => return code,
     };
-    let done = telemetry::install_logs(config.log_format, config.log_level.clone()).and_then(|()| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(execute(command, config))
-    });
+    let done =
+        telemetry::install_logs(config.log_format, config.log_level.clone()).and_then(|()| {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            runtime.block_on(execute(command, config))
+        });
     match done {
         Ok(code) => code,
         Err(error) => {

@@ -55,9 +55,9 @@ pub async fn chosen(db: &PgPool, account: AccountId, wanted: Option<&str>) -> Re
     let projects = projects::list(db, account).await?;
     let found = match wanted {
         None => projects.first(),
-        Some(wanted) => {
-            projects.iter().find(|project| project.id.to_string() == wanted || project.name == wanted)
-        }
+        Some(wanted) => projects
+            .iter()
+            .find(|project| project.id.to_string() == wanted || project.name == wanted),
     };
     Ok(found.context("there is no such project; `posthaste projects list` shows them")?.id)
 }

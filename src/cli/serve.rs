@@ -28,7 +28,8 @@ pub async fn serve(config: Config) -> Result<()> {
 
 fn stop_on_signals() -> Result<CancellationToken> {
     let stop = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn({
         let stop = stop.clone();
         async move {
@@ -48,7 +49,9 @@ async fn greet(app: &App, config: &Config) -> Result<()> {
     let url = app.public_url();
     let destination = match &config.smtp_url {
         Some(_) => "Mail goes to the relay of SMTP_URL.",
-        None => "Mail goes to the capture mailbox and leaves this machine nowhere; set SMTP_URL to send it.",
+        None => {
+            "Mail goes to the capture mailbox and leaves this machine nowhere; set SMTP_URL to send it."
+        }
     };
     let key = if config.database_url.is_none() { first_key(app, config).await? } else { None };
     let Some(key) = key else {
@@ -84,7 +87,9 @@ The key is also in {} until you remove that file. More keys: posthaste keys crea
 /// The key that was made on first start, as long as it is good and its file is there.
 async fn first_key(app: &App, config: &Config) -> Result<Option<ApiKeyToken>> {
     let file = first_key_file(&config.data_dir);
-    if let Some(token) = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<ApiKeyToken>().ok()) {
+    if let Some(token) =
+        fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<ApiKeyToken>().ok())
+    {
         return Ok(app.keys().verify(&token).await?.is_ok().then_some(token));
     }
     let (account, _) = app.account();

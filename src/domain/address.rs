@@ -69,7 +69,11 @@ fn check_local(local: &str) -> Result<(), InvalidAddress> {
         return Err(InvalidAddress("dots before the @ must stand between other characters"));
     }
     let is_atom = |c: char| {
-        if c.is_ascii() { c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c) } else { is_plain(c) }
+        if c.is_ascii() {
+            c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c)
+        } else {
+            is_plain(c)
+        }
     };
     if local.chars().all(is_atom) {
         Ok(())
@@ -86,7 +90,8 @@ fn is_plain(c: char) -> bool {
 }
 
 fn ascii_domain(domain: &str) -> Result<String, InvalidAddress> {
-    const NOT_A_DOMAIN: InvalidAddress = InvalidAddress("the part after the @ is not a domain name");
+    const NOT_A_DOMAIN: InvalidAddress =
+        InvalidAddress("the part after the @ is not a domain name");
     // Checked before the conversion, which maps some other characters to dots.
     if domain.starts_with('[') || domain.len() > 1000 {
         return Err(NOT_A_DOMAIN);
@@ -96,7 +101,9 @@ fn ascii_domain(domain: &str) -> Result<String, InvalidAddress> {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     let mut labels = ascii.rsplit('.');
     let top = labels.next().unwrap_or_default();
@@ -189,7 +196,12 @@ mod tests {
 
     #[test]
     fn addresses_as_people_have_them_are_read() {
-        for good in ["ada@example.com", "a.b+c@sub.example.co.uk", "o'neil@example.com", "x@xn--bcher-kva.example"] {
+        for good in [
+            "ada@example.com",
+            "a.b+c@sub.example.co.uk",
+            "o'neil@example.com",
+            "x@xn--bcher-kva.example",
+        ] {
             assert_eq!(parse(good).unwrap().to_string(), good);
         }
         assert_eq!(parse("Ada@EXAMPLE.com").unwrap().to_string(), "Ada@example.com");
@@ -200,11 +212,34 @@ mod tests {
     #[test]
     fn what_is_no_deliverable_address_is_refused() {
         for bad in [
-            "", "@", "ada", "ada@", "@example.com", "a@b", "a@127.0.0.1", "a@[127.0.0.1]", "a@[IPv6:::1]",
-            "\"x@gmail.com y\"@internal.example", "\"a b\"@example.com", "a b@example.com", "a..b@example.com",
-            ".a@example.com", "a.@example.com", "a@example.com.", "a@.example.com", "a@-x.example", "a@x_y.example",
-            "a@example.com\r\nRCPT TO:<b@example.com>", "a\0@example.com", "a@exa\tmple.com", "<a@example.com>",
-            "a@example.com>", "a,b@example.com", "a@example.123", "a\u{202e}b@example.com", "a\u{a0}b@example.com",
+            "",
+            "@",
+            "ada",
+            "ada@",
+            "@example.com",
+            "a@b",
+            "a@127.0.0.1",
+            "a@[127.0.0.1]",
+            "a@[IPv6:::1]",
+            "\"x@gmail.com y\"@internal.example",
+            "\"a b\"@example.com",
+            "a b@example.com",
+            "a..b@example.com",
+            ".a@example.com",
+            "a.@example.com",
+            "a@example.com.",
+            "a@.example.com",
+            "a@-x.example",
+            "a@x_y.example",
+            "a@example.com\r\nRCPT TO:<b@example.com>",
+            "a\0@example.com",
+            "a@exa\tmple.com",
+            "<a@example.com>",
+            "a@example.com>",
+            "a,b@example.com",
+            "a@example.123",
+            "a\u{202e}b@example.com",
+            "a\u{a0}b@example.com",
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }

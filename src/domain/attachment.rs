@@ -89,10 +89,14 @@ pub enum InvalidFileName {
     #[error("must have 1 to 255 characters")]
     Length,
     /// A path, or characters that have no place in a name.
-    #[error("must be a plain file name, without slashes, control characters or characters that change the direction of text")]
+    #[error(
+        "must be a plain file name, without slashes, control characters or characters that change the direction of text"
+    )]
     Characters,
     /// An extension that mail systems refuse.
-    #[error("has the extension .{0}, which mail systems block; put the file into an archive or send a link")]
+    #[error(
+        "has the extension .{0}, which mail systems block; put the file into an archive or send a link"
+    )]
     Blocked(String),
 }
 
@@ -138,7 +142,9 @@ impl ContentType {
     pub fn parse(text: &str) -> Result<Self, InvalidContentType> {
         let is_token = |part: &str| {
             (1..=127).contains(&part.len())
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
         };
         let mut parts = text.split(';');
         let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -149,7 +155,8 @@ impl ContentType {
         let charset = parts.find_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;
             let value = value.trim().trim_matches('"');
-            (name.trim().eq_ignore_ascii_case("charset") && is_token(value)).then(|| value.to_owned())
+            (name.trim().eq_ignore_ascii_case("charset") && is_token(value))
+                .then(|| value.to_owned())
         });
         Ok(Self(charset.map_or(essence.clone(), |charset| format!("{essence}; charset={charset}"))))
     }
@@ -237,15 +244,37 @@ mod tests {
 
     #[test]
     fn paths_and_tricks_are_no_names() {
-        for bad in ["", " ", ".", "..", "../a.txt", "a\\b", "a\r\nb", "a\0", "a\u{202e}fdp.txt", &"x".repeat(256)] {
+        for bad in [
+            "",
+            " ",
+            ".",
+            "..",
+            "../a.txt",
+            "a\\b",
+            "a\r\nb",
+            "a\0",
+            "a\u{202e}fdp.txt",
+            &"x".repeat(256),
+        ] {
             assert!(name(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn content_types_are_read_or_guessed() {
-        assert_eq!(ContentType::parse("Text/HTML; Charset=\"UTF-8\"; x=y").unwrap().0, "text/html; charset=UTF-8");
-        for bad in ["", "pdf", "a/b/c", "multipart/mixed", "message/rfc822", "text/html\r\nBcc: x", "text /html"] {
+        assert_eq!(
+            ContentType::parse("Text/HTML; Charset=\"UTF-8\"; x=y").unwrap().0,
+            "text/html; charset=UTF-8"
+        );
+        for bad in [
+            "",
+            "pdf",
+            "a/b/c",
+            "multipart/mixed",
+            "message/rfc822",
+            "text/html\r\nBcc: x",
+            "text /html",
+        ] {
             assert_eq!(ContentType::parse(bad), Err(InvalidContentType), "{bad:?}");
         }
         let guessed = Attachment::new(name("a.PDF").unwrap(), None, None, vec![1]);

@@ -7,9 +7,28 @@ pub const MAX_HEADERS: usize = 20;
 
 /// Names that belong to the message itself, to the relay, or to whoever judges it on arrival.
 const RESERVED: &[&str] = &[
-    "from", "to", "cc", "bcc", "subject", "date", "message-id", "return-path", "sender", "reply-to", "received",
-    "mime-version", "list-unsubscribe", "list-unsubscribe-post", "x-ses-configuration-set", "x-ses-message-tags",
-    "authentication-results", "received-spf", "delivered-to", "envelope-to", "apparently-to", "errors-to",
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "subject",
+    "date",
+    "message-id",
+    "return-path",
+    "sender",
+    "reply-to",
+    "received",
+    "mime-version",
+    "list-unsubscribe",
+    "list-unsubscribe-post",
+    "x-ses-configuration-set",
+    "x-ses-message-tags",
+    "authentication-results",
+    "received-spf",
+    "delivered-to",
+    "envelope-to",
+    "apparently-to",
+    "errors-to",
 ];
 
 /// The same for families of names.
@@ -33,7 +52,9 @@ pub enum InvalidHeader {
     #[error("is a reserved header and cannot be set")]
     Reserved,
     /// The value would break the message's structure.
-    #[error("must have a value of at most 1000 characters, without line breaks or other control characters")]
+    #[error(
+        "must have a value of at most 1000 characters, without line breaks or other control characters"
+    )]
     Value,
     /// Too many at once.
     #[error("at most 20 headers may be added")]
@@ -51,7 +72,9 @@ impl CustomHeader {
             return Err(InvalidHeader::Name);
         }
         let folded = name.to_ascii_lowercase();
-        if RESERVED.contains(&&*folded) || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix)) {
+        if RESERVED.contains(&&*folded)
+            || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix))
+        {
             return Err(InvalidHeader::Reserved);
         }
         if value.chars().count() > 1000 || value.chars().any(char::is_control) {
@@ -101,7 +124,15 @@ mod tests {
         for bad in ["", "X-A\r\nBcc", "X A", "X:A", "Ü", "X-A\0", &"x".repeat(77)] {
             assert_eq!(header(bad, "v"), Err(InvalidHeader::Name), "{bad:?}");
         }
-        for reserved in ["bcc", "FROM", "Dkim-Signature", "Content-Type", "Resent-To", "ARC-Seal", "List-Unsubscribe"] {
+        for reserved in [
+            "bcc",
+            "FROM",
+            "Dkim-Signature",
+            "Content-Type",
+            "Resent-To",
+            "ARC-Seal",
+            "List-Unsubscribe",
+        ] {
             assert_eq!(header(reserved, "v"), Err(InvalidHeader::Reserved), "{reserved}");
         }
         for good in ["X-Entity-Ref-ID", "In-Reply-To", "References", "List-Id"] {

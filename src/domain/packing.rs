@@ -12,7 +12,8 @@ pub struct Unreadable(String);
 
 /// Packs a content.
 pub fn pack(content: &Content) -> Vec<u8> {
-    let description = serde_json::to_vec(content).expect("a content has nothing that JSON cannot say");
+    let description =
+        serde_json::to_vec(content).expect("a content has nothing that JSON cannot say");
     let length = u32::try_from(description.len()).expect("bodies are bounded far below 4 GiB");
     let files: usize = content.attachments.iter().map(|file| file.content().len()).sum();
 

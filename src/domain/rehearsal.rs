@@ -15,12 +15,14 @@ pub fn outcome(recipient: &EmailAddress, attempt: i16) -> Outcome {
             // Nothing that a test does may change what happens to live mail.
             hard_bounce: false,
         },
-        "delayed" if attempt == 1 => Outcome::Deferred(reply(451, "4.3.0", "Try again later (played by a test address).")),
+        "delayed" if attempt == 1 => {
+            Outcome::Deferred(reply(451, "4.3.0", "Try again later (played by a test address)."))
+        }
         "complained" => Outcome::Complained,
         "suppressed" => Outcome::Suppressed,
-        "ambiguous" if attempt == 1 => {
-            Outcome::Ambiguous(Reply::described("No answer to the message (played by a test address)."))
-        }
+        "ambiguous" if attempt == 1 => Outcome::Ambiguous(Reply::described(
+            "No answer to the message (played by a test address).",
+        )),
         _ => Outcome::Captured,
     }
 }

@@ -12,7 +12,10 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// over 75 % to 125 % of that by `jitter` (0 to 1), so that mails which failed together do not come back together.
 pub fn delay_after(attempt: i16, jitter: f64) -> Duration {
     let exponent = u32::from(attempt.clamp(1, 10).unsigned_abs()) - 1;
-    FIRST.saturating_mul(4_u32.saturating_pow(exponent)).min(LONGEST).mul_f64(0.75 + jitter.clamp(0.0, 1.0) / 2.0)
+    FIRST
+        .saturating_mul(4_u32.saturating_pow(exponent))
+        .min(LONGEST)
+        .mul_f64(0.75 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 
 #[cfg(test)]

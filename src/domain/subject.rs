@@ -11,14 +11,18 @@ pub struct Subject(String);
 
 /// The text is no subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to 998 characters after its variables are filled in, without line breaks or other control characters")]
+#[error(
+    "must have 1 to 998 characters after its variables are filled in, without line breaks or other control characters"
+)]
 pub struct InvalidSubject;
 
 impl Subject {
     /// Reads a subject; its variables are filled in already.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidSubject> {
         let text = text.into();
-        let fits = !text.trim().is_empty() && text.chars().count() <= 998 && !text.chars().any(char::is_control);
+        let fits = !text.trim().is_empty()
+            && text.chars().count() <= 998
+            && !text.chars().any(char::is_control);
         if fits { Ok(Self(text)) } else { Err(InvalidSubject) }
     }
 

@@ -70,8 +70,10 @@ pub fn router(api: Api) -> Router {
     let authenticated = authenticated
         .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))
         .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
-    let (open, open_described) =
-        OpenApiRouter::new().routes(routes!(health::healthz)).routes(routes!(health::readyz)).split_for_parts();
+    let (open, open_described) = OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .split_for_parts();
 
     let mut document = described.merge_from(open_described);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
@@ -97,6 +99,7 @@ pub fn router(api: Api) -> Router {
         )
         .with_state(api);
     // Outside of the router, because it changes which route is matched.
-    let forgiving = ServiceBuilder::new().layer(MapRequestLayer::new(forgive_slashes)).service(routes);
+    let forgiving =
+        ServiceBuilder::new().layer(MapRequestLayer::new(forgive_slashes)).service(routes);
     Router::new().fallback_service(forgiving)
 }

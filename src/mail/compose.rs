@@ -52,9 +52,12 @@ pub fn compose(content: &Content, identity: &Identity) -> Result<Vec<u8>, Compos
         message = message.raw_header(unstructured(header.name(), header.value())?);
     }
 
-    let boundary = |level: &str| format!("=_{level}_{}", identity.message_id.split('@').next().unwrap_or_default());
+    let boundary = |level: &str| {
+        format!("=_{level}_{}", identity.message_id.split('@').next().unwrap_or_default())
+    };
     let failed = |error: lettre::error::Error| ComposeError(error.to_string());
-    let message = match (bodies(content, &boundary("alternative")), content.attachments.is_empty()) {
+    let message = match (bodies(content, &boundary("alternative")), content.attachments.is_empty())
+    {
         (Bodies::One(part), true) => message.singlepart(part),
         (Bodies::Two(parts), true) => message.multipart(parts),
         (bodies, false) => {
@@ -122,19 +125,24 @@ fn text_body(text: &str) -> Body {
     // Only 7bit can fail, and its conditions were just checked; base64 takes anything.
     Body::new_with_encoding(lines, encoding).unwrap_or_else(|lines| {
         let encoded = Body::new_with_encoding(lines, ContentTransferEncoding::Base64);
-        encoded.unwrap_or_else(|_| Body::dangerous_pre_encoded(Vec::new(), ContentTransferEncoding::Base64))
+        encoded.unwrap_or_else(|_| {
+            Body::dangerous_pre_encoded(Vec::new(), ContentTransferEncoding::Base64)
+        })
     })
 }
 
 fn attachment(file: &crate::domain::attachment::Attachment) -> Result<SinglePart, ComposeError> {
-    let content_type = ContentType::parse(file.content_type()).map_err(|error| ComposeError(error.to_string()))?;
+    let content_type =
+        ContentType::parse(file.content_type()).map_err(|error| ComposeError(error.to_string()))?;
     let body = Body::new_with_encoding(file.content().to_vec(), ContentTransferEncoding::Base64)
         .map_err(|_| ComposeError("a file cannot be written in base64".into()))?;
     let part = SinglePart::builder()
         .header(ContentDisposition::attachment(file.file_name()))
         .header(content_type);
     Ok(match file.description() {
-        Some(description) => part.header(Description(unstructured("Content-Description", description)?)).body(body),
+        Some(description) => {
+            part.header(Description(unstructured("Content-Description", description)?)).body(body)
+        }
         None => part.body(body),
     })
 }
@@ -187,7 +195,8 @@ fn encoded_words(value: &str) -> String {
         word.push(c);
     }
     words.push(word);
-    let words: Vec<String> = words.iter().map(|word| format!("=?utf-8?b?{}?=", BASE64_STANDARD.encode(word))).collect();
+    let words: Vec<String> =
+        words.iter().map(|word| format!("=?utf-8?b?{}?=", BASE64_STANDARD.encode(word))).collect();
     words.join("\r\n ")
 }
 

@@ -8,12 +8,33 @@ const SILENT: &[&str] = &["script", "style", "title", "template", "noscript", "s
 
 /// Elements that stand on lines of their own.
 const BLOCKS: &[&str] = &[
-    "p", "div", "table", "tr", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "section",
-    "article", "header", "footer", "hr", "address", "center",
+    "p",
+    "div",
+    "table",
+    "tr",
+    "ul",
+    "ol",
+    "li",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "blockquote",
+    "pre",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "hr",
+    "address",
+    "center",
 ];
 
 /// Elements with an empty line around them.
-const PARAGRAPHS: &[&str] = &["p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "table", "ul", "ol"];
+const PARAGRAPHS: &[&str] =
+    &["p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "table", "ul", "ol"];
 
 /// The text of an HTML document, with the targets of its links in brackets behind their words.
 pub fn from_html(html: &str) -> String {
@@ -39,7 +60,8 @@ pub fn from_html(html: &str) -> String {
         let closes = inside.starts_with('/');
         let name_end = inside[usize::from(closes)..].find(|c: char| !c.is_ascii_alphanumeric());
         let from = usize::from(closes);
-        let name = inside[from..name_end.map_or(inside.len(), |end| from + end)].to_ascii_lowercase();
+        let name =
+            inside[from..name_end.map_or(inside.len(), |end| from + end)].to_ascii_lowercase();
         if !closes && SILENT.contains(&&*name) && !inside.ends_with('/') {
             rest = after_closing(rest, &name);
         } else if name == "br" {
@@ -101,7 +123,10 @@ fn after_closing<'a>(rest: &'a str, name: &str) -> &'a str {
 fn attribute(inside: &str, wanted: &str) -> Option<String> {
     let mut rest = inside;
     while let Some(equals) = rest.find('=') {
-        let name = rest[..equals].trim_end().rsplit(|c: char| c.is_whitespace() || c == '"' || c == '\'').next();
+        let name = rest[..equals]
+            .trim_end()
+            .rsplit(|c: char| c.is_whitespace() || c == '"' || c == '\'')
+            .next();
         let value = rest[equals + 1..].trim_start();
         let (value, after) = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => value[1..].split_once(quote).unwrap_or((&value[1..], "")),
@@ -286,14 +311,29 @@ mod tests {
 
     #[test]
     fn a_link_that_shows_its_target_is_not_told_twice() {
-        assert_eq!(from_html("<a href=https://example.com>https://example.com</a>"), "https://example.com");
+        assert_eq!(
+            from_html("<a href=https://example.com>https://example.com</a>"),
+            "https://example.com"
+        );
         assert_eq!(from_html("<a href='mailto:a@example.com'>a@example.com</a>"), "a@example.com");
         assert_eq!(from_html("<a href=\"#top\">top</a>"), "top");
     }
 
     #[test]
     fn hostile_html_ends_at_once() {
-        for piece in ["<div>", "<a href=\"", "<a href='x'>", "<", "&", "&#x", "<!--", "<script>", "</p>", "<a b=", "</"] {
+        for piece in [
+            "<div>",
+            "<a href=\"",
+            "<a href='x'>",
+            "<",
+            "&",
+            "&#x",
+            "<!--",
+            "<script>",
+            "</p>",
+            "<a b=",
+            "</",
+        ] {
             from_html(&piece.repeat(50_000));
         }
     }

@@ -7,7 +7,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderErrorReason, no_escape,
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderErrorReason,
+    no_escape,
 };
 use serde_json::{Map, Value};
 
@@ -66,7 +67,11 @@ pub enum TemplateError {
 }
 
 /// Fills in the variables of `source`.
-pub fn render(source: &str, data: &Map<String, Value>, escape: Escape) -> Result<Rendered, TemplateError> {
+pub fn render(
+    source: &str,
+    data: &Map<String, Value>,
+    escape: Escape,
+) -> Result<Rendered, TemplateError> {
     if !source.contains("{{") {
         return Ok(Rendered { text: source.to_owned(), missing: Vec::new() });
     }
@@ -74,7 +79,9 @@ pub fn render(source: &str, data: &Map<String, Value>, escape: Escape) -> Result
 
     let missing = Arc::new(Mutex::new(Vec::new()));
     let mut engine = Handlebars::new();
-    for helper in ["lookup", "log", "raw", "len", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not"] {
+    for helper in
+        ["lookup", "log", "raw", "len", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not"]
+    {
         engine.unregister_helper(helper);
     }
     engine.register_helper("helperMissing", Box::new(NoteMissing(Arc::clone(&missing))));
@@ -95,7 +102,8 @@ pub fn render(source: &str, data: &Map<String, Value>, escape: Escape) -> Result
             TemplateError::Failed(first_line(&error.reason().to_string()))
         }
     })?;
-    let text = String::from_utf8(bounded.text).map_err(|error| TemplateError::Failed(error.to_string()))?;
+    let text = String::from_utf8(bounded.text)
+        .map_err(|error| TemplateError::Failed(error.to_string()))?;
     let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Rendered { text, missing })
 }
@@ -137,7 +145,9 @@ fn check(source: &str, data: &Map<String, Value>) -> Result<(), TemplateError> {
             return Err(TemplateError::TooMuch("its blocks are nested more than 16 deep"));
         }
         if steps > MAX_STEPS {
-            return Err(TemplateError::TooMuch("its loops would take more than two million steps with this data"));
+            return Err(TemplateError::TooMuch(
+                "its loops would take more than two million steps with this data",
+            ));
         }
         rest = &rest[start + 2..];
     }
@@ -238,7 +248,10 @@ mod tests {
     #[test]
     fn values_are_filled_in_and_escaped_where_they_must_be() {
         let data = json!({"name": "<Ada>", "order": {"id": "#1", "total": 9.5}});
-        assert_eq!(text("Hi {{name}}, {{ order.id }}: {{order.total}}", data.clone()), "Hi &lt;Ada&gt;, #1: 9.5");
+        assert_eq!(
+            text("Hi {{name}}, {{ order.id }}: {{order.total}}", data.clone()),
+            "Hi &lt;Ada&gt;, #1: 9.5"
+        );
         assert_eq!(fill("Hi {{name}}", data, Escape::None).unwrap().text, "Hi <Ada>");
     }
 
@@ -246,21 +259,34 @@ mod tests {
     fn blocks_choose_and_repeat() {
         let data = json!({"items": [{"n": 1}, {"n": 2}], "vip": true, "who": {"name": "Ada"}});
         assert_eq!(text("{{#each items}}{{n}},{{/each}}", data.clone()), "1,2,");
-        assert_eq!(text("{{#if vip}}a{{else}}b{{/if}}{{#unless vip}}c{{/unless}}", data.clone()), "a");
+        assert_eq!(
+            text("{{#if vip}}a{{else}}b{{/if}}{{#unless vip}}c{{/unless}}", data.clone()),
+            "a"
+        );
         assert_eq!(text("{{#with who}}{{name}}{{/with}}{{! nothing {{ }}", data), "Ada");
     }
 
     #[test]
     fn a_missing_variable_is_empty_and_told() {
         let rendered = fill("{{a}}{{b.c}}{{a}}{{d}}", json!({"d": 1}), Escape::None).unwrap();
-        assert_eq!(rendered, Rendered { text: "1".into(), missing: vec!["a".into(), "b.c".into()] });
+        assert_eq!(
+            rendered,
+            Rendered { text: "1".into(), missing: vec!["a".into(), "b.c".into()] }
+        );
     }
 
     #[test]
     fn a_mistake_is_told_with_its_place() {
         let error = fill("line one\n{{#if a}}never closed", json!({}), Escape::Html).unwrap_err();
         assert!(matches!(error, TemplateError::Syntax { .. }), "{error}");
-        for unsupported in ["{{{raw}}}", "{{&raw}}", "{{> partial}}", "{{#> partial}}{{/partial}}", "{{a (b c)}}", "{{*d}}"] {
+        for unsupported in [
+            "{{{raw}}}",
+            "{{&raw}}",
+            "{{> partial}}",
+            "{{#> partial}}{{/partial}}",
+            "{{a (b c)}}",
+            "{{*d}}",
+        ] {
             let error = fill(unsupported, json!({}), Escape::Html).unwrap_err();
             assert!(matches!(error, TemplateError::Unsupported(_)), "{unsupported}: {error}");
         }
@@ -279,8 +305,21 @@ mod tests {
         let many = "{{a}}".repeat(20_000);
         assert!(matches!(fill(&many, json!({}), Escape::None), Err(TemplateError::TooMuch(_))));
         let long = json!({"a": vec![0; 2000], "b": "x".repeat(10_000)});
-        assert!(matches!(fill("{{#each a}}{{@root.b}}{{/each}}", long, Escape::None), Err(TemplateError::TooMuch(_))));
-        for broken in ["{{", "{{#", "{{/if}}", "}}{{", "{{#each}}{{/each}}", "{{!--", "{{a.[", "{{../../../a}}", "{{@root}}"] {
+        assert!(matches!(
+            fill("{{#each a}}{{@root.b}}{{/each}}", long, Escape::None),
+            Err(TemplateError::TooMuch(_))
+        ));
+        for broken in [
+            "{{",
+            "{{#",
+            "{{/if}}",
+            "}}{{",
+            "{{#each}}{{/each}}",
+            "{{!--",
+            "{{a.[",
+            "{{../../../a}}",
+            "{{@root}}",
+        ] {
             let _ = fill(broken, json!({}), Escape::Html);
         }
     }

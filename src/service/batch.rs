@@ -67,13 +67,23 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     /// Starts the lanes. `run` gets each batch and answers for its items in order; an error is answered to all.
     ///
     /// The lanes end when `stop` is cancelled and nothing waits any more.
-    pub fn start<F, Fut>(bounds: Bounds, tasks: &TaskTracker, stop: &CancellationToken, run: F) -> Self
+    pub fn start<F, Fut>(
+        bounds: Bounds,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+        run: F,
+    ) -> Self
     where
         F: Fn(Vec<T>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<R>>> + Send,
     {
         let queue = Queue { waiting: VecDeque::new(), bytes: 0, next_ticket: 0 };
-        let shared = Arc::new(Shared { bounds, queue: Mutex::new(queue), some: Notify::new(), crowd: Notify::new() });
+        let shared = Arc::new(Shared {
+            bounds,
+            queue: Mutex::new(queue),
+            some: Notify::new(),
+            crowd: Notify::new(),
+        });
         let run = Arc::new(run);
         for lane in 0..bounds.lanes {
             let (shared, run, stop) = (Arc::clone(&shared), Arc::clone(&run), stop.clone());
@@ -93,19 +103,24 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         let answer = match first {
             Ok(answer) => answer,
             Err(_) if self.shared.withdraw(ticket) => {
-                return Err(Error::Unavailable(anyhow::anyhow!("no batch began within {PATIENCE:?}")));
+                return Err(Error::Unavailable(anyhow::anyhow!(
+                    "no batch began within {PATIENCE:?}"
+                )));
             }
             // It is on its way, and only its end says what to answer.
             Err(_) => answered.await,
         };
-        answer.unwrap_or_else(|_| Err(Error::Unavailable(anyhow::anyhow!("the batch was abandoned"))))
+        answer
+            .unwrap_or_else(|_| Err(Error::Unavailable(anyhow::anyhow!("the batch was abandoned"))))
     }
 }
 
 impl<T, R> Shared<T, R> {
     fn enqueue(&self, item: T, bytes: usize, answer: oneshot::Sender<Result<R>>) -> Result<u64> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.bytes.saturating_add(bytes) > self.bounds.waiting_bytes && !queue.waiting.is_empty() {
+        if queue.bytes.saturating_add(bytes) > self.bounds.waiting_bytes
+            && !queue.waiting.is_empty()
+        {
             return Err(Error::Unavailable(anyhow::anyhow!("{} bytes wait already", queue.bytes)));
         }
         let ticket = queue.next_ticket;
@@ -122,7 +137,9 @@ impl<T, R> Shared<T, R> {
     /// Takes an item back; `false` if its batch has begun.
     fn withdraw(&self, ticket: u64) -> bool {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(place) = queue.waiting.iter().position(|waiting| waiting.ticket == ticket) else { return false };
+        let Some(place) = queue.waiting.iter().position(|waiting| waiting.ticket == ticket) else {
+            return false;
+        };
         let withdrawn = queue.waiting.remove(place);
         queue.bytes -= withdrawn.map_or(0, |waiting| waiting.bytes);
         true
@@ -143,7 +160,10 @@ impl<T, R> Shared<T, R> {
                 continue;
             }
             self.run_batch(batch, run).await;
-            if lane > 0 && !self.is_crowded() && stop.run_until_cancelled(wake.notified()).await.is_none() {
+            if lane > 0
+                && !self.is_crowded()
+                && stop.run_until_cancelled(wake.notified()).await.is_none()
+            {
                 return;
             }
         }
@@ -158,11 +178,15 @@ impl<T, R> Shared<T, R> {
             batch.into_iter().map(|waiting| (waiting.item, waiting.answer)).unzip();
         match run(items).await {
             // A caller who has gone away needs no answer.
-            Ok(results) => answers.into_iter().zip(results).for_each(|(answer, result)| drop(answer.send(Ok(result)))),
+            Ok(results) => answers
+                .into_iter()
+                .zip(results)
+                .for_each(|(answer, result)| drop(answer.send(Ok(result)))),
             Err(error) => {
                 let cause = Arc::new(error);
                 for answer in answers {
-                    let error = Error::Unavailable(anyhow::Error::new(SharedCause(Arc::clone(&cause))));
+                    let error =
+                        Error::Unavailable(anyhow::Error::new(SharedCause(Arc::clone(&cause))));
                     drop(answer.send(Err(error)));
                 }
             }
@@ -174,7 +198,9 @@ impl<T, R> Shared<T, R> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         while batch.len() < self.bounds.batch_items {
-            let fits = |next: &Waiting<T, R>| batch.is_empty() || bytes + next.bytes <= self.bounds.batch_bytes;
+            let fits = |next: &Waiting<T, R>| {
+                batch.is_empty() || bytes + next.bytes <= self.bounds.batch_bytes
+            };
             if !queue.waiting.front().is_some_and(fits) {
                 break;
             }
@@ -205,7 +231,8 @@ struct SharedCause(#[source] Arc<Error>);
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { batch_items: 4, batch_bytes: 100, waiting_bytes: 1000, lanes: 2 };
+    const BOUNDS: Bounds =
+        Bounds { batch_items: 4, batch_bytes: 100, waiting_bytes: 1000, lanes: 2 };
 
     fn doubling(tasks: &TaskTracker, stop: &CancellationToken) -> Batcher<u32, (u32, usize)> {
         Batcher::start(BOUNDS, tasks, stop, |items: Vec<u32>| async move {

@@ -23,8 +23,12 @@ use crate::store;
 use crate::store::mails::{AcceptedRow, NewMailRow};
 
 /// One fsync for up to so many mails; the second writer joins past that.
-const BOUNDS: Bounds =
-    Bounds { batch_items: 128, batch_bytes: 8 * 1024 * 1024, waiting_bytes: 256 * 1024 * 1024, lanes: 2 };
+const BOUNDS: Bounds = Bounds {
+    batch_items: 128,
+    batch_bytes: 8 * 1024 * 1024,
+    waiting_bytes: 256 * 1024 * 1024,
+    lanes: 2,
+};
 
 /// How long the end of a broken commit is looked for before the callers are told that it is not known.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(25);
@@ -48,7 +52,12 @@ pub struct Committer {
 
 impl Committer {
     /// Starts the writers. With a `handoff`, mails stored under a lease go straight to this node's delivering side.
-    pub fn start(db: PgPool, handoff: Option<HandOff>, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+    pub fn start(
+        db: PgPool,
+        handoff: Option<HandOff>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Self {
         let batcher = Batcher::start(BOUNDS, tasks, stop, move |batch: Vec<Submission>| {
             let (db, handoff) = (db.clone(), handoff.clone());
             async move { store_and_hand_over(&db, handoff.as_ref(), batch).await }
@@ -68,9 +77,12 @@ async fn store_and_hand_over(
     handoff: Option<&HandOff>,
     batch: Vec<Submission>,
 ) -> Result<Vec<Result<AcceptedRow>>> {
-    metrics::histogram!("posthaste_commit_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-    let (rows, rest): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|submission| (submission.row, (submission.content, submission.room))).unzip();
+    metrics::histogram!("posthaste_commit_batch_size")
+        .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+    let (rows, rest): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .map(|submission| (submission.row, (submission.content, submission.room)))
+        .unzip();
     let verdicts = store_all(db, &rows).await?;
 
     if let Some(handoff) = handoff {
@@ -81,10 +93,23 @@ async fn store_and_hand_over(
                 let deliveries = (0..)
                     .zip(&row.recipients)
                     .filter(|(position, _)| !accepted.suppressed.contains(position))
-                    .map(|(position, (id, _))| Lease { id: *id, position, attempt: 1, hold: row.hold, token })
+                    .map(|(position, (id, _))| Lease {
+                        id: *id,
+                        position,
+                        attempt: 1,
+                        hold: row.hold,
+                        token,
+                    })
                     .collect();
                 let accepted_at = accepted.accepted_at;
-                handoff.hand_over(Job { mail: row.id, test: row.test, accepted_at, content, deliveries, room });
+                handoff.hand_over(Job {
+                    mail: row.id,
+                    test: row.test,
+                    accepted_at,
+                    content,
+                    deliveries,
+                    room,
+                });
             }
         }
     }
@@ -98,9 +123,13 @@ async fn store_all(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<Accept
             tracing::error!(%error, "A batch of {} mails was refused; storing each alone", rows.len());
             let mut verdicts = Vec::with_capacity(rows.len());
             for row in rows {
-                verdicts.push(store_batch(db, std::slice::from_ref(row)).await.and_then(|mut verdicts| {
-                    verdicts.pop().unwrap_or_else(|| Err(Error::Internal(anyhow::anyhow!("no verdict"))))
-                }));
+                verdicts.push(store_batch(db, std::slice::from_ref(row)).await.and_then(
+                    |mut verdicts| {
+                        verdicts
+                            .pop()
+                            .unwrap_or_else(|| Err(Error::Internal(anyhow::anyhow!("no verdict"))))
+                    },
+                ));
             }
             Ok(verdicts)
         }
@@ -147,7 +176,8 @@ enum End {
 }
 
 fn end_of(error: &sqlx::Error) -> End {
-    let Some(code) = error.as_database_error().and_then(|error| error.code().map(String::from)) else {
+    let Some(code) = error.as_database_error().and_then(|error| error.code().map(String::from))
+    else {
         return End::Unknown;
     };
     match code.as_str() {
@@ -155,7 +185,9 @@ fn end_of(error: &sqlx::Error) -> End {
         "40001" | "40P01" | "55P03" => End::RolledBack,
         // A statement that broke off before has been committed meanwhile: its rows are there.
         "23505" => End::Unknown,
-        code if code.starts_with("57") || code.starts_with("08") || code.starts_with("53") => End::Unknown,
+        code if code.starts_with("57") || code.starts_with("08") || code.starts_with("53") => {
+            End::Unknown
+        }
         _ => End::Refused,
     }
 }
@@ -165,7 +197,9 @@ async fn reconnect(db: &PgPool, deadline: Instant) -> Result<PoolConnection<sqlx
         match db.acquire().await {
             Ok(connection) => return Ok(connection),
             Err(error) if Instant::now() > deadline => {
-                tracing::error!("The end of a commit stays unknown: the database did not come back in time");
+                tracing::error!(
+                    "The end of a commit stays unknown: the database did not come back in time"
+                );
                 return Err(unavailable(error));
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -188,7 +222,9 @@ async fn resolve(
 
 fn verdict_after_break(row: &NewMailRow, stored: &HashSet<MailId>) -> Result<AcceptedRow> {
     if !stored.contains(&row.id) {
-        return Err(Error::Unavailable(anyhow::anyhow!("the mail was not part of the commit that broke off")));
+        return Err(Error::Unavailable(anyhow::anyhow!(
+            "the mail was not part of the commit that broke off"
+        )));
     }
     Ok(AcceptedRow {
         id: row.id,
@@ -204,6 +240,10 @@ fn in_order(rows: &[NewMailRow], accepted: Vec<AcceptedRow>) -> Vec<Result<Accep
     let mut by_id: std::collections::HashMap<MailId, AcceptedRow> =
         accepted.into_iter().map(|row| (row.id, row)).collect();
     rows.iter()
-        .map(|row| by_id.remove(&row.id).ok_or_else(|| Error::Internal(anyhow::anyhow!("a mail got no verdict"))))
+        .map(|row| {
+            by_id
+                .remove(&row.id)
+                .ok_or_else(|| Error::Internal(anyhow::anyhow!("a mail got no verdict")))
+        })
         .collect()
 }

@@ -40,7 +40,12 @@ pub struct Deliveries {
 
 impl Deliveries {
     /// Starts the recorder.
-    pub fn start(db: PgPool, leases: Arc<Leases>, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+    pub fn start(
+        db: PgPool,
+        leases: Arc<Leases>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Self {
         let recording = db.clone();
         let records = Batcher::start(BOUNDS, tasks, stop, move |changes: Vec<Change>| {
             let db = recording.clone();
@@ -53,11 +58,14 @@ impl Deliveries {
     pub async fn claim(&self, limit: i64) -> Result<Vec<Job>> {
         let token = Uuid::new_v4();
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let claimed = store::deliveries::claim(&mut *transaction, token, LEASE.as_secs_f64(), limit)
-            .await
-            .map_err(unavailable)?;
-        let abandoned: Vec<Change> =
-            claimed.iter().filter_map(|delivery| after_abandoned_attempt(delivery, token)).collect();
+        let claimed =
+            store::deliveries::claim(&mut *transaction, token, LEASE.as_secs_f64(), limit)
+                .await
+                .map_err(unavailable)?;
+        let abandoned: Vec<Change> = claimed
+            .iter()
+            .filter_map(|delivery| after_abandoned_attempt(delivery, token))
+            .collect();
         if !abandoned.is_empty() {
             store::deliveries::record(&mut *transaction, &abandoned).await.map_err(unavailable)?;
         }
@@ -126,20 +134,26 @@ impl Deliveries {
 
     /// Stops renewing these leases when the guard is dropped, whatever happened meanwhile.
     pub fn hold_until_dropped(&self, leases: &[Lease]) -> HeldLeases {
-        HeldLeases { leases: Arc::clone(&self.leases), ids: leases.iter().map(|lease| lease.id).collect() }
+        HeldLeases {
+            leases: Arc::clone(&self.leases),
+            ids: leases.iter().map(|lease| lease.id).collect(),
+        }
     }
 
     /// Lengthens every lease that this node holds.
     pub async fn renew_leases(&self) -> Result<()> {
         let held = self.leases.held();
         for some in held.chunks(1000) {
-            store::deliveries::renew(&self.db, some, LEASE.as_secs_f64()).await.map_err(unavailable)?;
+            store::deliveries::renew(&self.db, some, LEASE.as_secs_f64())
+                .await
+                .map_err(unavailable)?;
         }
         Ok(())
     }
 
     async fn load(&self, mail: MailId, deliveries: Vec<Lease>) -> Result<Option<Job>> {
-        let Some(row) = store::mails::for_work(&self.db, &[mail]).await.map_err(unavailable)?.pop() else {
+        let Some(row) = store::mails::for_work(&self.db, &[mail]).await.map_err(unavailable)?.pop()
+        else {
             tracing::error!(mail.id = %mail, "Mail {mail} has deliveries but no body");
             return Ok(None);
         };
@@ -226,30 +240,39 @@ fn change_for(
         Outcome::Sent(reply) => change.reply = Some(reply),
         Outcome::Captured | Outcome::Complained => {
             change.mail_status = "captured";
-            change.event = Some(if outcome == Outcome::Complained { "complained" } else { "captured" });
+            change.event =
+                Some(if outcome == Outcome::Complained { "complained" } else { "captured" });
             change.captured = Some(packing::pack_bytes(message));
         }
         Outcome::Suppressed => {
-            (change.step, change.mail_status, change.event) = (Step::Failed, "suppressed", Some("suppressed"));
+            (change.step, change.mail_status, change.event) =
+                (Step::Failed, "suppressed", Some("suppressed"));
         }
         Outcome::Rejected { reply, hard_bounce } => {
-            (change.step, change.mail_status, change.event) = (Step::Failed, "bounced", Some("bounced"));
+            (change.step, change.mail_status, change.event) =
+                (Step::Failed, "bounced", Some("bounced"));
             change.reply = Some(reply);
             change.suppress = hard_bounce.then(|| recipient.to_lowercase());
         }
         Outcome::Ambiguous(reply) if lease.hold => {
-            (change.step, change.mail_status, change.event) = (Step::Held, "held", Some("ambiguous"));
+            (change.step, change.mail_status, change.event) =
+                (Step::Held, "held", Some("ambiguous"));
             change.reply = Some(reply);
         }
-        Outcome::Deferred(reply) | Outcome::NotAttempted(reply) | Outcome::Ambiguous(reply) if too_late => {
-            (change.step, change.mail_status, change.event) = (Step::Failed, "failed", Some("failed"));
+        Outcome::Deferred(reply) | Outcome::NotAttempted(reply) | Outcome::Ambiguous(reply)
+            if too_late =>
+        {
+            (change.step, change.mail_status, change.event) =
+                (Step::Failed, "failed", Some("failed"));
             change.reply = Some(reply);
         }
         Outcome::Deferred(reply) => {
-            (change.step, change.event, change.reply) = (Step::Later, Some("deferred"), Some(reply));
+            (change.step, change.event, change.reply) =
+                (Step::Later, Some("deferred"), Some(reply));
         }
         Outcome::Ambiguous(reply) => {
-            (change.step, change.event, change.reply) = (Step::Later, Some("ambiguous"), Some(reply));
+            (change.step, change.event, change.reply) =
+                (Step::Later, Some("ambiguous"), Some(reply));
         }
         Outcome::NotAttempted(reply) => {
             (change.step, change.event, change.reply) = (Step::NotBegun, None, Some(reply));

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub async fn check(db: &PgPool) -> Result<()> {
     match tokio::time::timeout(PATIENCE, store::ping(db)).await {
         Ok(answer) => answer.map_err(unavailable),
-        Err(_) => Err(Error::Unavailable(anyhow::anyhow!("the database did not answer within {PATIENCE:?}"))),
+        Err(_) => Err(Error::Unavailable(anyhow::anyhow!(
+            "the database did not answer within {PATIENCE:?}"
+        ))),
     }
 }

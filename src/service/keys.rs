@@ -89,8 +89,14 @@ impl Keys {
         Self {
             db,
             pepper,
-            rows: Cache::builder().max_capacity(REMEMBERED_KEYS).time_to_live(REMEMBERED_FOR).build(),
-            projects: Cache::builder().max_capacity(REMEMBERED_KEYS).time_to_live(REMEMBERED_FOR).build(),
+            rows: Cache::builder()
+                .max_capacity(REMEMBERED_KEYS)
+                .time_to_live(REMEMBERED_FOR)
+                .build(),
+            projects: Cache::builder()
+                .max_capacity(REMEMBERED_KEYS)
+                .time_to_live(REMEMBERED_FOR)
+                .build(),
             hashing: Arc::new(Semaphore::new(cores)),
             used: Mutex::default(),
         }
@@ -133,7 +139,9 @@ impl Keys {
             created_at: Utc::now(),
             created_by: new.created_by,
         };
-        store::api_keys::insert(&self.db, &key, token.public_id(), &verifier).await.map_err(unavailable)?;
+        store::api_keys::insert(&self.db, &key, token.public_id(), &verifier)
+            .await
+            .map_err(unavailable)?;
         tracing::info!(key.id = %key.id, "Made API key {}", key.id);
         Ok((key, token))
     }
@@ -159,7 +167,9 @@ impl Keys {
 
     /// Tells whether a presented key is good.
     pub async fn verify(&self, token: &ApiKeyToken) -> Result<Result<Arc<ApiKey>, Rejection>> {
-        let Some(known) = self.look_up(token.public_id()).await? else { return Ok(Err(Rejection::Unknown)) };
+        let Some(known) = self.look_up(token.public_id()).await? else {
+            return Ok(Err(Rejection::Unknown));
+        };
         if known.verifier.digest_version == self.pepper.version() {
             if !self.pepper.matches(token, &known.verifier.digest) {
                 return Ok(Err(Rejection::Unknown));
@@ -231,7 +241,9 @@ impl Keys {
         let mut changes = store::api_keys::changes(&self.db).await.map_err(unavailable)?;
         loop {
             // `None` means that the connection broke and notifications may be lost.
-            let Some(change) = changes.try_recv().await.map_err(unavailable)? else { return Ok(()) };
+            let Some(change) = changes.try_recv().await.map_err(unavailable)? else {
+                return Ok(());
+            };
             match change.payload().parse() {
                 Ok(id) => self.forget(id).await,
                 Err(_) => self.forget_all(),
@@ -264,7 +276,8 @@ impl Keys {
         }
         let (secret, phc) = (token.secret().to_owned(), known.verifier.secret_phc.clone());
         let good = tokio::task::spawn_blocking(move || {
-            let phc = PasswordHash::new(&phc).map_err(|error| Error::Internal(anyhow::anyhow!(error)))?;
+            let phc =
+                PasswordHash::new(&phc).map_err(|error| Error::Internal(anyhow::anyhow!(error)))?;
             Ok::<bool, Error>(Argon2::default().verify_password(secret.as_bytes(), &phc).is_ok())
         })
         .await
@@ -289,22 +302,29 @@ impl Keys {
     async fn hash(&self, token: &ApiKeyToken) -> Result<String> {
         let _permit = self.hashing.acquire().await.expect("the semaphore is never closed");
         let secret = token.secret().to_owned();
-        tokio::task::spawn_blocking(move || Argon2::default().hash_password(secret.as_bytes()).map(|phc| phc.to_string()))
-            .await
-            .map_err(|error| Error::Internal(error.into()))?
-            .map_err(|error| Error::Internal(anyhow::anyhow!(error)))
+        tokio::task::spawn_blocking(move || {
+            Argon2::default().hash_password(secret.as_bytes()).map(|phc| phc.to_string())
+        })
+        .await
+        .map_err(|error| Error::Internal(error.into()))?
+        .map_err(|error| Error::Internal(anyhow::anyhow!(error)))
     }
 }
 
 fn check(new: &NewKey) -> Result<()> {
     let mut violations = Violations::default();
-    if new.name.trim().is_empty() || new.name.chars().count() > 100 || new.name.chars().any(char::is_control) {
+    if new.name.trim().is_empty()
+        || new.name.chars().count() > 100
+        || new.name.chars().any(char::is_control)
+    {
         violations.add("name", "must be 1 to 100 characters, without control characters");
     }
     if new.expires_at.is_some_and(|at| at <= Utc::now()) {
         violations.add("expiresAt", "must lie in the future");
     }
-    for (field, figure) in [("rateLimit.perSecond", new.per_second), ("rateLimit.perMinute", new.per_minute)] {
+    for (field, figure) in
+        [("rateLimit.perSecond", new.per_second), ("rateLimit.perMinute", new.per_minute)]
+    {
         if figure.is_some_and(|figure| !(1..=1_000_000).contains(&figure)) {
             violations.add(field, "must be a whole number from 1 to 1000000");
         }

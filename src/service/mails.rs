@@ -87,7 +87,8 @@ impl Mails {
         // A claim that another request holds may end while we look at it: then it is free to be claimed.
         for _ in 0..3 {
             let id = MailId::generate();
-            let room = self.handoff.as_ref().and_then(|handoff| handoff.reserve(body.len(), recipients));
+            let room =
+                self.handoff.as_ref().and_then(|handoff| handoff.reserve(body.len(), recipients));
             let row = NewMailRow {
                 id,
                 project,
@@ -108,26 +109,36 @@ impl Mails {
                     .map(|claim| (claim.key.as_str().to_owned(), claim.request_digest.to_vec())),
                 lease_token: room.as_ref().map(|_| Uuid::new_v4()),
             };
-            let accepted = self.committer.submit(Submission { row, content: Arc::clone(&content), room }).await?;
+            let accepted = self
+                .committer
+                .submit(Submission { row, content: Arc::clone(&content), room })
+                .await?;
             if accepted.stored {
                 metrics::counter!("posthaste_mails_accepted_total").increment(1);
                 let accepted_at = accepted.accepted_at;
                 return Ok(Accepted { id, recipients, accepted_at, replayed: false });
             }
             if !accepted.key_good {
-                return Err(Error::Unauthenticated("The API key was revoked or switched off. Use another key."));
+                return Err(Error::Unauthenticated(
+                    "The API key was revoked or switched off. Use another key.",
+                ));
             }
             if let Some(first) = self.first_answer(project, idempotency.as_ref()).await? {
                 return Ok(first);
             }
         }
-        Err(Error::Unavailable(anyhow::anyhow!("the idempotency key stayed taken without an answer")))
+        Err(Error::Unavailable(anyhow::anyhow!(
+            "the idempotency key stayed taken without an answer"
+        )))
     }
 
     /// One mail with its deliveries and its history.
     pub async fn find(&self, project: ProjectId, id: MailId) -> Result<MailDetail> {
         let summary = self.summary(project, id).await?;
-        let body = store::mails::body(&self.db, id).await.map_err(unavailable)?.ok_or(Error::NotFound("mail"))?;
+        let body = store::mails::body(&self.db, id)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("mail"))?;
         let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
         let pending = store::deliveries::of_mail(&self.db, id).await.map_err(unavailable)?;
         let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
@@ -135,7 +146,12 @@ impl Mails {
     }
 
     /// The mails of a project, newest first.
-    pub async fn list(&self, project: ProjectId, filter: &MailFilter, limit: u16) -> Result<Vec<MailSummary>> {
+    pub async fn list(
+        &self,
+        project: ProjectId,
+        filter: &MailFilter,
+        limit: u16,
+    ) -> Result<Vec<MailSummary>> {
         store::mails::list(&self.db, project, filter, i64::from(limit)).await.map_err(unavailable)
     }
 
@@ -150,23 +166,40 @@ impl Mails {
 
     /// Forgets idempotency keys whose day is over, and measures the queue.
     pub async fn forget_what_is_over(&self) -> Result<()> {
-        while store::idempotency_keys::forget_old(&self.db, 1000).await.map_err(unavailable)? == 1000 {}
-        let (waiting, _) = store::deliveries::backlog(&self.db, 100_000).await.map_err(unavailable)?;
-        metrics::gauge!("posthaste_queue_depth").set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));
+        while store::idempotency_keys::forget_old(&self.db, 1000).await.map_err(unavailable)?
+            == 1000
+        {}
+        let (waiting, _) =
+            store::deliveries::backlog(&self.db, 100_000).await.map_err(unavailable)?;
+        metrics::gauge!("posthaste_queue_depth")
+            .set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));
         Ok(())
     }
 
     async fn summary(&self, project: ProjectId, id: MailId) -> Result<MailSummary> {
-        store::mails::find(&self.db, project, id).await.map_err(unavailable)?.ok_or(Error::NotFound("mail"))
+        store::mails::find(&self.db, project, id)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("mail"))
     }
 
-    async fn first_answer(&self, project: ProjectId, idempotency: Option<&Idempotency>) -> Result<Option<Accepted>> {
+    async fn first_answer(
+        &self,
+        project: ProjectId,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Accepted>> {
         let Some(claim) = idempotency else {
-            return Err(Error::Internal(anyhow::anyhow!("a mail without an idempotency key was not stored")));
+            return Err(Error::Internal(anyhow::anyhow!(
+                "a mail without an idempotency key was not stored"
+            )));
         };
         let key = claim.key.as_str();
-        let Some(first) = store::idempotency_keys::find(&self.db, project, key).await.map_err(unavailable)? else {
-            store::idempotency_keys::forget_if_over(&self.db, project, key).await.map_err(unavailable)?;
+        let Some(first) =
+            store::idempotency_keys::find(&self.db, project, key).await.map_err(unavailable)?
+        else {
+            store::idempotency_keys::forget_if_over(&self.db, project, key)
+                .await
+                .map_err(unavailable)?;
             return Ok(None);
         };
         if first.request_digest != claim.request_digest {
@@ -207,7 +240,9 @@ fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
     let text = draft.text.map(|source| fill("text", source, template::Escape::None));
     let subject = subject.and_then(|text| violations.check("subject", Subject::parse(text)));
 
-    let (Some(subject), true) = (subject, violations.is_empty()) else { return Err(Error::Invalid(violations)) };
+    let (Some(subject), true) = (subject, violations.is_empty()) else {
+        return Err(Error::Invalid(violations));
+    };
     let html = html.flatten();
     let text = text.flatten().or_else(|| html.as_deref().map(plain_text::from_html));
     let content = Content {

@@ -18,9 +18,9 @@ use crate::error::Error;
 /// program is compiled, and constraints are mapped where they can be violated.
 pub(crate) fn unavailable(error: sqlx::Error) -> Error {
     match error {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. } => {
-            Error::Internal(error.into())
-        }
+        sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::TypeNotFound { .. } => Error::Internal(error.into()),
         error => Error::Unavailable(error.into()),
     }
 }

@@ -336,7 +336,11 @@ pub async fn release(db: impl PgExecutor<'_>, held: &[(DeliveryId, Uuid)]) -> sq
 }
 
 /// Gives back whatever of these mails was leased under a token, before any attempt.
-pub async fn release_token(db: impl PgExecutor<'_>, mails: &[MailId], token: Uuid) -> sqlx::Result<()> {
+pub async fn release_token(
+    db: impl PgExecutor<'_>,
+    mails: &[MailId],
+    token: Uuid,
+) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
         UPDATE deliveries

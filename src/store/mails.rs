@@ -354,5 +354,7 @@ pub async fn for_work(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<V
 
 /// Which of these mails are stored.
 pub async fn existing(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<Vec<MailId>> {
-    sqlx::query_scalar!(r#"SELECT id AS "id: MailId" FROM mails WHERE id = ANY ($1)"#, ids as _).fetch_all(db).await
+    sqlx::query_scalar!(r#"SELECT id AS "id: MailId" FROM mails WHERE id = ANY ($1)"#, ids as _)
+        .fetch_all(db)
+        .await
 }

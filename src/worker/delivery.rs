@@ -53,7 +53,11 @@ impl DeliveryWorker {
     }
 
     /// Delivers what is handed over. When asked to stop, what has not begun goes back into the queue.
-    pub async fn run_handed_over(self, mut jobs: mpsc::UnboundedReceiver<Job>, stop: CancellationToken) {
+    pub async fn run_handed_over(
+        self,
+        mut jobs: mpsc::UnboundedReceiver<Job>,
+        stop: CancellationToken,
+    ) {
         while let Some(Some(job)) = stop.run_until_cancelled(jobs.recv()).await {
             self.start(job, &stop).await;
         }
@@ -81,7 +85,8 @@ impl DeliveryWorker {
             return Ok(0);
         }
         // A relay that is down would only send everything back: one delivery a second finds out when it is up again.
-        let is_down = matches!(&*self.destination, Destination::Relay { circuit, .. } if circuit.is_open());
+        let is_down =
+            matches!(&*self.destination, Destination::Relay { circuit, .. } if circuit.is_open());
         if is_down {
             stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
         }
@@ -114,8 +119,10 @@ impl DeliveryWorker {
     async fn deliver(&self, mut job: Job) {
         // If this panics, the leases end by themselves instead of being renewed for ever.
         let _held = self.deliveries.hold_until_dropped(&job.deliveries);
-        let identity =
-            Identity { message_id: format!("{}@{}", job.mail, job.content.from.address.domain()), date: job.accepted_at };
+        let identity = Identity {
+            message_id: format!("{}@{}", job.mail, job.content.from.address.domain()),
+            date: job.accepted_at,
+        };
         let content = Arc::clone(&job.content);
         let composed = if content.attachments.is_empty() {
             compose::compose(&content, &identity)
@@ -123,10 +130,13 @@ impl DeliveryWorker {
             let (content, identity) = (Arc::clone(&content), identity);
             match tokio::task::spawn_blocking(move || compose::compose(&content, &identity)).await {
                 Ok(composed) => composed,
-                Err(error) => return tracing::error!(mail.id = %job.mail, %error, "Composing a mail panicked"),
+                Err(error) => {
+                    return tracing::error!(mail.id = %job.mail, %error, "Composing a mail panicked");
+                }
             }
         };
-        let message: Arc<Result<Vec<u8>, String>> = Arc::new(composed.map_err(|error| error.to_string()));
+        let message: Arc<Result<Vec<u8>, String>> =
+            Arc::new(composed.map_err(|error| error.to_string()));
 
         let leases = std::mem::take(&mut job.deliveries);
         let job = Arc::new(job);
@@ -149,22 +159,37 @@ impl DeliveryWorker {
         let (outcome, bytes) = match message {
             Ok(bytes) => (self.attempt(job, lease, recipient, bytes).await, bytes.as_slice()),
             Err(problem) => {
-                let reply = Reply::described(format!("The mail cannot be written as a message: {problem}"));
+                let reply =
+                    Reply::described(format!("The mail cannot be written as a message: {problem}"));
                 (Some(Outcome::Rejected { reply, hard_bounce: false }), [].as_slice())
             }
         };
         let Some(outcome) = outcome else { return };
         metrics::counter!("posthaste_deliveries_total", "outcome" => name(&outcome)).increment(1);
         tracing::debug!(mail.id = %job.mail, attempt = lease.attempt, outcome = name(&outcome), "Attempted a delivery");
-        match self.deliveries.record(&lease, job.accepted_at, outcome, &recipient.to_string(), bytes).await {
+        match self
+            .deliveries
+            .record(&lease, job.accepted_at, outcome, &recipient.to_string(), bytes)
+            .await
+        {
             Ok(true) => {}
-            Ok(false) => tracing::warn!(mail.id = %job.mail, "Lost the lease of a delivery before its end was recorded"),
-            Err(error) => tracing::error!(mail.id = %job.mail, %error, "Could not record a delivery"),
+            Ok(false) => {
+                tracing::warn!(mail.id = %job.mail, "Lost the lease of a delivery before its end was recorded")
+            }
+            Err(error) => {
+                tracing::error!(mail.id = %job.mail, %error, "Could not record a delivery")
+            }
         }
     }
 
     /// One attempt, or nothing if the lease was lost before it began.
-    async fn attempt(&self, job: &Job, lease: Lease, recipient: &EmailAddress, message: &[u8]) -> Option<Outcome> {
+    async fn attempt(
+        &self,
+        job: &Job,
+        lease: Lease,
+        recipient: &EmailAddress,
+        message: &[u8],
+    ) -> Option<Outcome> {
         let Destination::Relay { transport, circuit } = &*self.destination else {
             return Some(rehearsal::outcome(recipient, lease.attempt));
         };
@@ -172,13 +197,17 @@ impl DeliveryWorker {
             return Some(rehearsal::outcome(recipient, lease.attempt));
         }
         if let Permit::Wait(_) = circuit.permit(Instant::now()) {
-            return Some(Outcome::NotAttempted(Reply::described("The relay cannot be reached at the moment.")));
+            return Some(Outcome::NotAttempted(Reply::described(
+                "The relay cannot be reached at the moment.",
+            )));
         }
         match self.deliveries.begin(&lease).await {
             Ok(true) => {}
             Ok(false) => return None,
             Err(_) => {
-                return Some(Outcome::NotAttempted(Reply::described("The attempt could not be written down first.")));
+                return Some(Outcome::NotAttempted(Reply::described(
+                    "The attempt could not be written down first.",
+                )));
             }
         }
         let outcome = transport.deliver(&job.content.from.address, recipient, message).await;

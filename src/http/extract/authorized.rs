@@ -66,7 +66,9 @@ impl<S: Sync, G: Grant> FromRequestParts<S> for Authorized<G> {
         }
         let project = caller.project.ok_or_else(|| Error::Forbidden {
             code: "PROJECT_REQUIRED",
-            message: "An account key needs the header `x-project-id` with the id of one of its projects.".into(),
+            message:
+                "An account key needs the header `x-project-id` with the id of one of its projects."
+                    .into(),
         })?;
         Ok(Self { project, caller, grant: PhantomData })
     }

@@ -23,10 +23,9 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyHeader {
         if values.next().is_some() {
             return Err(invalid("must be sent once".into()));
         }
-        let key = value
-            .to_str()
-            .map_err(|error| invalid(error.to_string()))
-            .and_then(|text| IdempotencyKey::parse(text).map_err(|error| invalid(error.to_string())))?;
+        let key = value.to_str().map_err(|error| invalid(error.to_string())).and_then(|text| {
+            IdempotencyKey::parse(text).map_err(|error| invalid(error.to_string()))
+        })?;
         Ok(Self(Some(key)))
     }
 }
@@ -36,7 +35,12 @@ impl IdempotencyHeader {
     ///
     /// Two requests are the same when their bodies are the same JSON value: the order of members and white space do not
     /// count. Live and test mode are different requests.
-    pub fn of(self, operation: &str, caller: &Caller, body: &[u8]) -> Result<Option<Idempotency>, Error> {
+    pub fn of(
+        self,
+        operation: &str,
+        caller: &Caller,
+        body: &[u8],
+    ) -> Result<Option<Idempotency>, Error> {
         let Some(key) = self.0 else { return Ok(None) };
         let value: Value = serde_json::from_slice(body)
             .map_err(|error| Error::Malformed(format!("The body is not valid JSON: {error}.")))?;
@@ -80,14 +84,29 @@ mod tests {
 
     #[test]
     fn the_same_value_has_the_same_digest_however_it_is_written() {
-        assert_eq!(digest_of(r#"{"a":1,"b":[true,null]}"#), digest_of("{ \"b\" : [true, null], \"a\":1 }"));
+        assert_eq!(
+            digest_of(r#"{"a":1,"b":[true,null]}"#),
+            digest_of("{ \"b\" : [true, null], \"a\":1 }")
+        );
     }
 
     #[test]
     fn values_that_only_look_alike_differ() {
-        let texts = [r#"["a","b"]"#, r#"["ab"]"#, r#"[["a"],"b"]"#, r#"{"a":"b"}"#, r#"["1"]"#, "[1]", "[null]", "[]"];
+        let texts = [
+            r#"["a","b"]"#,
+            r#"["ab"]"#,
+            r#"[["a"],"b"]"#,
+            r#"{"a":"b"}"#,
+            r#"["1"]"#,
+            "[1]",
+            "[null]",
+            "[]",
+        ];
         for (place, text) in texts.iter().enumerate() {
-            assert!(texts[place + 1..].iter().all(|other| digest_of(text) != digest_of(other)), "{text}");
+            assert!(
+                texts[place + 1..].iter().all(|other| digest_of(text) != digest_of(other)),
+                "{text}"
+            );
         }
     }
 }

@@ -49,8 +49,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
 fn is_json(request: &Request) -> bool {
     let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return false };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
@@ -64,7 +72,9 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
             Error::Malformed(format!("The body is not valid JSON for this request: {cause}."))
         }
     })?;
-    reader.end().map_err(|error| Error::Malformed(format!("The body is not one JSON value: {error}.")))?;
+    reader
+        .end()
+        .map_err(|error| Error::Malformed(format!("The body is not one JSON value: {error}.")))?;
     Ok(value)
 }
 

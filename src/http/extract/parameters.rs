@@ -15,7 +15,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let read: Result<_, PathRejection> = axum::extract::Path::from_request_parts(parts, state).await;
+        let read: Result<_, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, state).await;
         read.map(|axum::extract::Path(value)| Self(value)).map_err(|_| Error::NotFound("resource"))
     }
 }

@@ -9,19 +9,20 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::client::ClientAddress;
 use super::rate_limit_headers;
 use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
 use crate::domain::caller::{ApiKey, Caller, KeyStatus};
 use crate::domain::id::ProjectId;
 use crate::domain::rate_limit::RateLimit;
 use crate::error::{Error, Result};
-use super::client::ClientAddress;
 use crate::service::failure_limit::FailureLimit;
 use crate::service::keys::{Keys, Rejection};
 use crate::service::rate_limit::{Decision, RateLimiter};
 
 /// Test keys get so many times the figures of live ones.
-const TEST_MODE_FACTOR: std::num::NonZeroU32 = std::num::NonZeroU32::new(10).expect("ten is not zero");
+const TEST_MODE_FACTOR: std::num::NonZeroU32 =
+    std::num::NonZeroU32::new(10).expect("ten is not zero");
 
 /// What a request is judged by.
 pub struct Gate {
@@ -66,7 +67,9 @@ impl Gate {
             Err(Rejection::Ended(status)) => Err(Error::Unauthenticated(match status {
                 KeyStatus::Revoked => "The API key was revoked. Use another key.",
                 KeyStatus::Expired => "The API key has expired. Make a new key.",
-                KeyStatus::Inactive | KeyStatus::Active => "The API key is switched off. Switch it on or use another.",
+                KeyStatus::Inactive | KeyStatus::Active => {
+                    "The API key is switched off. Switch it on or use another."
+                }
             })),
             Err(Rejection::Unknown) => {
                 let blocked = self
@@ -74,9 +77,10 @@ impl Gate {
                     .blocked_address(from, now)
                     .or_else(|| self.failures.blocked_public_id(token.public_id(), now));
                 self.note_failure(from, Some(token.public_id()), now);
-                Err(blocked.map_or(Error::Unauthenticated("The API key is not valid. Check that it is complete."), |wait| {
-                    too_many_failures(wait)
-                }))
+                Err(blocked.map_or(
+                    Error::Unauthenticated("The API key is not valid. Check that it is complete."),
+                    |wait| too_many_failures(wait),
+                ))
             }
         }
     }
@@ -89,7 +93,8 @@ impl Gate {
     async fn project(&self, key: &ApiKey, headers: &HeaderMap) -> Result<Option<ProjectId>> {
         let not_allowed = || Error::Forbidden {
             code: "PROJECT_NOT_ALLOWED",
-            message: "The header `x-project-id` names no project that this API key may work in.".into(),
+            message: "The header `x-project-id` names no project that this API key may work in."
+                .into(),
         };
         let mut named = headers.get_all("x-project-id").iter();
         let first = named.next();
@@ -97,13 +102,21 @@ impl Gate {
             return Err(not_allowed());
         }
         let named: Option<ProjectId> = first
-            .map(|value| value.to_str().ok().and_then(|text| text.trim().parse().ok()).ok_or_else(not_allowed))
+            .map(|value| {
+                value
+                    .to_str()
+                    .ok()
+                    .and_then(|text| text.trim().parse().ok())
+                    .ok_or_else(not_allowed)
+            })
             .transpose()?;
         match (key.key_type, named) {
             (KeyType::Project, None) => Ok(key.project),
             (KeyType::Project, named) if named == key.project => Ok(named),
             (KeyType::Account, None) => Ok(None),
-            (KeyType::Account, Some(project)) if self.keys.account_of(project).await? == Some(key.account) => {
+            (KeyType::Account, Some(project))
+                if self.keys.account_of(project).await? == Some(key.account) =>
+            {
                 Ok(Some(project))
             }
             _ => Err(not_allowed()),
@@ -122,8 +135,16 @@ impl Gate {
 }
 
 /// Lets good keys within their limits through, and tells every one of them how it stands.
-pub async fn authenticate(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let from = request.extensions().get().copied().map_or(IpAddr::from([0, 0, 0, 0]), |ClientAddress(from)| from);
+pub async fn authenticate(
+    State(gate): State<Arc<Gate>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let from = request
+        .extensions()
+        .get()
+        .copied()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |ClientAddress(from)| from);
     let caller = match gate.admit(request.headers(), from).await {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
@@ -160,10 +181,13 @@ fn bearer(headers: &HeaderMap) -> Result<ApiKeyToken> {
     let (Some(value), None) = (values.next(), values.next()) else { return Err(missing) };
     let text = value.to_str().unwrap_or_default();
     match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token
-            .trim()
-            .parse()
-            .map_err(|_| Error::Unauthenticated("The API key is mistyped or cut short: its checksum does not fit.")),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            token.trim().parse().map_err(|_| {
+                Error::Unauthenticated(
+                    "The API key is mistyped or cut short: its checksum does not fit.",
+                )
+            })
+        }
         _ => Err(missing),
     }
 }

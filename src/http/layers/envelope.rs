@@ -79,14 +79,19 @@ fn library_refusal(status: StatusCode) -> (&'static str, String) {
         StatusCode::METHOD_NOT_ALLOWED => {
             ("METHOD_NOT_ALLOWED", "This path does not know this method; see the `Allow` header.")
         }
-        StatusCode::REQUEST_TIMEOUT => ("REQUEST_TIMEOUT", "The request took too long to arrive; nothing was stored."),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            ("PAYLOAD_TOO_LARGE", "The body is too large: a mail may have 40 MB with its attachments in base64.")
+        StatusCode::REQUEST_TIMEOUT => {
+            ("REQUEST_TIMEOUT", "The request took too long to arrive; nothing was stored.")
         }
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "PAYLOAD_TOO_LARGE",
+            "The body is too large: a mail may have 40 MB with its attachments in base64.",
+        ),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             ("UNSUPPORTED_MEDIA_TYPE", "Send JSON, with `Content-Type: application/json`.")
         }
-        StatusCode::SERVICE_UNAVAILABLE => ("SERVICE_UNAVAILABLE", "The service is temporarily unavailable."),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            ("SERVICE_UNAVAILABLE", "The service is temporarily unavailable.")
+        }
         status if status.is_client_error() => ("BAD_REQUEST", "The request could not be read."),
         _ => ("INTERNAL_SERVER_ERROR", "Something went wrong on our side."),
     };
@@ -107,7 +112,9 @@ fn keep(from: &HeaderMap, to: &mut HeaderMap) {
 fn log(error: &Error) {
     match error {
         Error::Internal(cause) => tracing::error!(cause = format!("{cause:#}"), "A request failed"),
-        Error::Unavailable(cause) => tracing::warn!(cause = format!("{cause:#}"), "A request could not be served"),
+        Error::Unavailable(cause) => {
+            tracing::warn!(cause = format!("{cause:#}"), "A request could not be served")
+        }
         _ => {}
     }
 }

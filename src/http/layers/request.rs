@@ -15,15 +15,19 @@ use super::envelope::RequestId;
 pub async fn observe(mut request: Request, next: Next) -> Response {
     let id = Uuid::now_v7();
     request.extensions_mut().insert(RequestId(id));
-    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
-    let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = route);
+    let span =
+        tracing::info_span!("request", request.id = %id, http.method = %method, http.route = route);
     let began = Instant::now();
 
     let response = next.run(request).instrument(span.clone()).await;
 
     let (took, status) = (began.elapsed(), response.status().as_u16());
-    span.in_scope(|| tracing::info!(http.status = status, duration_ms = took.as_secs_f64() * 1000.0, "Answered"));
+    span.in_scope(|| {
+        tracing::info!(http.status = status, duration_ms = took.as_secs_f64() * 1000.0, "Answered")
+    });
     let labels = [("route", route), ("method", method.to_string()), ("status", status.to_string())];
     metrics::counter!("posthaste_http_requests_total", &labels).increment(1);
     metrics::histogram!("posthaste_http_request_duration_seconds", &labels[..2]).record(took);
@@ -36,11 +40,13 @@ pub fn forgive_slashes<B>(mut request: axum::http::Request<B>) -> axum::http::Re
     if !path.contains("//") && (path == "/" || !path.ends_with('/')) {
         return request;
     }
-    let cleaned = path.split('/').filter(|segment| !segment.is_empty()).fold(String::new(), |path, segment| {
-        format!("{path}/{segment}")
-    });
+    let cleaned = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .fold(String::new(), |path, segment| format!("{path}/{segment}"));
     let cleaned = if cleaned.is_empty() { "/".to_owned() } else { cleaned };
-    let target = request.uri().query().map_or_else(|| cleaned.clone(), |query| format!("{cleaned}?{query}"));
+    let target =
+        request.uri().query().map_or_else(|| cleaned.clone(), |query| format!("{cleaned}?{query}"));
     if let Ok(uri) = Uri::try_from(target) {
         *request.uri_mut() = uri;
     }

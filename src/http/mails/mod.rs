@@ -92,19 +92,27 @@ impl ListMailsQuery {
         if !(1..=100).contains(&limit) {
             violations.add("limit", "must be a whole number from 1 to 100");
         }
-        let before = self.cursor.map(|text| violations.check("cursor", text.parse::<MailId>())).unwrap_or_default();
-        if self.status.as_ref().is_some_and(|status| !response::STATUSES.contains(&status.as_str())) {
+        let before = self
+            .cursor
+            .map(|text| violations.check("cursor", text.parse::<MailId>()))
+            .unwrap_or_default();
+        if self.status.as_ref().is_some_and(|status| !response::STATUSES.contains(&status.as_str()))
+        {
             violations.add("status", format!("must be one of {}", response::STATUSES.join(", ")));
         }
         let mut address = |field: &str, text: Option<String>| {
-            text.and_then(|text| violations.check(field, text.parse::<EmailAddress>())).map(|address| address.to_string())
+            text.and_then(|text| violations.check(field, text.parse::<EmailAddress>()))
+                .map(|address| address.to_string())
         };
         let (to_address, from_address) = (address("to", self.to), address("from", self.from));
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
         let to_address = to_address.map(|address| address.to_lowercase());
-        Ok((MailFilter { before, status: self.status, to_address, from_address, test: self.test }, limit))
+        Ok((
+            MailFilter { before, status: self.status, to_address, from_address, test: self.test },
+            limit,
+        ))
     }
 }
 

@@ -135,7 +135,10 @@ impl<'de> Visitor<'de> for AddressesVisitor {
         Ok(Addresses { bodies: vec![body], is_list: false })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Addresses, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(
+        self,
+        mut items: A,
+    ) -> std::result::Result<Addresses, A::Error> {
         let mut bodies = Vec::new();
         while let Some(mut one) = items.next_element::<Addresses>()? {
             if one.is_list {
@@ -143,7 +146,9 @@ impl<'de> Visitor<'de> for AddressesVisitor {
             }
             bodies.append(&mut one.bodies);
             if bodies.len() > 10 * Content::MAX_RECIPIENTS {
-                return Err(de::Error::custom("has far too many entries: a mail may have 50 recipients"));
+                return Err(de::Error::custom(
+                    "has far too many entries: a mail may have 50 recipients",
+                ));
             }
         }
         Ok(Addresses { bodies, is_list: true })
@@ -169,7 +174,10 @@ impl<'de> Visitor<'de> for HeadersVisitor {
         f.write_str("an object of header names with text values")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<Headers, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(
+        self,
+        mut members: A,
+    ) -> std::result::Result<Headers, A::Error> {
         let mut headers = Vec::new();
         while let Some(member) = members.next_entry()? {
             headers.push(member);
@@ -193,7 +201,10 @@ impl TryFrom<SendMailRequest> for Draft {
         let reply_to = single("replyTo", reply_to, &mut violations);
         let recipients = to.len() + cc.len() + bcc.len();
         if recipients > Content::MAX_RECIPIENTS {
-            violations.add("to", format!("to, cc and bcc may have 50 recipients together, and have {recipients}"));
+            violations.add(
+                "to",
+                format!("to, cc and bcc may have 50 recipients together, and have {recipients}"),
+            );
         }
         let subject = subject.unwrap_or_default();
         if subject.trim().is_empty() {
@@ -226,10 +237,14 @@ impl TryFrom<SendMailRequest> for Draft {
                 bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
             }),
             from => {
-                if from.is_none() && !violations.iter().any(|violation| violation.field.starts_with("from")) {
+                if from.is_none()
+                    && !violations.iter().any(|violation| violation.field.starts_with("from"))
+                {
                     violations.add("from", "is required");
                 }
-                if to.is_empty() && !violations.iter().any(|violation| violation.field.starts_with("to")) {
+                if to.is_empty()
+                    && !violations.iter().any(|violation| violation.field.starts_with("to"))
+                {
                     violations.add("to", "is required");
                 }
                 Err(Error::Invalid(violations))
@@ -253,14 +268,20 @@ fn refuse_what_is_not_there_yet(request: &SendMailRequest, violations: &mut Viol
     }
 }
 
-fn mailboxes(field: &str, addresses: Option<Addresses>, violations: &mut Violations) -> Vec<Mailbox> {
+fn mailboxes(
+    field: &str,
+    addresses: Option<Addresses>,
+    violations: &mut Violations,
+) -> Vec<Mailbox> {
     let Some(Addresses { bodies, is_list }) = addresses else { return Vec::new() };
     let mut read = Vec::with_capacity(bodies.len());
     for (place, AddressBody { email, name }) in bodies.into_iter().enumerate() {
         let path = if is_list { format!("{field}[{place}]") } else { field.to_owned() };
-        let address = violations.check(format!("{path}.email"), email.trim().parse::<EmailAddress>());
+        let address =
+            violations.check(format!("{path}.email"), email.trim().parse::<EmailAddress>());
         let name = name.filter(|name| !name.trim().is_empty());
-        let name = name.map(|name| violations.check(format!("{path}.name"), DisplayName::parse(name)));
+        let name =
+            name.map(|name| violations.check(format!("{path}.name"), DisplayName::parse(name)));
         if let (Some(address), None | Some(Some(_))) = (address, &name) {
             read.push(Mailbox { address, name: name.flatten() });
         }
@@ -268,7 +289,11 @@ fn mailboxes(field: &str, addresses: Option<Addresses>, violations: &mut Violati
     read
 }
 
-fn single(field: &str, addresses: Option<Addresses>, violations: &mut Violations) -> Option<Mailbox> {
+fn single(
+    field: &str,
+    addresses: Option<Addresses>,
+    violations: &mut Violations,
+) -> Option<Mailbox> {
     let addresses = addresses?;
     if addresses.bodies.len() != 1 {
         violations.add(field, "must be one address");
@@ -281,7 +306,10 @@ fn custom_headers(headers: Option<Headers>, violations: &mut Violations) -> Vec<
     let Some(Headers(headers)) = headers else { return Vec::new() };
     let mut read = Vec::with_capacity(headers.len().min(header::MAX_HEADERS));
     for (name, value) in headers {
-        let field = format!("headers.{}", name.chars().filter(|c| !c.is_control()).take(80).collect::<String>());
+        let field = format!(
+            "headers.{}",
+            name.chars().filter(|c| !c.is_control()).take(80).collect::<String>()
+        );
         read.extend(violations.check(field, CustomHeader::new(name, value)));
     }
     violations.check("headers", header::check_together(&read));
@@ -293,7 +321,8 @@ fn attachments(bodies: Vec<AttachmentBody>, violations: &mut Violations) -> Vec<
         violations.add("attachments", "at most 20 files may be attached");
         return Vec::new();
     }
-    let encoded: usize = bodies.iter().filter_map(|body| body.content.as_ref()).map(String::len).sum();
+    let encoded: usize =
+        bodies.iter().filter_map(|body| body.content.as_ref()).map(String::len).sum();
     if encoded > attachment::MAX_ENCODED_BYTES {
         violations.add("attachments", "must have at most 40 MB together in base64");
         return Vec::new();
@@ -302,17 +331,24 @@ fn attachments(bodies: Vec<AttachmentBody>, violations: &mut Violations) -> Vec<
     for (place, body) in bodies.into_iter().enumerate() {
         let path = format!("attachments[{place}]");
         if body.file_url.is_some() {
-            violations.add(format!("{path}.fileUrl"), "is not supported by this version yet; send `content` in base64");
+            violations.add(
+                format!("{path}.fileUrl"),
+                "is not supported by this version yet; send `content` in base64",
+            );
             continue;
         }
         let (Some(file_name), Some(content)) = (body.file_name, body.content) else {
             violations.add(path, "must have a fileName and a content in base64");
             continue;
         };
-        let name = violations.check(format!("{path}.fileName"), attachment::FileName::parse(file_name));
+        let name =
+            violations.check(format!("{path}.fileName"), attachment::FileName::parse(file_name));
         let kind = body.content_type.filter(|kind| !kind.trim().is_empty());
-        let kind = kind.map(|kind| violations.check(format!("{path}.contentType"), attachment::ContentType::parse(&kind)));
-        let content = violations.check(format!("{path}.content"), attachment::decode_base64(&content));
+        let kind = kind.map(|kind| {
+            violations.check(format!("{path}.contentType"), attachment::ContentType::parse(&kind))
+        });
+        let content =
+            violations.check(format!("{path}.content"), attachment::decode_base64(&content));
         let described = body.description.map(|text| {
             violations.check(format!("{path}.description"), attachment::Description::parse(text))
         });

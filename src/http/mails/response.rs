@@ -10,8 +10,17 @@ use crate::domain::record::{Event, MailSummary, PendingDelivery};
 use crate::service::mails::{Accepted, MailDetail};
 
 /// Every state that a mail can be in.
-pub const STATUSES: &[&str] =
-    &["queued", "deferred", "sent", "partially_sent", "captured", "bounced", "failed", "suppressed", "held"];
+pub const STATUSES: &[&str] = &[
+    "queued",
+    "deferred",
+    "sent",
+    "partially_sent",
+    "captured",
+    "bounced",
+    "failed",
+    "suppressed",
+    "held",
+];
 
 /// What every success looks like.
 #[derive(Debug, Serialize, ToSchema)]
@@ -224,13 +233,18 @@ struct EventView {
 
 impl MailBody {
     /// The mail as it stands at `now`.
-    pub fn new(MailDetail { summary, content, pending, events }: MailDetail, now: DateTime<Utc>) -> Self {
+    pub fn new(
+        MailDetail { summary, content, pending, events }: MailDetail,
+        now: DateTime<Utc>,
+    ) -> Self {
         let recipients: Vec<String> = content.recipients().map(ToString::to_string).collect();
         let deliveries = (0..)
             .zip(&recipients)
-            .map(|(position, recipient)| match pending.iter().find(|delivery| delivery.position == position) {
-                Some(delivery) => DeliveryView::under_way(recipient, delivery, now),
-                None => DeliveryView::over(recipient, position, &events),
+            .map(|(position, recipient)| {
+                match pending.iter().find(|delivery| delivery.position == position) {
+                    Some(delivery) => DeliveryView::under_way(recipient, delivery, now),
+                    None => DeliveryView::over(recipient, position, &events),
+                }
             })
             .collect();
         let views = |mailboxes: &[Mailbox]| mailboxes.iter().map(AddressView::from).collect();
@@ -277,7 +291,13 @@ impl DeliveryView {
         } else if let Some(reply) = &delivery.last_reply {
             let wait = (delivery.due_at - now).num_seconds().max(0);
             let code = reply.code.map_or(String::new(), |code| format!(" ({code})"));
-            ("deferred", format!("Not taken yet{code}: {} The next attempt comes in {wait} s.", sentence(&reply.text)))
+            (
+                "deferred",
+                format!(
+                    "Not taken yet{code}: {} The next attempt comes in {wait} s.",
+                    sentence(&reply.text)
+                ),
+            )
         } else {
             ("queued", "Waits for its first attempt, which comes at once.".to_owned())
         };
@@ -295,13 +315,20 @@ impl DeliveryView {
         let last = events.iter().rev().find(|event| event.position == Some(position));
         let kind = last.map_or("queued", |event| event.kind.as_str());
         let status = if kind == "ambiguous" { "held" } else { kind };
-        let said = last.and_then(|event| event.reply.as_ref()).map(|reply| sentence(&reply.text)).unwrap_or_default();
+        let said = last
+            .and_then(|event| event.reply.as_ref())
+            .map(|reply| sentence(&reply.text))
+            .unwrap_or_default();
         let explanation = match status {
             "sent" => format!("The relay took responsibility for it. {said}"),
             "captured" => "It is in the capture mailbox and left this server nowhere.".to_owned(),
-            "complained" => "It is in the capture mailbox; the address plays a complaint.".to_owned(),
+            "complained" => {
+                "It is in the capture mailbox; the address plays a complaint.".to_owned()
+            }
             "bounced" => format!("It was refused for good: {said}"),
-            "suppressed" => "The address is on the suppression list, so nothing was sent.".to_owned(),
+            "suppressed" => {
+                "The address is on the suppression list, so nothing was sent.".to_owned()
+            }
             "held" => format!("It may have been sent or not, and waits for your decision: {said}"),
             "failed" => format!("It could not be delivered within 24 hours: {said}"),
             _ => "Nothing is known yet.".to_owned(),
@@ -319,7 +346,11 @@ impl DeliveryView {
 
 fn sentence(text: &str) -> String {
     let text = text.trim();
-    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+    if text.is_empty() || text.ends_with(['.', '!', '?']) {
+        text.to_owned()
+    } else {
+        format!("{text}.")
+    }
 }
 
 impl EventView {
@@ -357,7 +388,10 @@ pub struct MailStatusBody {
 impl From<MailDetail> for MailStatusBody {
     fn from(MailDetail { summary, content, pending: _, events }: MailDetail) -> Self {
         let first = |kinds: &[&str]| {
-            events.iter().find(|event| kinds.contains(&event.kind.as_str())).map(|event| timestamp(event.at))
+            events
+                .iter()
+                .find(|event| kinds.contains(&event.kind.as_str()))
+                .map(|event| timestamp(event.at))
         };
         let recipient = content.to.first().map_or_else(
             || AddressView { email: summary.to_address.clone(), name: None },
