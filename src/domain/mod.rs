@@ -11,6 +11,7 @@ pub mod header;
 pub mod id;
 pub mod idempotency;
 pub mod mail;
+pub mod mailbox;
 mod one_line;
 pub mod packing;
 pub mod permission;
