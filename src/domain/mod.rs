@@ -6,5 +6,6 @@ pub mod delivery;
 pub mod header;
 pub mod id;
 pub mod mail;
+pub mod rate_limit;
 pub mod subject;
 pub mod violations;
