@@ -1,0 +1,3 @@
+//! What the system does: a function per request, a transaction per function.
+
+pub mod rate_limit;
