@@ -1,0 +1,3 @@
+//! How programs ask for what the system does.
+
+pub mod layers;
