@@ -4,7 +4,10 @@
 //! system does, [`http`] how programs ask for it, [`mail`] how a mail gets onto the wire, [`worker`] who does that
 //! and when. [`app`] wires them together. ARCHITECTURE.md is the map.
 
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod http;
 pub mod service;
+pub mod telemetry;

@@ -1,3 +1,5 @@
-//! How programs ask for what the system does.
+//! From HTTP to the domain and back.
 
+pub mod client_address;
 pub mod layers;
+pub mod listener;

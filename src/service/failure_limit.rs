@@ -1,81 +1,78 @@
-//! Slows down those who try keys that are none.
+//! Slows down those who guess keys.
 //!
-//! The holder of a right secret is never locked out by the failures of others: to compare a digest costs less than a
-//! microsecond, so a caller compares first, and asks here only about attempts that are not known to be good and would
-//! cost a query or an Argon2 hash to judge. (Guessing is hopeless at any speed: a secret has 190 bits.)
+//! Failed authentications are counted by the client's address and by the public id of the key that was tried. It never
+//! locks the holder of a right secret out: a digest is compared in under a microsecond, so the caller first
+//! authenticates, and asks for a block only when that failed (or before it begins work that costs more than a
+//! comparison, such as Argon2 or a query).
 
-use std::fmt::Debug;
-use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::StateStore;
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use moka::Entry;
-use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-/// Failures from one address that go unpunished at once; after that, as many in a minute. An office behind one address
-/// that has a few programs with outdated keys stays below it.
-const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(30).expect("it is not zero");
+/// Failures that one address may make at once, and in every minute after that. An office behind one address with a
+/// few wrong keys stays below it.
+const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(30).expect("thirty is not zero");
 
-/// The same for one public id, whichever addresses the attempts come from.
-const PER_PUBLIC_ID: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
+/// Failures that one public id may cause at once, and in every minute after that, from all addresses together.
+const PER_PUBLIC_ID: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
-/// Addresses, and public ids, whose failures are remembered: some 20 MB for each kind. Beyond that those that failed
-/// longest ago are forgotten, so that to be forgotten an attacker needs as many networks as that.
-const REMEMBERED: u64 = 100_000;
+/// How many addresses, and how many public ids, are remembered; about 20 MB for each. Past it those that failed
+/// longest ago are forgotten, which costs an attacker as many addresses as that.
+const MAX_REMEMBERED: u64 = 100_000;
 
-/// A little more than it takes until failures no longer count. It frees memory and decides nothing.
-const FORGOTTEN_AFTER: Duration = Duration::from_mins(2);
+/// The longest public id that a key can have, in bytes: what is longer never belonged to a key.
+const MAX_PUBLIC_ID: usize = 12;
 
-/// The length of a public id; of what is longer only so much is looked at.
-const PUBLIC_ID_LENGTH: usize = 12;
+/// After a minute a count is as if nothing had happened, so it can be forgotten.
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
-/// The failed authentications of this node's clients.
-///
-/// Times are passed in, as counted from any fixed moment by a clock that never goes back.
+/// The failed authentications of the last minute.
 #[derive(Debug)]
 pub struct FailureLimit {
-    by_address: Failures<IpAddr>,
-    by_public_id: Failures<Box<str>>,
+    clock: GivenClock,
+    by_address: Cache<IpAddr, Arc<Failures>>,
+    by_public_id: Cache<Box<str>, Arc<Failures>>,
 }
 
 impl FailureLimit {
-    /// A limit that has seen no failures.
+    /// A limit that has seen no failure.
     pub fn new() -> Self {
-        Self {
-            by_address: Failures::new(PER_ADDRESS, REMEMBERED),
-            by_public_id: Failures::new(PER_PUBLIC_ID, REMEMBERED),
-        }
+        Self { clock: GivenClock::default(), by_address: bounded(), by_public_id: bounded() }
     }
 
-    /// Counts a failed authentication: a wrong secret, an unknown id, a malformed key. `public_id` is what the attempt
-    /// gave as such, if its key had the shape of one.
+    /// Counts a failure from this address, on this public id where the attempt had one, at the time `now` since any
+    /// fixed start on a monotonic clock.
     pub fn failed(&self, address: IpAddr, public_id: Option<&str>, now: Duration) {
-        self.by_address.count(network(address), now);
-        if let Some(public_id) = public_id {
-            self.by_public_id.count(shortened(public_id).into(), now);
+        self.clock.set(now);
+        let by_address = self
+            .by_address
+            .get_with(network(address), || Arc::new(Failures::new(PER_ADDRESS, &self.clock)));
+        by_address.count(now);
+        if let Some(public_id) = public_id.filter(|id| id.len() <= MAX_PUBLIC_ID) {
+            let by_public_id = self
+                .by_public_id
+                .get_with(public_id.into(), || Arc::new(Failures::new(PER_PUBLIC_ID, &self.clock)));
+            by_public_id.count(now);
         }
     }
 
-    /// How long attempts from this address are to be refused: `None` if they are not.
-    pub fn address_blocked(&self, address: IpAddr, now: Duration) -> Option<Duration> {
-        self.by_address.blocked(network(address), now)
+    /// How long this address is blocked from `now` on; nothing if it is not.
+    pub fn blocked_address(&self, address: IpAddr, now: Duration) -> Option<Duration> {
+        self.by_address.get(&network(address))?.blocked(now)
     }
 
-    /// How long attempts at this key are to be refused, wherever they come from: `None` if they are not.
-    ///
-    /// Strangers can bring that about for any key whose public id they know, and it is shown in lists. So this must
-    /// not be asked about an attempt whose secret has been found to be right.
-    pub fn public_id_blocked(&self, public_id: &str, now: Duration) -> Option<Duration> {
-        self.by_public_id.blocked(shortened(public_id).into(), now)
+    /// How long this public id is blocked from `now` on; nothing if it is not.
+    pub fn blocked_public_id(&self, public_id: &str, now: Duration) -> Option<Duration> {
+        self.by_public_id.get(public_id)?.blocked(now)
     }
 }
 
@@ -85,243 +82,147 @@ impl Default for FailureLimit {
     }
 }
 
-/// Within 64 bits of an IPv6 address one machine can choose freely (RFC 4291, section 2.5.1), so they are counted as
-/// one. An IPv4 address is the same in its IPv6 form.
+fn bounded<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Cache<K, Arc<Failures>> {
+    Cache::builder()
+        .max_capacity(MAX_REMEMBERED)
+        // moka's own policy would turn newcomers away in a flood, and they are the ones to be counted.
+        .eviction_policy(EvictionPolicy::lru())
+        .time_to_idle(REMEMBERED_FOR)
+        .build()
+}
+
+/// The network that one subscriber holds: an IPv4 address, or 64 bits of an IPv6 one (RFC 6177), within which a single
+/// machine can choose its address freely.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
 
-fn shortened(public_id: &str) -> &str {
-    &public_id[..public_id.floor_char_boundary(PUBLIC_ID_LENGTH)]
-}
-
-/// Failures by whatever they are held against: a bucket each (GCRA), which `governor` fills and drains.
+/// The failures of one address or public id.
 #[derive(Debug)]
-struct Failures<K: Key> {
-    limiter: RateLimiter<Question<K>, Buckets<K>, LatestTime, NoOpMiddleware<Nanos>>,
+struct Failures {
+    limiter: RateLimiter<NotKeyed, InMemoryState, GivenClock, StateInformationMiddleware>,
+    /// Nanoseconds since the start. `governor` has no way to ask without taking a token, so the answer is kept.
+    blocked_until: AtomicU64,
 }
 
-/// What failures can be held against.
-trait Key: Hash + Eq + Clone + Debug + Send + Sync + 'static {}
-
-impl Key for IpAddr {}
-impl Key for Box<str> {}
-
-impl<K: Key> Failures<K> {
-    fn new(per_minute: NonZeroU32, remembered: u64) -> Self {
-        Self {
-            limiter: RateLimiter::new(
-                Quota::per_minute(per_minute),
-                Buckets::new(remembered),
-                LatestTime::default(),
-            ),
-        }
+impl Failures {
+    fn new(per_minute: NonZeroU32, clock: &GivenClock) -> Self {
+        let limiter = RateLimiter::direct_with_clock(Quota::per_minute(per_minute), clock.clone())
+            .with_middleware::<StateInformationMiddleware>();
+        Self { limiter, blocked_until: AtomicU64::new(0) }
     }
 
-    fn count(&self, key: K, now: Duration) {
-        self.limiter.clock().advance(now);
-        // An attempt that came too soon, and was judged all the same, fills the bucket no further.
-        let _ = self.limiter.check_key(&Question { key, counts: true });
+    fn count(&self, now: Duration) {
+        let wait = match self.limiter.check() {
+            Ok(state) if state.remaining_burst_capacity() > 0 => return,
+            Ok(state) => state.quota().replenish_interval(),
+            Err(refused) => refused.wait_time_from(self.limiter.clock().now()),
+        };
+        self.blocked_until.fetch_max(nanoseconds(now + wait), Ordering::Relaxed);
     }
 
-    fn blocked(&self, key: K, now: Duration) -> Option<Duration> {
-        self.limiter.clock().advance(now);
-        let refusal = self.limiter.check_key(&Question { key, counts: false }).err()?;
-        Some(refusal.wait_time_from(self.limiter.clock().now()))
+    fn blocked(&self, now: Duration) -> Option<Duration> {
+        let until = Duration::from_nanos(self.blocked_until.load(Ordering::Relaxed));
+        until.checked_sub(now).filter(|wait| !wait.is_zero())
     }
 }
 
-/// `governor` can only ask by taking. Whether this one takes is decided where the buckets are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Question<K> {
-    key: K,
-    counts: bool,
-}
+/// A clock that stands where the callers' times have put it.
+#[derive(Clone, Debug, Default)]
+struct GivenClock(Arc<AtomicU64>);
 
-/// The buckets, within bounds.
-#[derive(Debug)]
-struct Buckets<K: Key>(Cache<K, Nanos>);
-
-impl<K: Key> Buckets<K> {
-    fn new(remembered: u64) -> Self {
-        let buckets = Cache::builder()
-            .max_capacity(remembered)
-            // The policy that is meant for caches would turn newcomers away in a flood: just those that fail.
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_idle(FORGOTTEN_AFTER);
-        Self(buckets.build())
+impl GivenClock {
+    fn set(&self, now: Duration) {
+        self.0.fetch_max(nanoseconds(now), Ordering::Relaxed);
     }
 }
 
-impl<K: Key> StateStore for Buckets<K> {
-    type Key = Question<K>;
+impl Clock for GivenClock {
+    type Instant = Duration;
 
-    fn measure_and_replace<T, F, E>(&self, question: &Question<K>, decide: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let Question { key, counts } = question;
-        if !counts {
-            return decide(self.0.get(key)).map(|(answer, _)| answer);
-        }
-        let mut answer = None;
-        self.0.entry_by_ref(key).and_compute_with(|bucket| {
-            match decide(bucket.map(Entry::into_value)) {
-                Ok((passed, bucket)) => {
-                    answer = Some(Ok(passed));
-                    Op::Put(bucket)
-                }
-                Err(refused) => {
-                    answer = Some(Err(refused));
-                    Op::Nop
-                }
-            }
-        });
-        answer.expect("the cache calls what computes an entry")
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 }
 
-/// The latest time that any call has brought, in nanoseconds: a clock that goes only where it is taken.
-#[derive(Debug, Default)]
-struct LatestTime(AtomicU64);
-
-impl LatestTime {
-    fn advance(&self, now: Duration) {
-        self.0.fetch_max(Nanos::from(now).into(), Ordering::Relaxed);
-    }
-}
-
-impl Clock for LatestTime {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        self.0.load(Ordering::Relaxed).into()
-    }
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use proptest::prelude::*;
 
     use super::*;
 
+    const NOW: Duration = Duration::from_secs(1000);
+
     fn address(text: &str) -> IpAddr {
-        text.parse().expect("it is an address")
-    }
-
-    fn seconds(count: u64) -> Duration {
-        Duration::from_secs(3600 + count)
+        text.parse().unwrap()
     }
 
     #[test]
-    fn thirty_failures_block_an_address_until_it_has_waited() {
-        let (limit, attacker) = (FailureLimit::new(), address("203.0.113.7"));
-        for _ in 0..30 {
-            assert_eq!(limit.address_blocked(attacker, seconds(0)), None);
-            limit.failed(attacker, None, seconds(0));
+    fn the_thirtieth_failure_of_an_address_blocks_it_for_two_seconds() {
+        let limit = FailureLimit::new();
+        for _ in 0..29 {
+            limit.failed(address("192.0.2.1"), None, NOW);
+            assert_eq!(limit.blocked_address(address("192.0.2.1"), NOW), None);
         }
-        assert_eq!(limit.address_blocked(attacker, seconds(0)), Some(Duration::from_secs(2)));
-        assert_eq!(limit.address_blocked(attacker, seconds(1)), Some(Duration::from_secs(1)));
-        assert_eq!(limit.address_blocked(attacker, seconds(2)), None);
-        assert_eq!(limit.address_blocked(address("203.0.113.8"), seconds(0)), None);
-
-        limit.failed(attacker, None, seconds(2));
-        assert_eq!(limit.address_blocked(attacker, seconds(2)), Some(Duration::from_secs(2)));
+        limit.failed(address("192.0.2.1"), None, NOW);
+        let wait = limit.blocked_address(address("::ffff:192.0.2.1"), NOW).unwrap();
+        assert_eq!(wait, Duration::from_secs(2));
+        assert_eq!(limit.blocked_address(address("192.0.2.1"), NOW + wait), None);
+        assert_eq!(limit.blocked_address(address("192.0.2.2"), NOW), None);
     }
 
     #[test]
-    fn asking_costs_nothing() {
-        let (limit, client) = (FailureLimit::new(), address("203.0.113.7"));
-        for _ in 0..1000 {
-            assert_eq!(limit.address_blocked(client, seconds(0)), None);
-            assert_eq!(limit.public_id_blocked("a1b2c3d4e5f6", seconds(0)), None);
-        }
-    }
-
-    #[test]
-    fn who_keeps_failing_waits_no_longer_than_who_stops() {
-        let (limit, client) = (FailureLimit::new(), address("203.0.113.7"));
-        for _ in 0..1000 {
-            limit.failed(client, None, seconds(0));
-        }
-        assert_eq!(limit.address_blocked(client, seconds(0)), Some(Duration::from_secs(2)));
-        assert_eq!(limit.address_blocked(client, seconds(2)), None);
-    }
-
-    #[test]
-    fn a_subscriber_cannot_hop_within_its_ipv6_network() {
+    fn ipv6_is_counted_by_its_network() {
         let limit = FailureLimit::new();
         for host in 0..30 {
-            limit.failed(address(&format!("2001:db8:0:1::{host:x}")), None, seconds(0));
+            limit.failed(address(&format!("2001:db8:0:1::{host:x}")), None, NOW);
         }
-        assert!(limit.address_blocked(address("2001:db8:0:1:ffff::1"), seconds(0)).is_some());
-        assert!(limit.address_blocked(address("2001:db8:0:2::1"), seconds(0)).is_none());
+        assert!(limit.blocked_address(address("2001:db8:0:1:ffff::1"), NOW).is_some());
+        assert!(limit.blocked_address(address("2001:db8:0:2::1"), NOW).is_none());
     }
 
     #[test]
-    fn ipv4_is_the_same_in_its_ipv6_form_and_is_no_network() {
-        let limit = FailureLimit::new();
-        for _ in 0..30 {
-            limit.failed(address("::ffff:203.0.113.7"), None, seconds(0));
-        }
-        assert!(limit.address_blocked(address("203.0.113.7"), seconds(0)).is_some());
-        assert!(limit.address_blocked(address("::ffff:203.0.113.8"), seconds(0)).is_none());
-    }
-
-    #[test]
-    fn a_public_id_is_blocked_whoever_tries_it() {
+    fn a_public_id_is_counted_over_all_addresses() {
         let limit = FailureLimit::new();
         for host in 0..10 {
-            limit.failed(address(&format!("198.51.100.{host}")), Some("a1b2c3d4e5f6"), seconds(0));
+            limit.failed(IpAddr::from([192, 0, 2, host]), Some("abcdefghijkl"), NOW);
         }
-        assert_eq!(
-            limit.public_id_blocked("a1b2c3d4e5f6", seconds(0)),
-            Some(Duration::from_secs(6))
-        );
-        assert_eq!(limit.public_id_blocked("a1b2c3d4e5f7", seconds(0)), None);
-        assert_eq!(limit.address_blocked(address("198.51.100.1"), seconds(0)), None);
+        assert!(limit.blocked_public_id("abcdefghijkl", NOW).is_some());
+        assert!(limit.blocked_public_id("abcdefghijkm", NOW).is_none());
     }
 
     #[test]
-    fn hostile_public_ids_take_no_more_room_than_others() {
+    fn what_cannot_be_a_public_id_is_not_kept() {
         let limit = FailureLimit::new();
-        for length in 1..20 {
-            let hostile = "ä€😀".repeat(length * 1000);
-            limit.failed(address("203.0.113.7"), Some(&hostile), seconds(0));
+        let long = "x".repeat(1 << 20);
+        for _ in 0..20 {
+            limit.failed(address("192.0.2.1"), Some(&long), NOW);
         }
-        let counted: Vec<_> =
-            limit.by_public_id.limiter.into_state_store().0.iter().map(|(id, _)| id).collect();
-        assert_eq!(counted, [Arc::new(Box::<str>::from("ä€😀ä"))]);
+        assert!(limit.blocked_public_id(&long, NOW).is_none());
     }
 
-    #[test]
-    fn a_flood_of_addresses_stays_within_bounds_and_hides_nobody_in_it() {
-        let failures = Failures::new(PER_ADDRESS, 100);
-        for number in 0..10_000 {
-            failures.count(IpAddr::from(Ipv6Addr::from_bits(number << 64)), seconds(0));
-        }
-        let newcomer = address("203.0.113.7");
-        for _ in 0..30 {
-            failures.count(newcomer, seconds(0));
-        }
-        assert!(failures.blocked(newcomer, seconds(0)).is_some());
-
-        let buckets = failures.limiter.into_state_store().0;
-        buckets.run_pending_tasks();
-        assert!(buckets.entry_count() <= 100);
-    }
-
-    #[test]
-    fn failures_at_once_are_all_counted() {
-        let (limit, client) = (FailureLimit::new(), address("203.0.113.7"));
-        std::thread::scope(|scope| {
-            for _ in 0..30 {
-                scope.spawn(|| limit.failed(client, None, seconds(0)));
+    proptest! {
+        #[test]
+        fn whoever_asks_first_gets_no_more_than_the_figure_and_its_burst(gaps in prop::collection::vec(0u64..3000, 1..300)) {
+            let limit = FailureLimit::new();
+            let mut now = NOW;
+            let mut tried = 0u32;
+            for gap in gaps {
+                now += Duration::from_millis(gap);
+                if limit.blocked_address(address("192.0.2.1"), now).is_none() {
+                    limit.failed(address("192.0.2.1"), None, now);
+                    tried += 1;
+                }
             }
-        });
-        assert_eq!(limit.address_blocked(client, seconds(0)), Some(Duration::from_secs(2)));
+            let minutes = now.saturating_sub(NOW).as_secs_f64() / 60.0;
+            prop_assert!(f64::from(tried) <= 30.0 * (minutes + 1.0) + 1.0);
+        }
     }
 }

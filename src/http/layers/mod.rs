@@ -1,3 +1,4 @@
-//! What every request passes through on its way to a handler, and every answer on its way back.
+//! What every request passes on its way in, and every answer on its way out.
 
+pub mod https_only;
 pub mod rate_limit_headers;

@@ -1,0 +1,177 @@
+//! The command line: settings and commands.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Problem, Settings, environment, values};
+
+/// A self-hosted transactional email API server.
+///
+/// With no command and no settings it starts everything on 127.0.0.1:8080, with a database of its own in ./data.
+/// A setting is a flag, an environment variable, or a line of a .env file in the working directory.
+#[derive(Parser, Debug)]
+#[command(name = "posthaste", version, args_override_self = true)]
+pub struct Arguments {
+    /// What to do; to serve if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Taken before and after the command.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What the program can do.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Take requests, deliver mails (the default)
+    Serve,
+    /// Bring the database's schema up to date, and stop
+    Migrate,
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Make and list projects
+    #[command(subcommand)]
+    Projects(ProjectsCommand),
+    /// Check settings, database and relay, and say what to mend
+    Doctor,
+}
+
+/// What can be done with API keys.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub enum KeysCommand {
+    /// Make a key and print it: the only time that it can be seen
+    Create(CreateKey),
+    /// List the keys of all projects, without their secrets
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a key: it sends nothing from then on
+    Revoke {
+        /// The key's id, as the list shows it
+        id: String,
+    },
+}
+
+/// The key to be made.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct CreateKey {
+    /// What to call it
+    #[arg(long)]
+    pub name: String,
+    /// The project it belongs to, by id or name [default: the first]
+    #[arg(long)]
+    pub project: Option<String>,
+    /// Whether it is for one project or for the whole account
+    #[arg(long = "type", value_enum, default_value_t = KeyType::Project)]
+    pub key_type: KeyType,
+    /// Whether its mails are delivered or only captured
+    #[arg(long, value_enum, default_value_t = KeyMode::Live)]
+    pub mode: KeyMode,
+    /// What it may do
+    #[arg(long, value_enum, default_value_t = PermissionPreset::FullAccess)]
+    pub permission: PermissionPreset,
+    /// Requests in any second, if not as `RATE_LIMIT_PER_SECOND` says
+    #[arg(long, value_name = "NUMBER")]
+    pub per_second: Option<u32>,
+    /// Requests in any minute, if not as `RATE_LIMIT_PER_MINUTE` says
+    #[arg(long, value_name = "NUMBER")]
+    pub per_minute: Option<u32>,
+    /// After how long it expires, such as 12h or 90d [default: never]
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub expires_in: Option<Duration>,
+    /// Print the key alone
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyType {
+    /// One project.
+    Project,
+    /// The account and all of its projects.
+    Account,
+}
+
+/// What becomes of a key's mails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyMode {
+    /// They are delivered.
+    Live,
+    /// They are captured.
+    Test,
+}
+
+/// A named set of permissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum PermissionPreset {
+    /// Everything.
+    FullAccess,
+    /// Sending mail.
+    SendingAccess,
+    /// Reading.
+    ReadOnly,
+}
+
+/// What can be done with projects.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub enum ProjectsCommand {
+    /// Make a project and print its id
+    Create {
+        /// What to call it
+        #[arg(long)]
+        name: String,
+    },
+    /// List all projects with their ids
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Why the command line could not be read.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// Not arguments of ours, or a question for `--help` or `--version`: `exit` says so and ends the process.
+    Arguments(clap::Error),
+    /// Not settings of ours.
+    Settings(Vec<Problem>),
+}
+
+impl Arguments {
+    /// Reads the arguments (the program's name first), the environment, and the text of a `.env` file if there is one.
+    pub fn read(
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        dotenv: Option<&str>,
+    ) -> Result<Self, Unreadable> {
+        let command = Self::command();
+        let typed = arguments.into_iter().collect::<Vec<_>>();
+        // `--help` and its like must be answered whatever the environment holds.
+        let flags = match environment::flags(&command, environment, dotenv) {
+            Ok(flags) => flags,
+            Err(problems) => {
+                command.try_get_matches_from(typed).map_err(Unreadable::Arguments)?;
+                return Err(Unreadable::Settings(problems));
+            }
+        };
+        let (program, rest) = match typed.split_first() {
+            Some((program, rest)) => (program.clone(), rest),
+            None => ("posthaste".into(), &[][..]),
+        };
+        let all = std::iter::once(program).chain(flags).chain(rest.iter().cloned());
+        let mut matches = command.try_get_matches_from(all).map_err(Unreadable::Arguments)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(Unreadable::Arguments)
+    }
+}
+
+#[cfg(test)]
+mod tests;

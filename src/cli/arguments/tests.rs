@@ -1,0 +1,235 @@
+use std::net::SocketAddr;
+
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+use super::*;
+use crate::config::Config;
+use crate::config::values::{RequireHttps, Role};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn read(
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    dotenv: Option<&str>,
+) -> Result<Arguments, Unreadable> {
+    let arguments = std::iter::once("posthaste").chain(arguments.iter().copied());
+    let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
+    Arguments::read(arguments.map(OsString::from), environment, dotenv)
+}
+
+fn config(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
+    match read(arguments, environment, None) {
+        Ok(arguments) => arguments.settings.validate().map_err(|problems| sentences(&problems)),
+        Err(Unreadable::Settings(problems)) => Err(sentences(&problems)),
+        Err(Unreadable::Arguments(error)) => Err(error.to_string()),
+    }
+}
+
+fn sentences(problems: &[Problem]) -> String {
+    problems.iter().flat_map(|problem| [problem.to_string(), "\n".to_owned()]).collect()
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn nothing_at_all_is_a_good_configuration() {
+    let config = config(&[], &[]).unwrap();
+    assert_eq!(config.listen_addr, SocketAddr::from(([127, 0, 0, 1], 8080)));
+    assert_eq!(config.public_url_at(config.listen_addr), "http://127.0.0.1:8080");
+    assert_eq!(config.shutdown_timeout, Duration::from_secs(25));
+    assert!(config.database_url.is_none() && config.smtp_url.is_none() && config.tls.is_none());
+}
+
+#[test]
+fn empty_variables_are_as_good_as_none() {
+    let names = Arguments::command()
+        .get_arguments()
+        .filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned()))
+        .collect::<Vec<_>>();
+    assert!(names.len() >= 22, "{names:?}");
+    let environment: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    assert_eq!(config(&[], &environment).unwrap().role, Role::All);
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let role = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let settings = read(arguments, environment, Some("ROLE=worker")).unwrap().settings;
+        settings.validate().unwrap().role
+    };
+    assert_eq!(role(&[], &[]), Role::Worker);
+    assert_eq!(role(&[], &[("ROLE", "api")]), Role::Api);
+    assert_eq!(role(&["--role", "all"], &[("ROLE", "api")]), Role::All);
+    assert_eq!(role(&["serve", "--role", "all"], &[("ROLE", "api")]), Role::All);
+    assert_eq!(role(&["keys", "list", "--role=all"], &[("ROLE", "api")]), Role::All);
+    assert_eq!(role(&["--role=all", "keys", "list"], &[("ROLE", "api")]), Role::All);
+}
+
+#[test]
+fn every_problem_is_told_at_once_and_no_secret_with_it() {
+    let environment = [
+        ("LISTEN_ADDR", "localhost:8080"),
+        ("DATABASE_URL", "mysql://root:hunter2@db"),
+        ("SMTP_URL", "http://user:hunter2@relay"),
+        ("SECRET_KEY", "hunter2"),
+        ("RATE_LIMIT_PER_SECOND", "0"),
+        ("RATE_LIMIT_PER_MINUTE", "1000001"),
+        ("REQUIRE_HTTPS", "sometimes"),
+        ("TLS_CERT", "cert.pem"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, everyone"),
+        ("PUBLIC_URL", "ftp://mail.example.com"),
+        ("LOG_LEVEL", "verbose"),
+        ("SHUTDOWN_TIMEOUT", "soon"),
+        ("REDIS_URL", "redis://:hunter2@cache"),
+        ("DNS_SERVER", "192.0.2.1"),
+        ("RETENTION_DAYS", "30"),
+        ("REQUIRE_VERIFIED_DOMAINS", "on"),
+    ];
+    let problems = config(&[], &environment).unwrap_err();
+    assert!(!problems.contains("hunter2"));
+    insta::assert_snapshot!(problems);
+}
+
+#[test]
+fn the_secret_key_is_needed_with_a_database_of_ones_own() {
+    let database = ("DATABASE_URL", "postgres://posthaste@db/posthaste");
+    assert!(config(&[], &[database]).unwrap_err().starts_with("SECRET_KEY is missing"));
+    let config = config(&[], &[database, ("SECRET_KEY", SECRET)]).unwrap();
+    assert_eq!(config.secret_key.as_ref().unwrap().expose_secret(), SECRET);
+    let printed = format!("{config:?}");
+    assert!(!printed.contains(SECRET) && !printed.contains("posthaste@db"), "{printed}");
+}
+
+#[test]
+fn a_variable_that_was_meant_for_us_stops_the_start() {
+    let told = |name| config(&[], &[(name, "1")]).unwrap_err();
+    assert_eq!(told("SMTP_URI"), "SMTP_URI is an unknown setting: did you mean SMTP_URL?\n");
+    assert!(told("RATE_LIMIT_PER_SECONDS").ends_with("did you mean RATE_LIMIT_PER_SECOND?\n"));
+    assert!(told("LISTEN_ADRESS").ends_with("did you mean LISTEN_ADDR?\n"));
+    assert!(told("smtp_url").ends_with("did you mean SMTP_URL?\n"));
+    assert!(told("POSTHASTE_SMTP_URL").ends_with("did you mean SMTP_URL?\n"));
+    assert!(told("POSTHASTE_COLOR").ends_with("see --help for all settings\n"));
+}
+
+#[test]
+fn variables_of_strangers_are_none_of_our_business() {
+    let strangers = [
+        "HOME",
+        "PATH",
+        "USER",
+        "LOGNAME",
+        "MAIL",
+        "SHELL",
+        "TERM",
+        "LANG",
+        "PWD",
+        "HOSTNAME",
+        "PORT",
+        "RUST_LOG",
+        "PGDATA",
+        "PGHOST",
+        "DATABASE_HOST",
+        "POSTGRES_PASSWORD",
+        "CARGO_HOME",
+        "SMTP_HOST",
+        "SSL_CERT_FILE",
+        "POSTHASTE_SERVICE_HOST",
+        "POSTHASTE_PORT_8080_TCP_ADDR",
+        "POSTHASTE_PORT",
+        "ÜMLAUT",
+        "",
+    ];
+    let environment: Vec<_> = strangers.iter().map(|name| (*name, "1")).collect();
+    config(&[], &environment).unwrap();
+}
+
+#[test]
+fn a_file_is_read_line_by_line_and_may_hold_only_settings() {
+    let good = "# comment\n\nexport REQUIRE_HTTPS = \"never\"\r\nSECRET_KEY='a=b#c'\nSMTP_URL=\n";
+    let settings = read(&[], &[], Some(good)).unwrap().settings;
+    assert_eq!(settings.secret_key.as_ref().unwrap().expose_secret(), "a=b#c");
+    assert_eq!(settings.require_https.as_deref(), Some("never"));
+
+    let Err(Unreadable::Settings(problems)) = read(&[], &[], Some("SMTP_URI=x\nnonsense\nFOO=1"))
+    else {
+        panic!("unknown names were accepted");
+    };
+    insta::assert_snapshot!(sentences(&problems), @"
+    line 2 of .env must be NAME=value or begin with #
+    SMTP_URI is an unknown setting in .env: did you mean SMTP_URL?
+    FOO is an unknown setting in .env: remove it, or see --help for all settings
+    ");
+}
+
+#[test]
+fn help_is_given_whatever_the_environment_holds_and_prints_no_value() {
+    let environment = [("SMTP_URI", "x"), ("SMTP_URL", "smtp://user:hunter2@relay")];
+    let Err(Unreadable::Arguments(help)) = read(&["--help"], &environment, None) else {
+        panic!("no help was given");
+    };
+    assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp);
+    assert!(help.to_string().contains("[env: SMTP_URL]") && !help.to_string().contains("hunter2"));
+}
+
+#[test]
+fn the_commands_of_scripts_are_understood() {
+    let command = |line: &str| {
+        read(&line.split(' ').collect::<Vec<_>>(), &[], None).unwrap().command.unwrap()
+    };
+    let Command::Keys(KeysCommand::Create(key)) = command(
+        "keys create --name ci --project shop --type account --mode test --per-second 5 --per-minute 100 \
+         --expires-in 90d --permission sending_access --quiet",
+    ) else {
+        panic!("not understood");
+    };
+    assert_eq!((key.key_type, key.mode), (KeyType::Account, KeyMode::Test));
+    assert_eq!((key.per_second, key.per_minute), (Some(5), Some(100)));
+    assert_eq!(key.expires_in, Some(Duration::from_hours(90 * 24)));
+    assert_eq!(key.permission, PermissionPreset::SendingAccess);
+    assert!(key.quiet);
+    assert_eq!(command("keys list --json"), Command::Keys(KeysCommand::List { json: true }));
+    assert_eq!(
+        command("keys revoke 0198"),
+        Command::Keys(KeysCommand::Revoke { id: "0198".into() })
+    );
+    assert_eq!(
+        command("projects list --json"),
+        Command::Projects(ProjectsCommand::List { json: true })
+    );
+    assert_eq!(command("doctor"), Command::Doctor);
+    assert!(read(&[], &[], None).unwrap().command.is_none());
+}
+
+#[test]
+fn values_are_read_as_they_are_meant() {
+    let config = config(
+        &["--require-https", "ALWAYS", "--tls-cert", "c", "--tls-key", "k"],
+        &[
+            ("TRUSTED_PROXIES", "127.0.0.1, 10.1.2.3/8,::1,"),
+            ("PUBLIC_URL", "https://mail.example.com/base/"),
+            ("LOG_LEVEL", "warn,posthaste=debug"),
+            ("LISTEN_ADDR", "0.0.0.0:443"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.require_https, RequireHttps::Always);
+    let networks: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
+    assert_eq!(config.public_url_at(config.listen_addr), "https://mail.example.com/base");
+    let unnamed = Config { public_url: None, ..config };
+    assert_eq!(unnamed.public_url_at(unnamed.listen_addr), "https://127.0.0.1:443");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(name in "[A-Z_]{1,20}|[^=]{1,12}", value in ".{0,40}", file in "(.{0,20}\n){0,5}") {
+        drop(config(&[], &[(&name, &value)]));
+        drop(read(&[], &[("LOG_LEVEL", &value), ("TRUSTED_PROXIES", &value)], Some(&file)));
+        drop(config(&[], &[("PUBLIC_URL", &value), ("SHUTDOWN_TIMEOUT", &value), ("LOG_LEVEL", &value), ("SMTP_URL", &value)]));
+    }
+}

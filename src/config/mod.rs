@@ -1,0 +1,110 @@
+//! Every setting, read once and checked as a whole; secrets wrapped.
+//!
+//! A setting is a flag, an environment variable of the same name, or a line of a `.env` file in the working directory,
+//! and the first of these that names it wins. An empty value is as good as none. [`Settings`] is what was written,
+//! [`Config`] what it means.
+
+pub mod environment;
+mod settings;
+mod validate;
+pub mod values;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use tracing_subscriber::filter::Targets;
+
+pub use self::settings::Settings;
+use self::values::{LogFormat, RequireHttps, Role};
+use crate::domain::rate_limit::RateLimit;
+
+/// All settings, checked and with their defaults in place. None of its secrets can be printed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `LISTEN_ADDR`: where requests are taken. Port 0 leaves the choice to the operating system.
+    pub listen_addr: SocketAddr,
+    /// `DATA_DIR`: the embedded database and everything else that is kept on disk.
+    pub data_dir: PathBuf,
+    /// `DATABASE_URL`: a Postgres of the operator's; without it the embedded one is used.
+    pub database_url: Option<SecretString>,
+    /// `DATABASE_CONNECTIONS`: how many connections to Postgres this process holds at most.
+    pub database_connections: NonZeroU32,
+    /// `POSTGRES_BIN_DIR`: where the programs for the embedded database are, if not where they are usually found.
+    pub postgres_bin_dir: Option<PathBuf>,
+    /// `SMTP_URL`: the relay; without it mail goes to the capture mailbox. The transport knows its fine print.
+    pub smtp_url: Option<SecretString>,
+    /// `SMTP_CONNECTIONS`: how many connections to the relay this process holds at most.
+    pub smtp_connections: NonZeroU16,
+    /// `RATE_LIMIT_PER_SECOND` and `RATE_LIMIT_PER_MINUTE`: for keys that name no limits of their own.
+    pub rate_limit: RateLimit,
+    /// `REQUIRE_HTTPS`: which clients may do without TLS.
+    pub require_https: RequireHttps,
+    /// `TLS_CERT` and `TLS_KEY`: with them the listener speaks TLS itself.
+    pub tls: Option<TlsFiles>,
+    /// `TRUSTED_PROXIES`: whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `PUBLIC_URL`, with no slash at its end; see [`Config::public_url_at`] for its default.
+    pub public_url: Option<String>,
+    /// `SECRET_KEY`: at least [`values::MIN_SECRET_KEY`] characters; without it one is made in `data_dir`.
+    pub secret_key: Option<SecretString>,
+    /// `LOG_FORMAT`: for people or for machines.
+    pub log_format: LogFormat,
+    /// `LOG_LEVEL`: what is logged.
+    pub log_level: Targets,
+    /// `METRICS_ADDR`: where `/metrics` is served; nowhere without it.
+    pub metrics_addr: Option<SocketAddr>,
+    /// `ROLE`: what this process does.
+    pub role: Role,
+    /// `SHUTDOWN_TIMEOUT`: how long a stop may take.
+    pub shutdown_timeout: Duration,
+}
+
+impl Config {
+    /// The base of links in mails and on the dashboard, with no slash at its end, for a listener that got this address.
+    pub fn public_url_at(&self, bound: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| {
+            let scheme = if self.tls.is_some() { "https" } else { "http" };
+            let reachable = if bound.ip().is_unspecified() {
+                SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), bound.port())
+            } else {
+                bound
+            };
+            format!("{scheme}://{reachable}")
+        })
+    }
+}
+
+/// The PEM files of the listener's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, our own certificate first.
+    pub cert: PathBuf,
+    /// The private key of that certificate.
+    pub key: PathBuf,
+}
+
+/// Something about one setting that stops the start, and how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting's name as an environment variable, or the name that was mistaken for one.
+    pub setting: String,
+    /// Completes the sentence that the name begins. It never quotes the value of a secret.
+    pub message: String,
+}
+
+impl Problem {
+    fn new(setting: &str, message: impl Into<String>) -> Self {
+        Self { setting: setting.to_owned(), message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.setting, self.message)
+    }
+}
