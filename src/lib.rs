@@ -4,10 +4,16 @@
 //! system does, [`http`] how programs ask for it, [`mail`] how a mail gets onto the wire, [`worker`] who does that
 //! and when. [`app`] wires them together. ARCHITECTURE.md is the map.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod error;
 pub mod http;
+pub mod mail;
+pub mod postgres;
+pub mod secret_key;
 pub mod service;
+pub mod store;
 pub mod telemetry;
+pub mod worker;

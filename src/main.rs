@@ -1,3 +1,7 @@
-//! The `posthaste` program.
+//! The `posthaste` program: arguments, settings, then one of the commands.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    posthaste::cli::run()
+}

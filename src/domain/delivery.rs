@@ -35,6 +35,10 @@ pub enum Outcome {
     },
     /// The message went out whole and no answer came back: it may have been taken.
     Ambiguous(Reply),
+    /// Played only: the recipient is on the suppression list.
+    Suppressed,
+    /// Played only: the mail arrived, and the recipient called it spam.
+    Complained,
     /// The attempt never began, because the relay could not be reached at all: the fault of no mail.
     NotAttempted(Reply),
 }

@@ -1,0 +1,162 @@
+-- Accounts own projects and keys.
+CREATE TABLE accounts (
+    id         uuid PRIMARY KEY,
+    name       text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE projects (
+    id         uuid PRIMARY KEY,
+    account_id uuid NOT NULL REFERENCES accounts (id),
+    name       text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- A deleted project keeps its mails for the retention time, and does nothing any more.
+    deleted_at timestamptz
+);
+
+CREATE INDEX projects_account_id ON projects (account_id, id);
+
+CREATE TABLE api_keys (
+    id             uuid PRIMARY KEY,
+    account_id     uuid NOT NULL REFERENCES accounts (id),
+    -- Null for account keys.
+    project_id     uuid REFERENCES projects (id),
+    name           text NOT NULL,
+    type           text NOT NULL CONSTRAINT api_keys_type CHECK (type IN ('project', 'account')),
+    mode           text NOT NULL CONSTRAINT api_keys_mode CHECK (mode IN ('live', 'test')),
+    public_id      text NOT NULL CONSTRAINT api_keys_public_id UNIQUE,
+    -- What lists show: the first eight and the last four characters.
+    display_key    text NOT NULL,
+    -- The durable truth: an Argon2id PHC string of the secret.
+    secret_phc     text NOT NULL,
+    -- What requests are compared with: HMAC-SHA-256 of the whole key under a key derived from SECRET_KEY, and which
+    -- SECRET_KEY that was. Renewed from the PHC string when SECRET_KEY changes.
+    digest         bytea NOT NULL,
+    digest_version bytea NOT NULL,
+    permissions    text[] NOT NULL,
+    -- Domains that the key may send from; null for every domain of the project. An empty list sends nothing.
+    domains        text[],
+    -- Addresses or domains that the key may send to; null for everyone.
+    recipients     text[],
+    ip_allowlist   text[],
+    ip_allowlist_dry_run boolean NOT NULL DEFAULT false,
+    -- Null for the server's own figures.
+    per_second     integer CONSTRAINT api_keys_per_second CHECK (per_second > 0),
+    per_minute     integer CONSTRAINT api_keys_per_minute CHECK (per_minute > 0),
+    active         boolean NOT NULL DEFAULT true,
+    expires_at     timestamptz,
+    revoked_at     timestamptz,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    created_by     text NOT NULL,
+    CONSTRAINT api_keys_project_of_type CHECK ((type = 'project') = (project_id IS NOT NULL))
+);
+
+CREATE INDEX api_keys_account_id ON api_keys (account_id, id);
+
+-- Apart from the keys, because sends hold a share lock on their key's row and must not wait for bookkeeping.
+CREATE TABLE api_key_usage (
+    key_id       uuid PRIMARY KEY REFERENCES api_keys (id),
+    last_used_at timestamptz NOT NULL,
+    last_used_ip text NOT NULL
+);
+
+-- What lists and states need, narrow and updated in place (HOT: no index holds a column that changes; fillfactor leaves room).
+CREATE TABLE mails (
+    id                uuid PRIMARY KEY,
+    project_id        uuid NOT NULL,
+    key_id            uuid NOT NULL,
+    test              boolean NOT NULL,
+    on_ambiguous      text NOT NULL,
+    status            text NOT NULL,
+    -- Deliveries by where they stand; pending + sent + failed + held is the number of recipients.
+    pending           smallint NOT NULL,
+    sent              smallint NOT NULL DEFAULT 0,
+    failed            smallint NOT NULL DEFAULT 0,
+    held              smallint NOT NULL DEFAULT 0,
+    from_address      text NOT NULL,
+    to_address        text NOT NULL,
+    subject           text NOT NULL,
+    missing_variables text[] NOT NULL,
+    created_at        timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 80);
+
+CREATE INDEX mails_project_id ON mails (project_id, id);
+
+-- The content, compressed by us and never updated; claims and lists do not touch it.
+CREATE TABLE mail_bodies (
+    mail_id uuid PRIMARY KEY,
+    content bytea NOT NULL
+);
+
+ALTER TABLE mail_bodies ALTER COLUMN content SET STORAGE EXTERNAL;
+
+-- The queue: one row for each recipient who is still to be served, deleted when that is over.
+CREATE TABLE deliveries (
+    id               uuid PRIMARY KEY,
+    mail_id          uuid NOT NULL,
+    -- The recipient's place among to, cc and bcc of the mail.
+    position         smallint NOT NULL,
+    -- Stop when the end of an attempt is not known, instead of trying again.
+    hold             boolean NOT NULL,
+    attempts         smallint NOT NULL DEFAULT 0,
+    -- When something happens next: the next attempt, or, under a lease, the moment it may be taken over.
+    due_at           timestamptz NOT NULL,
+    -- The fencing token of whoever works on it; null when nobody does.
+    lease_token      uuid,
+    -- For held deliveries: written before an attempt goes onto the wire.
+    begun_at         timestamptz,
+    -- Why it is not there yet.
+    last_reply       jsonb
+) WITH (fillfactor = 80);
+
+CREATE INDEX deliveries_due_at ON deliveries (due_at);
+CREATE INDEX deliveries_mail_id ON deliveries (mail_id);
+
+-- The history of each mail, one row for each thing that happened.
+CREATE TABLE events (
+    id       uuid PRIMARY KEY,
+    mail_id  uuid NOT NULL,
+    -- Null for what concerns the whole mail.
+    position smallint,
+    type     text NOT NULL,
+    attempt  smallint NOT NULL DEFAULT 0,
+    reply    jsonb,
+    at       timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX events_mail_id ON events (mail_id);
+
+-- Messages that ended here instead of on the network.
+CREATE TABLE captured_messages (
+    mail_id     uuid NOT NULL,
+    position    smallint NOT NULL,
+    project_id  uuid NOT NULL,
+    message     bytea NOT NULL,
+    captured_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (mail_id, position)
+);
+
+ALTER TABLE captured_messages ALTER COLUMN message SET STORAGE EXTERNAL;
+
+-- The answers that a repeated request gets again.
+CREATE TABLE idempotency_keys (
+    project_id     uuid NOT NULL,
+    key            text NOT NULL,
+    request_digest bytea NOT NULL,
+    mail_id        uuid NOT NULL,
+    recipients     smallint NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (project_id, key)
+);
+
+CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
+
+-- Addresses to which nothing that we send would ever arrive, by what a relay said of them.
+CREATE TABLE suppressions (
+    project_id uuid NOT NULL,
+    address    text NOT NULL,
+    reason     text NOT NULL,
+    mail_id    uuid NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (project_id, address)
+);

@@ -1,0 +1,312 @@
+//! The only place where everything is wired together, started and stopped.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::config::values::{RequireHttps, Role};
+use crate::domain::id::AccountId;
+use crate::http::client_address::TrustedProxies;
+use crate::http::layers::authenticate::Gate;
+use crate::http::layers::client::Way;
+use crate::http::layers::https_only::HttpsOnly;
+use crate::http::listener::{Certificates, Listener};
+use crate::http::{self, Api};
+use crate::mail::transport::{Circuit, Limits, Relay, Settings, SmtpTransport};
+use crate::postgres::{self, Durability, Embedded};
+use crate::secret_key;
+use crate::service::committer::Committer;
+use crate::service::deliveries::Deliveries;
+use crate::service::handoff::{self, Leases};
+use crate::service::keys::Keys;
+use crate::service::mails::Mails;
+use crate::service::pepper::Pepper;
+use crate::service::projects;
+use crate::store;
+use crate::worker::delivery::{DeliveryWorker, Destination};
+use crate::worker::{housekeeping, key_changes};
+
+/// How long a connection to the database is waited for. Past that the caller is told to come back.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The one that every cluster has from the beginning.
+const EMBEDDED_DATABASE: &str = "postgres";
+
+/// The database that a command or a server works with.
+pub struct Database {
+    /// Connections to it.
+    pub pool: PgPool,
+    /// The Postgres that runs for us; `None` if somebody else runs it.
+    pub embedded: Option<Embedded>,
+}
+
+impl Database {
+    /// Starts or finds the database, and brings its schema up to date.
+    pub async fn open(config: &Config) -> Result<Self> {
+        let (options, embedded) = match &config.database_url {
+            Some(url) => (parse(url.expose_secret())?, None),
+            None => {
+                let embedded = start_embedded(config).await?;
+                (embedded.connect_options(EMBEDDED_DATABASE), Some(embedded))
+            }
+        };
+        Self::with(options, embedded, config.database_connections.get()).await
+    }
+
+    /// Like [`Database::open`], but beside a server that may be running on the same data.
+    pub async fn open_beside(config: &Config) -> Result<Self> {
+        match (&config.database_url, postgres::running(&database_dir(config), EMBEDDED_DATABASE)) {
+            (None, Some(options)) => Self::with(options, None, 2).await,
+            _ => Self::open(config).await,
+        }
+    }
+
+    async fn with(
+        options: PgConnectOptions,
+        embedded: Option<Embedded>,
+        connections: u32,
+    ) -> Result<Self> {
+        // What is acknowledged must be durable, whatever the server's own setting says.
+        let options = options.application_name("posthaste").options([("synchronous_commit", "on")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(CONNECT_PATIENCE)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .context("cannot connect to the database; check DATABASE_URL and that it is running")?;
+        store::MIGRATOR
+            .run(&pool)
+            .await
+            .context("cannot bring the database's schema up to date")?;
+        Ok(Self { pool, embedded })
+    }
+
+    /// Closes connections, and stops the Postgres that ran for us.
+    pub async fn close(self) {
+        self.pool.close().await;
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
+    }
+}
+
+fn parse(url: &str) -> Result<PgConnectOptions> {
+    // The parser's own message may quote the URL, and so the password.
+    url.parse().ok().context(
+        "DATABASE_URL is not a Postgres URL such as postgresql://user:password@host:5432/posthaste",
+    )
+}
+
+fn database_dir(config: &Config) -> std::path::PathBuf {
+    config.data_dir.join("postgres")
+}
+
+async fn start_embedded(config: &Config) -> Result<Embedded> {
+    let settings = postgres::Settings {
+        dir: database_dir(config),
+        bin_dir: config.postgres_bin_dir.clone(),
+        durability: Durability::Durable,
+    };
+    Ok(Embedded::start(settings).await?)
+}
+
+/// A node, ready to be run.
+pub struct App {
+    config: Config,
+    database: Database,
+    keys: Arc<Keys>,
+    listener: Listener,
+    account: AccountId,
+    /// Whether the account was made just now.
+    is_new: bool,
+}
+
+impl App {
+    /// Opens the database and binds the address. Nothing is served yet.
+    pub async fn prepare(config: Config) -> Result<Self> {
+        // Before the database: another process on our address is found out in no time.
+        let listener = Listener::bind("LISTEN_ADDR", config.listen_addr)?;
+        let database = Database::open(&config).await?;
+        let pepper = Pepper::derive(&secret_key::load(&config)?);
+        let keys = Arc::new(Keys::new(database.pool.clone(), pepper));
+        let (account, is_new) = projects::set_up(&database.pool).await?;
+        Ok(Self { config, database, keys, listener, account, is_new })
+    }
+
+    /// Where requests are taken.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// The base of links.
+    pub fn public_url(&self) -> String {
+        self.config.public_url_at(self.address())
+    }
+
+    /// The keys, for the first one.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The account that was made on first start, and whether that was just now.
+    pub fn account(&self) -> (AccountId, bool) {
+        (self.account, self.is_new)
+    }
+
+    /// The connections to the database.
+    pub fn db(&self) -> &PgPool {
+        &self.database.pool
+    }
+
+    /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
+    pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
+        let Self { config, database, keys, listener, .. } = self;
+        let db = database.pool.clone();
+
+        // They end one after the other: first nothing comes in, then everything stored is handed over, then attempts
+        // end, and then their records are written.
+        let (accepting, delivering, recording) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let (committers, loops, attempts, recorders) =
+            (TaskTracker::new(), TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
+
+        let leases = Arc::new(Leases::default());
+        let deliveries = Deliveries::start(db.clone(), Arc::clone(&leases), &recorders, &recording);
+        let (handoff, handed_over) = handoff::channel(leases);
+        let delivers = config.role != Role::Api;
+        let committer = Committer::start(
+            db.clone(),
+            delivers.then(|| handoff.clone()),
+            &committers,
+            &accepting,
+        );
+        let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
+        let gate = Arc::new(Gate::new(Arc::clone(&keys), config.rate_limit));
+
+        if delivers {
+            let worker =
+                DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
+            loops.spawn(worker.clone().run_handed_over(handed_over, delivering.clone()));
+            loops.spawn(worker.run_queue(delivering.clone()));
+            recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
+        }
+        loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
+        loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
+        let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
+        let sweep = move || {
+            swept.sweep();
+            kept_up.run_upkeep();
+        };
+        loops.spawn(housekeeping::now_and_then(sweep, delivering.clone()));
+        loops.spawn(key_changes::follow(Arc::clone(&keys), delivering.clone()));
+        if let Some(address) = config.metrics_addr {
+            serve_metrics(address, metrics, &loops, &delivering)?;
+        }
+
+        let deadline = config.shutdown_timeout;
+        let served = if config.role == Role::Worker {
+            stop.cancelled().await;
+            Ok(())
+        } else {
+            let api = Api { mails, db, gate, way: Arc::new(way(&config)) };
+            let certificates = match &config.tls {
+                Some(files) => {
+                    Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
+                }
+                None => None,
+            };
+            listener.serve(http::router(api), certificates, stop, deadline).await
+        };
+
+        tracing::info!("Stopping: finishing what has begun");
+        let orderly = async {
+            for (token, tasks) in [
+                (&accepting, &committers),
+                (&delivering, &loops),
+                (&delivering, &attempts),
+                (&recording, &recorders),
+            ] {
+                token.cancel();
+                tasks.close();
+                tasks.wait().await;
+            }
+        };
+        if tokio::time::timeout(deadline, orderly).await.is_err() {
+            tracing::warn!(
+                "Not all was finished within {deadline:?}; leases that were held end by themselves"
+            );
+        }
+        if let Err(error) = keys.flush_usage().await {
+            tracing::warn!(%error, "Could not write down the last use of keys");
+        }
+        database.close().await;
+        served.context("the listener failed")
+    }
+}
+
+fn destination(config: &Config) -> Result<Destination> {
+    let Some(url) = &config.smtp_url else { return Ok(Destination::CaptureMailbox) };
+    let relay: Relay =
+        url.expose_secret().parse().map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))?;
+    let limits =
+        Limits { connections: usize::from(config.smtp_connections.get()), ..Limits::default() };
+    let settings = Settings { limits, ..Settings::default() };
+    let transport =
+        SmtpTransport::new(relay, &own_name(), &settings).context("cannot prepare SMTP")?;
+    Ok(Destination::Relay { transport, circuit: Circuit::default() })
+}
+
+/// What EHLO says: the machine's name if it is a domain name, else an address literal (RFC 5321, section 4.1.4).
+pub fn own_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let is_domain = name.contains('.')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    if is_domain { name } else { "[127.0.0.1]".to_owned() }
+}
+
+fn way(config: &Config) -> Way {
+    let proxies = Arc::new(TrustedProxies::new(config.trusted_proxies.clone()));
+    let https_only = match config.require_https {
+        RequireHttps::Never => None,
+        required => Some(HttpsOnly {
+            exempt_loopback: required == RequireHttps::Auto,
+            trusted_proxies: Arc::clone(&proxies),
+        }),
+    };
+    Way { proxies, https_only }
+}
+
+fn serve_metrics(
+    address: SocketAddr,
+    metrics: PrometheusHandle,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let listener = Listener::bind("METRICS_ADDR", address)?;
+    let router = Router::new().route("/metrics", get(async move || metrics.render()));
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        if let Err(error) = listener.serve(router, None, stop, Duration::ZERO).await {
+            tracing::error!(%error, "The metrics listener failed");
+        }
+    });
+    Ok(())
+}
+
+/// Where a first key is kept for its owner to find; readable by nobody else.
+pub fn first_key_file(data_dir: &Path) -> std::path::PathBuf {
+    data_dir.join("first-api-key")
+}

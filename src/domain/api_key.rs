@@ -1,0 +1,227 @@
+//! API keys as text: their shape, their checksum, and what of them may be shown.
+//!
+//! `AS_` (project) or `ASA_` (account), `test_` in test mode, then 50 characters of `0-9A-Za-z`: 12 of public id, 32 of
+//! secret (190 bits from the operating system) and 6 of CRC-32 over all that came before. The checksum lets us refuse a
+//! mistyped or truncated key without a look-up, and lets secret scanners know one when they see it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+/// Whether a key belongs to one project or to the whole account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyType {
+    /// `AS_`: works in its own project only.
+    Project,
+    /// `ASA_`: works in every project of its account, named by `x-project-id` in each request.
+    Account,
+}
+
+/// Whether mail sent with a key leaves the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyMode {
+    /// Sends mail.
+    Live,
+    /// Never sends mail: everything ends in the capture mailbox. Its limits are ten times as wide.
+    Test,
+}
+
+/// The whole text of a key. It is the only type that ever holds the secret, and it leaves by one door:
+/// [`ApiKeyToken::reveal`].
+#[derive(Clone)]
+pub struct ApiKeyToken {
+    key_type: KeyType,
+    mode: KeyMode,
+    text: SecretString,
+}
+
+/// The text does not have the shape of an API key, or its checksum does not fit: it was mistyped or cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("does not have the shape of an API key")]
+pub struct MalformedToken;
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const PUBLIC_ID: usize = 12;
+const SECRET: usize = 32;
+const CHECKSUM: usize = 6;
+const TAIL: usize = PUBLIC_ID + SECRET + CHECKSUM;
+
+/// Every prefix with what it says. Longer ones first, because `AS_` begins `AS_test_`.
+const PREFIXES: [(&str, KeyType, KeyMode); 4] = [
+    ("ASA_test_", KeyType::Account, KeyMode::Test),
+    ("AS_test_", KeyType::Project, KeyMode::Test),
+    ("ASA_", KeyType::Account, KeyMode::Live),
+    ("AS_", KeyType::Project, KeyMode::Live),
+];
+
+impl ApiKeyToken {
+    /// Mints a key.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness to give: a key without it must never exist.
+    pub fn generate(key_type: KeyType, mode: KeyMode) -> Self {
+        let prefix = prefix(key_type, mode);
+        let mut text = format!("{prefix}{}", random_characters(PUBLIC_ID + SECRET));
+        text.push_str(&checksum(&text));
+        Self { key_type, mode, text: text.into() }
+    }
+
+    /// Whether the key is a project's or an account's.
+    pub fn key_type(&self) -> KeyType {
+        self.key_type
+    }
+
+    /// Whether the key is for live or for test mail.
+    pub fn mode(&self) -> KeyMode {
+        self.mode
+    }
+
+    /// The public half: finds the key's row, and may be logged and stored.
+    pub fn public_id(&self) -> &str {
+        &self.tail()[..PUBLIC_ID]
+    }
+
+    /// The secret half, as it is hashed.
+    pub fn secret(&self) -> &str {
+        &self.tail()[PUBLIC_ID..PUBLIC_ID + SECRET]
+    }
+
+    /// The whole key, to be shown to its owner exactly once.
+    pub fn reveal(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    /// The first eight and the last four characters: enough to know a key again, too little to use it.
+    pub fn display(&self) -> String {
+        let text = self.reveal();
+        format!("{}…{}", &text[..8], &text[text.len() - 4..])
+    }
+
+    fn tail(&self) -> &str {
+        let text = self.reveal();
+        &text[text.len() - TAIL..]
+    }
+}
+
+impl FromStr for ApiKeyToken {
+    type Err = MalformedToken;
+
+    /// Reads a key; the prefix in any case, since an older form was `as_…`.
+    fn from_str(text: &str) -> Result<Self, MalformedToken> {
+        let (prefix, key_type, mode) = PREFIXES
+            .into_iter()
+            .find(|(prefix, ..)| {
+                text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+            })
+            .ok_or(MalformedToken)?;
+        let tail = &text[prefix.len()..];
+        if tail.len() != TAIL || !tail.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(MalformedToken);
+        }
+
+        let canonical = format!("{prefix}{tail}");
+        let (body, given) = canonical.split_at(canonical.len() - CHECKSUM);
+        if checksum(body) != given {
+            return Err(MalformedToken);
+        }
+        Ok(Self { key_type, mode, text: canonical.into() })
+    }
+}
+
+impl fmt::Debug for ApiKeyToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ApiKeyToken({})", self.public_id())
+    }
+}
+
+fn prefix(key_type: KeyType, mode: KeyMode) -> &'static str {
+    match (key_type, mode) {
+        (KeyType::Account, KeyMode::Test) => "ASA_test_",
+        (KeyType::Project, KeyMode::Test) => "AS_test_",
+        (KeyType::Account, KeyMode::Live) => "ASA_",
+        (KeyType::Project, KeyMode::Live) => "AS_",
+    }
+}
+
+/// CRC-32 in base 62, padded to six characters: 62⁶ is just above 2³².
+fn checksum(body: &str) -> String {
+    let mut rest = crc32fast::hash(body.as_bytes());
+    let mut digits = [b'0'; CHECKSUM];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[(rest % 62) as usize];
+        rest /= 62;
+    }
+    digits.iter().map(|digit| char::from(*digit)).collect()
+}
+
+/// Draws characters evenly: bytes past the last whole multiple of 62 are thrown away.
+fn random_characters(count: usize) -> String {
+    let mut drawn = String::with_capacity(count);
+    let mut bytes = [0; 64];
+    while drawn.len() < count {
+        SysRng.try_fill_bytes(&mut bytes).expect("the operating system provides randomness");
+        let fair = bytes.iter().filter(|byte| **byte < 248);
+        drawn.extend(
+            fair.take(count - drawn.len()).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])),
+        );
+    }
+    drawn
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_minted_key_reads_back_as_itself() {
+        for (prefix, key_type, mode) in PREFIXES {
+            let minted = ApiKeyToken::generate(key_type, mode);
+            let read: ApiKeyToken = minted.reveal().parse().unwrap();
+
+            assert!(minted.reveal().starts_with(prefix));
+            assert_eq!(read.reveal(), minted.reveal());
+            assert_eq!((read.key_type(), read.mode()), (key_type, mode));
+            assert_eq!(read.public_id().len() + read.secret().len(), 44);
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_read_in_any_case() {
+        let minted = ApiKeyToken::generate(KeyType::Project, KeyMode::Test);
+        let old_form = minted.reveal().replace("AS_test_", "as_TEST_");
+        assert_eq!(old_form.parse::<ApiKeyToken>().unwrap().reveal(), minted.reveal());
+    }
+
+    #[test]
+    fn what_is_shown_of_a_key_is_its_first_eight_and_last_four_characters() {
+        let minted = ApiKeyToken::generate(KeyType::Project, KeyMode::Live);
+        let text = minted.reveal();
+        assert_eq!(minted.display(), format!("{}…{}", &text[..8], &text[text.len() - 4..]));
+        assert!(!format!("{minted:?}").contains(minted.secret()));
+    }
+
+    proptest! {
+        #[test]
+        fn one_changed_character_is_noticed(position in 3_usize..53, other in "[0-9A-Za-z]") {
+            let minted = ApiKeyToken::generate(KeyType::Project, KeyMode::Live);
+            let mut altered = minted.reveal().to_owned();
+            altered.replace_range(position..=position, &other);
+            prop_assume!(altered != minted.reveal());
+            prop_assert!(altered.parse::<ApiKeyToken>().is_err());
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(AS_|ASA_|as_test_)?.{0,60}") {
+            let _ = text.parse::<ApiKeyToken>();
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Projects: the owners of mails.
+
+use chrono::{DateTime, Utc};
+
+use super::id::{AccountId, ProjectId};
+
+/// A project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Names the project; goes into `x-project-id`.
+    pub id: ProjectId,
+    /// The owner.
+    pub account: AccountId,
+    /// What its maker called it, at most 100 characters.
+    pub name: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}

@@ -1,0 +1,69 @@
+//! What is remembered of a mail: its state, its deliveries and its history.
+
+use chrono::{DateTime, Utc};
+
+use super::delivery::Reply;
+use super::id::{EventId, MailId, ProjectId};
+
+/// A mail as lists show it.
+#[derive(Clone, Debug)]
+pub struct MailSummary {
+    /// Names the mail.
+    pub id: MailId,
+    /// The owner.
+    pub project: ProjectId,
+    /// Whether it was sent in test mode and never leaves the house.
+    pub test: bool,
+    /// `queued`, `deferred`, `sent`, `partially_sent`, `captured`, `bounced`, `failed`, `suppressed` or `held`.
+    pub status: String,
+    /// Recipients who are still to be served.
+    pub pending: i16,
+    /// Recipients whose mail was taken by the relay or captured.
+    pub sent: i16,
+    /// Recipients who will not get it.
+    pub failed: i16,
+    /// Recipients whose delivery waits for a person's decision.
+    pub held: i16,
+    /// The author's address.
+    pub from_address: String,
+    /// The first recipient's address.
+    pub to_address: String,
+    /// The subject.
+    pub subject: String,
+    /// Variables that the templates named and the data did not have.
+    pub missing_variables: Vec<String>,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A delivery that is still to be made.
+#[derive(Clone, Debug)]
+pub struct PendingDelivery {
+    /// The recipient's place among to, cc and bcc.
+    pub position: i16,
+    /// Attempts begun so far.
+    pub attempts: i16,
+    /// When something happens next.
+    pub due_at: DateTime<Utc>,
+    /// Whether somebody works on it now.
+    pub leased: bool,
+    /// What the last attempt came to.
+    pub last_reply: Option<Reply>,
+}
+
+/// One thing that happened to a mail.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Names the event.
+    pub id: EventId,
+    /// The recipient's place; `None` when the whole mail is meant.
+    pub position: Option<i16>,
+    /// `queued`, `deferred`, `sent`, `captured`, `bounced`, `failed`, `suppressed`, `ambiguous` or `held`.
+    pub kind: String,
+    /// The attempt that it came from, counted from one; zero for what was no attempt.
+    pub attempt: i16,
+    /// What the relay said.
+    pub reply: Option<Reply>,
+    /// When.
+    pub at: DateTime<Utc>,
+}

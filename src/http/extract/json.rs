@@ -1,0 +1,94 @@
+//! A JSON body, with refusals that name the field at fault.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::violations::Violations;
+use crate::error::Error;
+
+/// How long a body may take to arrive, whatever its size.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A JSON body: as an argument the request's, as a result the answer's.
+#[derive(Debug)]
+pub struct Json<T> {
+    /// The value.
+    pub value: T,
+    /// The bytes it was read from; empty in answers.
+    pub bytes: Bytes,
+}
+
+impl<T> Json<T> {
+    /// An answer.
+    pub fn new(value: T) -> Self {
+        Self { value, bytes: Bytes::new() }
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        if !is_json(&request) {
+            return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
+        }
+        let bytes = tokio::time::timeout(DEADLINE, Bytes::from_request(request, state))
+            .await
+            .map_err(|_| StatusCode::REQUEST_TIMEOUT.into_response())?
+            .map_err(IntoResponse::into_response)?;
+        let value = read(&bytes).map_err(IntoResponse::into_response)?;
+        Ok(Self { value, bytes })
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return false };
+    let essence = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        if cause.is_data() && path != "." {
+            Error::Invalid(Violations::one(path, without_place(&cause)))
+        } else {
+            Error::Malformed(format!("The body is not valid JSON for this request: {cause}."))
+        }
+    })?;
+    reader
+        .end()
+        .map_err(|error| Error::Malformed(format!("The body is not one JSON value: {error}.")))?;
+    Ok(value)
+}
+
+/// The cause without the line and column that are of no use beside the field's path.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or(&text).to_owned()
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.value) {
+            Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(error) => Error::Internal(error.into()).into_response(),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Who is asking: the Bearer key, its project and its limits.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::client::ClientAddress;
+use super::rate_limit_headers;
+use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
+use crate::domain::caller::{ApiKey, Caller, KeyStatus};
+use crate::domain::id::ProjectId;
+use crate::domain::rate_limit::RateLimit;
+use crate::error::{Error, Result};
+use crate::service::failure_limit::FailureLimit;
+use crate::service::keys::{Keys, Rejection};
+use crate::service::rate_limit::{Decision, RateLimiter};
+
+/// Test keys get so many times the figures of live ones.
+const TEST_MODE_FACTOR: std::num::NonZeroU32 =
+    std::num::NonZeroU32::new(10).expect("ten is not zero");
+
+/// What a request is judged by.
+pub struct Gate {
+    keys: Arc<Keys>,
+    limiter: RateLimiter,
+    failures: FailureLimit,
+    default_limit: RateLimit,
+    started: Instant,
+}
+
+impl Gate {
+    /// A gate that has seen no request. `default_limit` is for keys that name no figures of their own.
+    pub fn new(keys: Arc<Keys>, default_limit: RateLimit) -> Self {
+        let (limiter, failures) = (RateLimiter::new(), FailureLimit::new());
+        Self { keys, limiter, failures, default_limit, started: Instant::now() }
+    }
+
+    /// Forgets keys that were idle; to be called about once a minute.
+    pub fn sweep(&self) {
+        self.limiter.sweep(self.started.elapsed());
+    }
+
+    /// The holder of a good key, working for the project that the request names.
+    async fn admit(&self, headers: &HeaderMap, from: IpAddr) -> Result<Caller> {
+        let key = self.authenticate(headers, from).await?;
+        let project = self.project(&key, headers).await?;
+        self.keys.note_used(key.id, from);
+        Ok(Caller { key, project })
+    }
+
+    async fn authenticate(&self, headers: &HeaderMap, from: IpAddr) -> Result<Arc<ApiKey>> {
+        let now = self.started.elapsed();
+        let token = bearer(headers).inspect_err(|_| self.note_failure(from, None, now))?;
+        // Only what is not known to be good is refused here: a good key in use works beside any flood.
+        if !self.keys.remembers(token.public_id())
+            && let Some(wait) = self.failures.blocked_address(from, now)
+        {
+            return Err(too_many_failures(wait));
+        }
+        match self.keys.verify(&token).await? {
+            Ok(key) => Ok(key),
+            Err(Rejection::Ended(status)) => Err(Error::Unauthenticated(match status {
+                KeyStatus::Revoked => "The API key was revoked. Use another key.",
+                KeyStatus::Expired => "The API key has expired. Make a new key.",
+                KeyStatus::Inactive | KeyStatus::Active => {
+                    "The API key is switched off. Switch it on or use another."
+                }
+            })),
+            Err(Rejection::Unknown) => {
+                let blocked = self
+                    .failures
+                    .blocked_address(from, now)
+                    .or_else(|| self.failures.blocked_public_id(token.public_id(), now));
+                self.note_failure(from, Some(token.public_id()), now);
+                Err(blocked.map_or(
+                    Error::Unauthenticated("The API key is not valid. Check that it is complete."),
+                    |wait| too_many_failures(wait),
+                ))
+            }
+        }
+    }
+
+    fn note_failure(&self, from: IpAddr, public_id: Option<&str>, now: Duration) {
+        metrics::counter!("posthaste_authentication_failures_total").increment(1);
+        self.failures.failed(from, public_id, now);
+    }
+
+    async fn project(&self, key: &ApiKey, headers: &HeaderMap) -> Result<Option<ProjectId>> {
+        let not_allowed = || Error::Forbidden {
+            code: "PROJECT_NOT_ALLOWED",
+            message: "The header `x-project-id` names no project that this API key may work in."
+                .into(),
+        };
+        let mut named = headers.get_all("x-project-id").iter();
+        let first = named.next();
+        if named.next().is_some() {
+            return Err(not_allowed());
+        }
+        let named: Option<ProjectId> = first
+            .map(|value| {
+                value
+                    .to_str()
+                    .ok()
+                    .and_then(|text| text.trim().parse().ok())
+                    .ok_or_else(not_allowed)
+            })
+            .transpose()?;
+        match (key.key_type, named) {
+            (KeyType::Project, None) => Ok(key.project),
+            (KeyType::Project, named) if named == key.project => Ok(named),
+            (KeyType::Account, None) => Ok(None),
+            (KeyType::Account, Some(project))
+                if self.keys.account_of(project).await? == Some(key.account) =>
+            {
+                Ok(Some(project))
+            }
+            _ => Err(not_allowed()),
+        }
+    }
+
+    fn decide(&self, key: &ApiKey) -> Result<Decision> {
+        let own = RateLimit::new(
+            key.per_second.unwrap_or(self.default_limit.per_second().get()),
+            key.per_minute.unwrap_or(self.default_limit.per_minute().get()),
+        );
+        let limit = own.map_err(|error| Error::Internal(error.into()))?;
+        let limit = if key.mode == KeyMode::Test { limit.times(TEST_MODE_FACTOR) } else { limit };
+        Ok(self.limiter.check(key.id, limit, self.started.elapsed()))
+    }
+}
+
+/// Lets good keys within their limits through, and tells every one of them how it stands.
+pub async fn authenticate(
+    State(gate): State<Arc<Gate>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let from = request
+        .extensions()
+        .get()
+        .copied()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |ClientAddress(from)| from);
+    let caller = match gate.admit(request.headers(), from).await {
+        Ok(caller) => caller,
+        Err(error) => return error.into_response(),
+    };
+    let decision = match gate.decide(&caller.key) {
+        Ok(decision) => decision,
+        Err(error) => return error.into_response(),
+    };
+    tracing::debug!(key.id = %caller.key.id, "Authenticated");
+
+    let mut response = match decision.retry_after {
+        Some(retry_after) if !decision.allowed => {
+            metrics::counter!("posthaste_rate_limited_total").increment(1);
+            let (second, minute) = (decision.second.limit, decision.minute.limit);
+            let message = format!(
+                "This API key may make {second} requests a second and {minute} a minute. Wait as long as Retry-After \
+                 says."
+            );
+            Error::RateLimited { retry_after, message }.into_response()
+        }
+        _ => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    rate_limit_headers::insert(response.headers_mut(), &decision, now);
+    response
+}
+
+fn bearer(headers: &HeaderMap) -> Result<ApiKeyToken> {
+    let missing = Error::Unauthenticated("Send an API key: `Authorization: Bearer AS_…`.");
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return Err(missing) };
+    let text = value.to_str().unwrap_or_default();
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            token.trim().parse().map_err(|_| {
+                Error::Unauthenticated(
+                    "The API key is mistyped or cut short: its checksum does not fit.",
+                )
+            })
+        }
+        _ => Err(missing),
+    }
+}
+
+fn too_many_failures(retry_after: Duration) -> Error {
+    let message = "Too many requests with wrong API keys came from your address or for this key. Wait, and check the key.";
+    Error::RateLimited { retry_after, message: message.into() }
+}

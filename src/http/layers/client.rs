@@ -1,0 +1,50 @@
+//! Where a request came from, and whether it may come that way.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::https_only::HttpsOnly;
+use crate::http::client_address::TrustedProxies;
+use crate::http::listener::Transport;
+
+/// What is believed and required of the way to us.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Whose word is taken for where a request came from.
+    pub proxies: Arc<TrustedProxies>,
+    /// What must come over TLS; `None` for nothing.
+    pub https_only: Option<HttpsOnly>,
+}
+
+/// The client's address, as far as it can be known.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
+/// Notes the client's address.
+pub async fn locate(State(way): State<Arc<Way>>, mut request: Request, next: Next) -> Response {
+    let origin = way.proxies.origin(peer(&request), request.headers());
+    request.extensions_mut().insert(ClientAddress(origin.address));
+    next.run(request).await
+}
+
+/// Refuses what came in the clear and must not. Never a redirect: the key has already travelled.
+pub async fn require_https(State(way): State<Arc<Way>>, request: Request, next: Next) -> Response {
+    let transport = request.extensions().get().copied().unwrap_or(Transport::Plain);
+    match &way.https_only {
+        Some(rule) => match rule.check(transport, peer(&request), request.headers()) {
+            Ok(()) => next.run(request).await,
+            Err(refusal) => refusal.into_response(),
+        },
+        None => next.run(request).await,
+    }
+}
+
+/// The other end of the connection. A request without one was made by nobody, which is not this machine.
+fn peer(request: &Request) -> IpAddr {
+    let connected: Option<&ConnectInfo<SocketAddr>> = request.extensions().get();
+    connected.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip())
+}

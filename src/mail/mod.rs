@@ -1,0 +1,6 @@
+//! From a stored mail to a message on the wire.
+
+pub mod compose;
+pub mod plain_text;
+pub mod template;
+pub mod transport;

@@ -1,0 +1,169 @@
+//! One delivery over SMTP from beginning to end.
+
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+
+use super::limits::{Deadlines, Limits, Timeouts};
+use super::opening::{Endpoint, OpenError, Session};
+use super::pool::{Connection, Pool, Slot};
+use super::relay::{Relay, Tls};
+use super::tls::{Connector, TlsSetupError};
+use super::transaction::{Ended, Envelope, Then};
+use crate::domain::address::EmailAddress;
+use crate::domain::delivery::{Outcome, Reply};
+
+/// Hands mail to one relay.
+///
+/// Clones share their connections. When the last one is dropped, idle connections are closed.
+#[derive(Clone)]
+pub struct SmtpTransport {
+    pool: Arc<Pool>,
+    timeouts: Timeouts,
+}
+
+/// Everything about a transport that has a sensible default.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// How many connections, and how long they are kept.
+    pub limits: Limits,
+    /// How patient we are.
+    pub timeouts: Timeouts,
+    /// Certificates to trust besides the operating system's: a private authority's, for a relay of one's own.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+}
+
+/// Why there is no transport.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The name would make another command of EHLO, or none that a relay understands.
+    #[error("the name for EHLO must be a domain name or an address literal such as [192.0.2.1]")]
+    Hello,
+    /// No TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+}
+
+impl SmtpTransport {
+    /// A transport to `relay` that introduces itself as `hello`: the name of this machine in DNS, or its address in
+    /// brackets (RFC 5321, section 4.1.4). Connects to nothing yet. Reads the operating system's certificates, unless
+    /// the relay is spoken to in clear.
+    pub fn new(relay: Relay, hello: &str, settings: &Settings) -> Result<Self, SetupError> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+        if hello.is_empty() || hello.len() > 255 || !hello.bytes().all(is_plain) {
+            return Err(SetupError::Hello);
+        }
+        let connector = match relay.tls() {
+            Tls::None => None,
+            _ => Some(Connector::new(relay.host(), &settings.extra_roots)?),
+        };
+        let endpoint = Endpoint { relay, hello: hello.to_owned(), connector };
+        Ok(Self {
+            pool: Arc::new(Pool::new(endpoint, settings.limits)),
+            timeouts: settings.timeouts,
+        })
+    }
+
+    /// Attempts to hand `message` to the relay, for one recipient.
+    ///
+    /// `message` is complete and has CRLF lines; dots are doubled here. The outcome is
+    /// - [`Outcome::NotAttempted`] as long as there is no session with the relay, whatever the reason;
+    /// - [`Outcome::Deferred`] for a 4xx, and for a conversation that ended before the end of the message was sent;
+    /// - [`Outcome::Rejected`] for a 5xx, and for a mail that the relay has not the extensions to carry;
+    /// - [`Outcome::Ambiguous`] from when the first byte of the `CRLF . CRLF` that ends the message may have left until
+    ///   a reply is there;
+    /// - [`Outcome::Sent`] for a 2xx to that end.
+    ///
+    /// It comes within [`Timeouts::attempt`]. A kept connection that turns out to be dead (it is closed, silent, or
+    /// says 421 at the first command) is replaced once; nothing of the message has been sent then. Dropping the future
+    /// closes the connection.
+    pub async fn deliver(&self, from: &EmailAddress, to: &EmailAddress, message: &[u8]) -> Outcome {
+        let Some(envelope) = Envelope::new(from, to, message) else {
+            let reply = Reply::described("an address has characters that SMTP cannot carry");
+            return Outcome::Rejected { reply, hard_bounce: false };
+        };
+        let deadlines = Deadlines::start(self.timeouts);
+        let Some(slot) = self.pool.slot(&deadlines).await else {
+            self.log("waiting for a connection", None);
+            return Outcome::NotAttempted(Reply::described(
+                "all connections to the relay stayed busy",
+            ));
+        };
+
+        if let Some(mut connection) = self.pool.reuse(&slot) {
+            let ended = connection.session.transact(envelope, &deadlines).await;
+            if ended.then != Then::Replace {
+                return self.settle(slot, connection, ended);
+            }
+            self.log("reusing a connection that was dead", None);
+        }
+
+        match self.pool.open(&slot, &deadlines).await {
+            Ok(mut connection) => {
+                let ended = connection.session.transact(envelope, &deadlines).await;
+                self.settle(slot, connection, ended)
+            }
+            Err(error) => {
+                let reply = error.to_reply();
+                self.log("opening", reply.code);
+                Outcome::NotAttempted(reply)
+            }
+        }
+    }
+
+    /// Logs in as for a mail, sends none, and says in a few words what was found; or in a sentence what to mend.
+    ///
+    /// On a connection of its own, beside the pool.
+    pub async fn check(&self) -> Result<String, OpenError> {
+        let deadlines = Deadlines::start(self.timeouts);
+        let endpoint = self.pool.endpoint();
+        let Session { mut conversation, features } = endpoint.open(&deadlines).await?;
+
+        let noop = conversation.ask("NOOP\r\n", deadlines.command()).await;
+        let noop = noop.map_err(|broken| OpenError::broken("NOOP", &broken))?;
+        if !noop.is_success() {
+            return Err(OpenError::Refused { step: "NOOP", reply: noop.to_reply() });
+        }
+        let summary = format!(
+            "{}:{} answers, {}, {}, {}",
+            endpoint.relay.host(),
+            endpoint.relay.port(),
+            conversation.stream().protection(),
+            if endpoint.relay.has_credentials() { "logged in" } else { "no login" },
+            if features.pipelining { "pipelining" } else { "no pipelining" },
+        );
+        conversation.quit();
+        Ok(summary)
+    }
+
+    fn settle(&self, slot: Slot<'_>, connection: Connection, ended: Ended) -> Outcome {
+        let code = match &ended.outcome {
+            Outcome::Sent(reply)
+            | Outcome::Deferred(reply)
+            | Outcome::Rejected { reply, .. }
+            | Outcome::Ambiguous(reply)
+            | Outcome::NotAttempted(reply) => reply.code,
+            Outcome::Captured | Outcome::Suppressed | Outcome::Complained => None,
+        };
+        tracing::debug!(
+            relay.host = self.pool.endpoint().relay.host(),
+            smtp.stage = %ended.stage,
+            smtp.code = code,
+            "Ended a transaction with the relay",
+        );
+        if ended.then == Then::Keep {
+            self.pool.keep(slot, connection);
+        }
+        ended.outcome
+    }
+
+    /// Neither addresses nor the relay's words, which may quote them.
+    fn log(&self, step: &'static str, code: Option<u16>) {
+        tracing::debug!(
+            relay.host = self.pool.endpoint().relay.host(),
+            smtp.stage = step,
+            smtp.code = code,
+            "Failed before any mail",
+        );
+    }
+}

@@ -1,0 +1,289 @@
+//! Group commit: callers hand in one item each, and share a statement and its commit with all who wait.
+//!
+//! A lone item is run at once, a crowd shares one round trip and one fsync, and no timer lingers: while one batch is on
+//! its way the next one gathers. A second lane joins only when more than a full batch waits.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::error::{Error, Result};
+
+/// How long an item may wait for its batch to begin. Past that the database is too slow to promise anything.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bounds of one [`Batcher`].
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Items in one batch.
+    pub batch_items: usize,
+    /// Bytes in one batch; a single item may be larger.
+    pub batch_bytes: usize,
+    /// Bytes that may wait; past that, callers are refused at once.
+    pub waiting_bytes: usize,
+    /// Batches on their way at the same time.
+    pub lanes: usize,
+}
+
+/// The entrance for callers; cheap to clone.
+pub struct Batcher<T, R> {
+    shared: Arc<Shared<T, R>>,
+}
+
+struct Shared<T, R> {
+    bounds: Bounds,
+    queue: Mutex<Queue<T, R>>,
+    /// Wakes the first lane: something waits.
+    some: Notify,
+    /// Wakes the others: more than a full batch waits.
+    crowd: Notify,
+}
+
+struct Queue<T, R> {
+    waiting: VecDeque<Waiting<T, R>>,
+    bytes: usize,
+    next_ticket: u64,
+}
+
+struct Waiting<T, R> {
+    ticket: u64,
+    item: T,
+    bytes: usize,
+    answer: oneshot::Sender<Result<R>>,
+}
+
+impl<T, R> Clone for Batcher<T, R> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
+    /// Starts the lanes. `run` gets each batch and answers for its items in order; an error is answered to all.
+    ///
+    /// The lanes end when `stop` is cancelled and nothing waits any more.
+    pub fn start<F, Fut>(
+        bounds: Bounds,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+        run: F,
+    ) -> Self
+    where
+        F: Fn(Vec<T>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<R>>> + Send,
+    {
+        let queue = Queue { waiting: VecDeque::new(), bytes: 0, next_ticket: 0 };
+        let shared = Arc::new(Shared {
+            bounds,
+            queue: Mutex::new(queue),
+            some: Notify::new(),
+            crowd: Notify::new(),
+        });
+        let run = Arc::new(run);
+        for lane in 0..bounds.lanes {
+            let (shared, run, stop) = (Arc::clone(&shared), Arc::clone(&run), stop.clone());
+            tasks.spawn(async move { shared.work(lane, &*run, &stop).await });
+        }
+        Self { shared }
+    }
+
+    /// Runs an item in the next batch. `bytes` is what it weighs.
+    ///
+    /// Refuses with [`Error::Unavailable`] when too much waits or the item waited too long; nothing was done then.
+    pub async fn submit(&self, item: T, bytes: usize) -> Result<R> {
+        let (answer, mut answered) = oneshot::channel();
+        let ticket = self.shared.enqueue(item, bytes, answer)?;
+
+        let first = tokio::time::timeout(PATIENCE, &mut answered).await;
+        let answer = match first {
+            Ok(answer) => answer,
+            Err(_) if self.shared.withdraw(ticket) => {
+                return Err(Error::Unavailable(anyhow::anyhow!(
+                    "no batch began within {PATIENCE:?}"
+                )));
+            }
+            // It is on its way, and only its end says what to answer.
+            Err(_) => answered.await,
+        };
+        answer
+            .unwrap_or_else(|_| Err(Error::Unavailable(anyhow::anyhow!("the batch was abandoned"))))
+    }
+}
+
+impl<T, R> Shared<T, R> {
+    fn enqueue(&self, item: T, bytes: usize, answer: oneshot::Sender<Result<R>>) -> Result<u64> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.bytes.saturating_add(bytes) > self.bounds.waiting_bytes
+            && !queue.waiting.is_empty()
+        {
+            return Err(Error::Unavailable(anyhow::anyhow!("{} bytes wait already", queue.bytes)));
+        }
+        let ticket = queue.next_ticket;
+        queue.next_ticket += 1;
+        queue.bytes += bytes;
+        queue.waiting.push_back(Waiting { ticket, item, bytes, answer });
+        if queue.waiting.len() > self.bounds.batch_items {
+            self.crowd.notify_one();
+        }
+        self.some.notify_one();
+        Ok(ticket)
+    }
+
+    /// Takes an item back; `false` if its batch has begun.
+    fn withdraw(&self, ticket: u64) -> bool {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(place) = queue.waiting.iter().position(|waiting| waiting.ticket == ticket) else {
+            return false;
+        };
+        let withdrawn = queue.waiting.remove(place);
+        queue.bytes -= withdrawn.map_or(0, |waiting| waiting.bytes);
+        true
+    }
+
+    async fn work<F, Fut>(&self, lane: usize, run: &F, stop: &CancellationToken)
+    where
+        F: Fn(Vec<T>) -> Fut,
+        Fut: Future<Output = Result<Vec<R>>>,
+    {
+        let wake = if lane == 0 { &self.some } else { &self.crowd };
+        loop {
+            let batch = self.take_batch();
+            if batch.is_empty() {
+                if stop.run_until_cancelled(wake.notified()).await.is_none() && self.is_empty() {
+                    return;
+                }
+                continue;
+            }
+            self.run_batch(batch, run).await;
+            if lane > 0
+                && !self.is_crowded()
+                && stop.run_until_cancelled(wake.notified()).await.is_none()
+            {
+                return;
+            }
+        }
+    }
+
+    async fn run_batch<F, Fut>(&self, batch: Vec<Waiting<T, R>>, run: &F)
+    where
+        F: Fn(Vec<T>) -> Fut,
+        Fut: Future<Output = Result<Vec<R>>>,
+    {
+        let (items, answers): (Vec<T>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.item, waiting.answer)).unzip();
+        match run(items).await {
+            // A caller who has gone away needs no answer.
+            Ok(results) => answers
+                .into_iter()
+                .zip(results)
+                .for_each(|(answer, result)| drop(answer.send(Ok(result)))),
+            Err(error) => {
+                let cause = Arc::new(error);
+                for answer in answers {
+                    let error =
+                        Error::Unavailable(anyhow::Error::new(SharedCause(Arc::clone(&cause))));
+                    drop(answer.send(Err(error)));
+                }
+            }
+        }
+    }
+
+    fn take_batch(&self) -> Vec<Waiting<T, R>> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < self.bounds.batch_items {
+            let fits = |next: &Waiting<T, R>| {
+                batch.is_empty() || bytes + next.bytes <= self.bounds.batch_bytes
+            };
+            if !queue.waiting.front().is_some_and(fits) {
+                break;
+            }
+            let Some(next) = queue.waiting.pop_front() else { break };
+            queue.bytes -= next.bytes;
+            bytes += next.bytes;
+            batch.push(next);
+        }
+        batch
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting.is_empty()
+    }
+
+    fn is_crowded(&self) -> bool {
+        let waiting = self.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting.len();
+        waiting > self.bounds.batch_items
+    }
+}
+
+/// One cause, told to everyone in the batch.
+#[derive(Debug, thiserror::Error)]
+#[error("the batch failed: {0}")]
+struct SharedCause(#[source] Arc<Error>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds =
+        Bounds { batch_items: 4, batch_bytes: 100, waiting_bytes: 1000, lanes: 2 };
+
+    fn doubling(tasks: &TaskTracker, stop: &CancellationToken) -> Batcher<u32, (u32, usize)> {
+        Batcher::start(BOUNDS, tasks, stop, |items: Vec<u32>| async move {
+            tokio::task::yield_now().await;
+            let together = items.len();
+            Ok(items.into_iter().map(|item| (item * 2, together)).collect())
+        })
+    }
+
+    #[tokio::test]
+    async fn everyone_gets_the_answer_to_their_own_item() {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let batcher = doubling(&tasks, &stop);
+
+        let callers: Vec<_> = (0..50)
+            .map(|item| {
+                let batcher = batcher.clone();
+                tokio::spawn(async move { (item, batcher.submit(item, 10).await.unwrap()) })
+            })
+            .collect();
+        for caller in callers {
+            let (item, (doubled, together)) = caller.await.unwrap();
+            assert_eq!(doubled, item * 2);
+            assert!(together <= BOUNDS.batch_items);
+        }
+
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    #[tokio::test]
+    async fn too_much_at_once_is_refused_and_not_stored() {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let batcher: Batcher<u32, u32> =
+            Batcher::start(BOUNDS, &tasks, &stop, |_| std::future::pending::<Result<Vec<u32>>>());
+        let waiting: Vec<_> = (0..200)
+            .map(|item| {
+                let batcher = batcher.clone();
+                tokio::spawn(async move { batcher.submit(item, 100).await })
+            })
+            .collect();
+
+        let mut refused = 0;
+        for caller in waiting {
+            tokio::task::yield_now().await;
+            if caller.is_finished() {
+                assert!(matches!(caller.await.unwrap(), Err(Error::Unavailable(_))));
+                refused += 1;
+            }
+        }
+        assert!(refused > 100);
+    }
+}

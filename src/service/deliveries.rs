@@ -1,0 +1,282 @@
+//! Deliveries: leasing them to a worker, and recording what became of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::batch::{Batcher, Bounds};
+use super::handoff::{Job, LEASE, Lease, Leases};
+use super::unavailable;
+use crate::domain::delivery::{Outcome, Reply};
+use crate::domain::id::{DeliveryId, MailId};
+use crate::domain::packing;
+use crate::domain::retry::{GIVE_UP_AFTER, delay_after};
+use crate::error::{Error, Result};
+use crate::store;
+use crate::store::deliveries::{Change, Claimed, Step};
+
+const BOUNDS: Bounds =
+    Bounds { batch_items: 256, batch_bytes: 16 * 1024 * 1024, waiting_bytes: usize::MAX, lanes: 2 };
+
+/// The most deliveries in one claim.
+pub const CLAIM: i64 = 64;
+
+/// Between tries to record while the database is away.
+const PAUSE_WHEN_AWAY: Duration = Duration::from_millis(250);
+
+/// The delivering side's view of the queue.
+#[derive(Clone)]
+pub struct Deliveries {
+    db: PgPool,
+    leases: Arc<Leases>,
+    records: Batcher<Change, bool>,
+}
+
+impl Deliveries {
+    /// Starts the recorder.
+    pub fn start(
+        db: PgPool,
+        leases: Arc<Leases>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Self {
+        let recording = db.clone();
+        let records = Batcher::start(BOUNDS, tasks, stop, move |changes: Vec<Change>| {
+            let db = recording.clone();
+            async move { Ok(record_until_stored(&db, &changes).await) }
+        });
+        Self { db, leases, records }
+    }
+
+    /// Leases up to `limit` deliveries that are due, and says of every lease that ran out before how that attempt ended: nobody knows.
+    pub async fn claim(&self, limit: i64) -> Result<Vec<Job>> {
+        let token = Uuid::new_v4();
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let claimed =
+            store::deliveries::claim(&mut *transaction, token, LEASE.as_secs_f64(), limit)
+                .await
+                .map_err(unavailable)?;
+        let abandoned: Vec<Change> = claimed
+            .iter()
+            .filter_map(|delivery| after_abandoned_attempt(delivery, token))
+            .collect();
+        if !abandoned.is_empty() {
+            store::deliveries::record(&mut *transaction, &abandoned).await.map_err(unavailable)?;
+        }
+        transaction.commit().await.map_err(unavailable)?;
+
+        let mut by_mail: HashMap<MailId, Vec<Lease>> = HashMap::new();
+        for delivery in claimed {
+            if !(delivery.abandoned && delivery.hold && delivery.begun) {
+                by_mail.entry(delivery.mail).or_default().push(Lease {
+                    id: delivery.id,
+                    position: delivery.position,
+                    attempt: delivery.attempt,
+                    hold: delivery.hold,
+                    token,
+                });
+            }
+        }
+        let mut jobs = Vec::with_capacity(by_mail.len());
+        for (mail, deliveries) in by_mail {
+            self.leases.hold(&deliveries);
+            jobs.extend(self.load(mail, deliveries).await?);
+        }
+        Ok(jobs)
+    }
+
+    /// Writes down that an attempt goes onto the wire, where that must be known afterwards; `false` if it must not,
+    /// because the lease is lost.
+    pub async fn begin(&self, lease: &Lease) -> Result<bool> {
+        if !lease.hold {
+            return Ok(true);
+        }
+        store::deliveries::begin(&self.db, lease.id, lease.token).await.map_err(unavailable)
+    }
+
+    /// Records what an attempt came to, durably, and gives the lease up; `false` if it was lost meanwhile.
+    ///
+    /// `message` is what the capture mailbox keeps, and `recipient` what a hard bounce suppresses.
+    pub async fn record(
+        &self,
+        lease: &Lease,
+        accepted_at: DateTime<Utc>,
+        outcome: Outcome,
+        recipient: &str,
+        message: &[u8],
+    ) -> Result<bool> {
+        let change = change_for(lease, accepted_at, outcome, recipient, message, rand::random());
+        let bytes = change.captured.as_ref().map_or(256, Vec::len);
+        loop {
+            // An outcome is known to nobody else, so that a database that is away only delays its record.
+            match self.records.submit(change.clone(), bytes).await {
+                Err(Error::Unavailable(_)) => {}
+                recorded => {
+                    self.leases.drop_one(lease.id);
+                    return recorded;
+                }
+            }
+        }
+    }
+
+    /// Gives leases back whose attempts never began.
+    pub async fn release(&self, leases: &[Lease]) -> Result<()> {
+        let held: Vec<_> = leases.iter().map(|lease| (lease.id, lease.token)).collect();
+        held.iter().for_each(|(id, _)| self.leases.drop_one(*id));
+        store::deliveries::release(&self.db, &held).await.map_err(unavailable)
+    }
+
+    /// Stops renewing these leases when the guard is dropped, whatever happened meanwhile.
+    pub fn hold_until_dropped(&self, leases: &[Lease]) -> HeldLeases {
+        HeldLeases {
+            leases: Arc::clone(&self.leases),
+            ids: leases.iter().map(|lease| lease.id).collect(),
+        }
+    }
+
+    /// Lengthens every lease that this node holds.
+    pub async fn renew_leases(&self) -> Result<()> {
+        let held = self.leases.held();
+        for some in held.chunks(1000) {
+            store::deliveries::renew(&self.db, some, LEASE.as_secs_f64())
+                .await
+                .map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    async fn load(&self, mail: MailId, deliveries: Vec<Lease>) -> Result<Option<Job>> {
+        let Some(row) = store::mails::for_work(&self.db, &[mail]).await.map_err(unavailable)?.pop()
+        else {
+            tracing::error!(mail.id = %mail, "Mail {mail} has deliveries but no body");
+            return Ok(None);
+        };
+        let content = packing::unpack(&row.body).map_err(|error| Error::Internal(error.into()))?;
+        Ok(Some(Job {
+            mail,
+            test: row.test,
+            accepted_at: row.created_at,
+            content: Arc::new(content),
+            deliveries,
+            room: None,
+        }))
+    }
+}
+
+/// Keeps leases in renewal while it lives.
+pub struct HeldLeases {
+    leases: Arc<Leases>,
+    ids: Vec<DeliveryId>,
+}
+
+impl Drop for HeldLeases {
+    fn drop(&mut self) {
+        self.ids.iter().for_each(|id| self.leases.drop_one(*id));
+    }
+}
+
+/// Records a batch, however long the database is away.
+async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
+    loop {
+        match store::deliveries::record(db, changes).await {
+            Ok(done) => return changes.iter().map(|change| done.contains(&change.id)).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "Could not record {} outcomes; trying again", changes.len());
+                tokio::time::sleep(PAUSE_WHEN_AWAY).await;
+            }
+        }
+    }
+}
+
+fn after_abandoned_attempt(delivery: &Claimed, token: Uuid) -> Option<Change> {
+    if !delivery.abandoned || (delivery.hold && !delivery.begun) {
+        return None;
+    }
+    let text = "The worker stopped during this attempt; the mail may have been sent.";
+    Some(Change {
+        id: delivery.id,
+        token,
+        attempt: delivery.attempt - 1,
+        step: if delivery.hold { Step::Held } else { Step::Continues },
+        mail_status: "held",
+        delay_seconds: 0.0,
+        event: Some("ambiguous"),
+        reply: Some(Reply::described(text)),
+        captured: None,
+        suppress: None,
+    })
+}
+
+/// What an outcome changes. `jitter` is between 0 and 1.
+fn change_for(
+    lease: &Lease,
+    accepted_at: DateTime<Utc>,
+    outcome: Outcome,
+    recipient: &str,
+    message: &[u8],
+    jitter: f64,
+) -> Change {
+    let delay = delay_after(lease.attempt, jitter);
+    let too_late = Utc::now() + delay > accepted_at + GIVE_UP_AFTER;
+    let mut change = Change {
+        id: lease.id,
+        token: lease.token,
+        attempt: lease.attempt,
+        step: Step::Sent,
+        mail_status: "sent",
+        delay_seconds: delay.as_secs_f64(),
+        event: Some("sent"),
+        reply: None,
+        captured: None,
+        suppress: None,
+    };
+    match outcome {
+        Outcome::Sent(reply) => change.reply = Some(reply),
+        Outcome::Captured | Outcome::Complained => {
+            change.mail_status = "captured";
+            change.event =
+                Some(if outcome == Outcome::Complained { "complained" } else { "captured" });
+            change.captured = Some(packing::pack_bytes(message));
+        }
+        Outcome::Suppressed => {
+            (change.step, change.mail_status, change.event) =
+                (Step::Failed, "suppressed", Some("suppressed"));
+        }
+        Outcome::Rejected { reply, hard_bounce } => {
+            (change.step, change.mail_status, change.event) =
+                (Step::Failed, "bounced", Some("bounced"));
+            change.reply = Some(reply);
+            change.suppress = hard_bounce.then(|| recipient.to_lowercase());
+        }
+        Outcome::Ambiguous(reply) if lease.hold => {
+            (change.step, change.mail_status, change.event) =
+                (Step::Held, "held", Some("ambiguous"));
+            change.reply = Some(reply);
+        }
+        Outcome::Deferred(reply) | Outcome::NotAttempted(reply) | Outcome::Ambiguous(reply)
+            if too_late =>
+        {
+            (change.step, change.mail_status, change.event) =
+                (Step::Failed, "failed", Some("failed"));
+            change.reply = Some(reply);
+        }
+        Outcome::Deferred(reply) => {
+            (change.step, change.event, change.reply) =
+                (Step::Later, Some("deferred"), Some(reply));
+        }
+        Outcome::Ambiguous(reply) => {
+            (change.step, change.event, change.reply) =
+                (Step::Later, Some("ambiguous"), Some(reply));
+        }
+        Outcome::NotAttempted(reply) => {
+            (change.step, change.event, change.reply) = (Step::NotBegun, None, Some(reply));
+        }
+    }
+    change
+}

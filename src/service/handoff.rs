@@ -1,0 +1,113 @@
+//! From the accepting side to the delivering side of one node, in memory.
+//!
+//! A node that also delivers stores a mail's deliveries already leased to itself and hands the mail over without going
+//! through the queue. What is handed over is bounded by bytes and by number: past the bound, deliveries are stored
+//! unleased, and are claimed like everyone else's.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use uuid::Uuid;
+
+use crate::domain::id::{DeliveryId, MailId};
+use crate::domain::mail::Content;
+
+/// How long a worker may hold a delivery before another may take it over. Leases in use are renewed three times in
+/// this time, so that a slow relay costs no lease, and a dead worker's end within a minute.
+pub const LEASE: Duration = Duration::from_secs(45);
+
+/// What may be handed over and not yet delivered, in KiB of packed content.
+const BUDGET_KIB: usize = 64 * 1024;
+
+/// The least that a delivery counts, in KiB: bounds their number as well.
+const LEAST_KIB: usize = 8;
+
+/// A mail with the deliveries that this node holds the leases of.
+#[derive(Debug)]
+pub struct Job {
+    /// The mail.
+    pub mail: MailId,
+    /// Whether it ends in the capture mailbox.
+    pub test: bool,
+    /// When it was accepted.
+    pub accepted_at: DateTime<Utc>,
+    /// What is in it.
+    pub content: Arc<Content>,
+    /// Whom it goes to.
+    pub deliveries: Vec<Lease>,
+    /// The room that it takes up until it is dropped.
+    pub room: Option<OwnedSemaphorePermit>,
+}
+
+/// One delivery that this node may attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// The recipient's place among to, cc and bcc.
+    pub position: i16,
+    /// The attempt that the lease is for, counted from one.
+    pub attempt: i16,
+    /// Whether it stops when the end of an attempt is not known.
+    pub hold: bool,
+    /// Proves that the lease is still ours.
+    pub token: Uuid,
+}
+
+/// The accepting end.
+#[derive(Clone, Debug)]
+pub struct HandOff {
+    jobs: mpsc::UnboundedSender<Job>,
+    room: Arc<Semaphore>,
+    leases: Arc<Leases>,
+}
+
+/// Makes both ends.
+pub fn channel(leases: Arc<Leases>) -> (HandOff, mpsc::UnboundedReceiver<Job>) {
+    let (jobs, receiver) = mpsc::unbounded_channel();
+    (HandOff { jobs, room: Arc::new(Semaphore::new(BUDGET_KIB)), leases }, receiver)
+}
+
+impl HandOff {
+    /// Makes room for a mail, if there is some.
+    pub fn reserve(&self, packed_bytes: usize, recipients: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = (packed_bytes / 1024).max(recipients * LEAST_KIB);
+        Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(kib).ok()?).ok()
+    }
+
+    /// Hands a stored mail over. If the delivering side is gone already, its leases run out and others deliver it.
+    pub fn hand_over(&self, job: Job) {
+        self.leases.hold(&job.deliveries);
+        if let Err(mpsc::error::SendError(job)) = self.jobs.send(job) {
+            job.deliveries.iter().for_each(|lease| self.leases.drop_one(lease.id));
+        }
+    }
+}
+
+/// The leases that this node holds, so that they can be renewed.
+#[derive(Debug, Default)]
+pub struct Leases(Mutex<HashMap<DeliveryId, Uuid>>);
+
+impl Leases {
+    /// Notes leases that were taken.
+    pub fn hold(&self, leases: &[Lease]) {
+        self.lock().extend(leases.iter().map(|lease| (lease.id, lease.token)));
+    }
+
+    /// Forgets a lease that is over.
+    pub fn drop_one(&self, id: DeliveryId) {
+        self.lock().remove(&id);
+    }
+
+    /// All that are held now.
+    pub fn held(&self) -> Vec<(DeliveryId, Uuid)> {
+        self.lock().iter().map(|(id, token)| (*id, *token)).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Uuid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,273 @@
+//! Mails: accepting them and reading what became of them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::committer::{Committer, Submission};
+use super::handoff::HandOff;
+use super::unavailable;
+use crate::domain::api_key::KeyMode;
+use crate::domain::caller::Caller;
+use crate::domain::delivery::OnAmbiguous;
+use crate::domain::draft::Draft;
+use crate::domain::id::{DeliveryId, MailId, ProjectId};
+use crate::domain::idempotency::Idempotency;
+use crate::domain::mail::Content;
+use crate::domain::packing;
+use crate::domain::record::{Event, MailSummary, PendingDelivery};
+use crate::domain::subject::Subject;
+use crate::domain::violations::Violations;
+use crate::error::{Error, Result};
+use crate::mail::{plain_text, template};
+use crate::store;
+use crate::store::mails::NewMailRow;
+
+pub use crate::store::mails::Filter as MailFilter;
+
+/// What the sender of a mail is told.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Names the mail.
+    pub id: MailId,
+    /// How many recipients it has.
+    pub recipients: usize,
+    /// When it was stored.
+    pub accepted_at: DateTime<Utc>,
+    /// Whether this is the answer to an earlier request with the same idempotency key.
+    pub replayed: bool,
+}
+
+/// A mail with everything that is known of it.
+#[derive(Debug)]
+pub struct MailDetail {
+    /// Its state.
+    pub summary: MailSummary,
+    /// What is in it.
+    pub content: Content,
+    /// Recipients who are still to be served.
+    pub pending: Vec<PendingDelivery>,
+    /// What happened, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// The mails of every project.
+#[derive(Clone)]
+pub struct Mails {
+    db: PgPool,
+    committer: Committer,
+    handoff: Option<HandOff>,
+}
+
+impl Mails {
+    /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver.
+    pub fn new(db: PgPool, committer: Committer, handoff: Option<HandOff>) -> Self {
+        Self { db, committer, handoff }
+    }
+
+    /// Takes responsibility for a mail. When this answers, the mail, its deliveries, its first event and its
+    /// idempotency record are durable; when it fails, nothing was stored.
+    pub async fn send(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        draft: Draft,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Accepted> {
+        let test = draft.test || caller.key.mode == KeyMode::Test;
+        let hold = draft.on_ambiguous == OnAmbiguous::Hold;
+        let bypass_suppressions = draft.bypass_suppressions;
+        let (content, missing_variables) = render(draft)?;
+        let content = Arc::new(content);
+        let body = packing::pack(&content);
+        let recipients = content.recipients().count();
+
+        // A claim that another request holds may end while we look at it: then it is free to be claimed.
+        for _ in 0..3 {
+            let id = MailId::generate();
+            let room =
+                self.handoff.as_ref().and_then(|handoff| handoff.reserve(body.len(), recipients));
+            let row = NewMailRow {
+                id,
+                project,
+                key: caller.key.id,
+                test,
+                hold,
+                bypass_suppressions,
+                from_address: content.from.address.to_string(),
+                recipients: content
+                    .recipients()
+                    .map(|address| (DeliveryId::generate(), address.to_string().to_lowercase()))
+                    .collect(),
+                subject: content.subject.as_str().to_owned(),
+                missing_variables: missing_variables.clone(),
+                body: body.clone(),
+                idempotency: idempotency
+                    .as_ref()
+                    .map(|claim| (claim.key.as_str().to_owned(), claim.request_digest.to_vec())),
+                lease_token: room.as_ref().map(|_| Uuid::new_v4()),
+            };
+            let accepted = self
+                .committer
+                .submit(Submission { row, content: Arc::clone(&content), room })
+                .await?;
+            if accepted.stored {
+                metrics::counter!("posthaste_mails_accepted_total").increment(1);
+                let accepted_at = accepted.accepted_at;
+                return Ok(Accepted { id, recipients, accepted_at, replayed: false });
+            }
+            if !accepted.key_good {
+                return Err(Error::Unauthenticated(
+                    "The API key was revoked or switched off. Use another key.",
+                ));
+            }
+            if let Some(first) = self.first_answer(project, idempotency.as_ref()).await? {
+                return Ok(first);
+            }
+        }
+        Err(Error::Unavailable(anyhow::anyhow!(
+            "the idempotency key stayed taken without an answer"
+        )))
+    }
+
+    /// One mail with its deliveries and its history.
+    pub async fn find(&self, project: ProjectId, id: MailId) -> Result<MailDetail> {
+        let summary = self.summary(project, id).await?;
+        let body = store::mails::body(&self.db, id)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("mail"))?;
+        let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
+        let pending = store::deliveries::of_mail(&self.db, id).await.map_err(unavailable)?;
+        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
+        Ok(MailDetail { summary, content, pending, events })
+    }
+
+    /// The mails of a project, newest first.
+    pub async fn list(
+        &self,
+        project: ProjectId,
+        filter: &MailFilter,
+        limit: u16,
+    ) -> Result<Vec<MailSummary>> {
+        store::mails::list(&self.db, project, filter, i64::from(limit)).await.map_err(unavailable)
+    }
+
+    /// The message that the capture mailbox holds for one recipient.
+    pub async fn captured(&self, project: ProjectId, id: MailId, position: i16) -> Result<Vec<u8>> {
+        let packed = store::events::captured(&self.db, project, id, position)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("captured message"))?;
+        packing::unpack_bytes(&packed).map_err(|error| Error::Internal(error.into()))
+    }
+
+    /// Forgets idempotency keys whose day is over, and measures the queue.
+    pub async fn forget_what_is_over(&self) -> Result<()> {
+        while store::idempotency_keys::forget_old(&self.db, 1000).await.map_err(unavailable)?
+            == 1000
+        {}
+        let (waiting, _) =
+            store::deliveries::backlog(&self.db, 100_000).await.map_err(unavailable)?;
+        metrics::gauge!("posthaste_queue_depth")
+            .set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));
+        Ok(())
+    }
+
+    async fn summary(&self, project: ProjectId, id: MailId) -> Result<MailSummary> {
+        store::mails::find(&self.db, project, id)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("mail"))
+    }
+
+    async fn first_answer(
+        &self,
+        project: ProjectId,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Accepted>> {
+        let Some(claim) = idempotency else {
+            return Err(Error::Internal(anyhow::anyhow!(
+                "a mail without an idempotency key was not stored"
+            )));
+        };
+        let key = claim.key.as_str();
+        let Some(first) =
+            store::idempotency_keys::find(&self.db, project, key).await.map_err(unavailable)?
+        else {
+            store::idempotency_keys::forget_if_over(&self.db, project, key)
+                .await
+                .map_err(unavailable)?;
+            return Ok(None);
+        };
+        if first.request_digest != claim.request_digest {
+            return Err(Error::Conflict {
+                code: "IDEMPOTENCY_KEY_REUSED",
+                message: "This Idempotency-Key was used for another request in the last 24 hours. Use a new key for a \
+                          new mail, or repeat the first request unchanged."
+                    .into(),
+            });
+        }
+        Ok(Some(Accepted {
+            id: first.mail,
+            recipients: usize::try_from(first.recipients).unwrap_or_default(),
+            accepted_at: first.created_at,
+            replayed: true,
+        }))
+    }
+}
+
+/// Fills in the variables, and checks what only then can be checked.
+fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
+    let mut violations = Violations::default();
+    let mut missing = Vec::new();
+    let data = draft.data.map(|given| with_defaults(given, &draft.to));
+
+    let mut fill = |field: &str, source: String, escape: template::Escape| -> Option<String> {
+        let Some(data) = &data else { return Some(source) };
+        let rendered = violations.check(field, template::render(&source, data, escape))?;
+        for name in rendered.missing {
+            if !missing.contains(&name) {
+                missing.push(name);
+            }
+        }
+        Some(rendered.text)
+    };
+    let subject = fill("subject", draft.subject, template::Escape::None);
+    let html = draft.html.map(|source| fill("html", source, template::Escape::Html));
+    let text = draft.text.map(|source| fill("text", source, template::Escape::None));
+    let subject = subject.and_then(|text| violations.check("subject", Subject::parse(text)));
+
+    let (Some(subject), true) = (subject, violations.is_empty()) else {
+        return Err(Error::Invalid(violations));
+    };
+    let html = html.flatten();
+    let text = text.flatten().or_else(|| html.as_deref().map(plain_text::from_html));
+    let content = Content {
+        from: draft.from,
+        to: draft.to,
+        cc: draft.cc,
+        bcc: draft.bcc,
+        reply_to: draft.reply_to,
+        subject,
+        html,
+        text,
+        headers: draft.headers,
+        attachments: draft.attachments,
+    };
+    Ok((content, missing))
+}
+
+/// What every mail knows without being told: `{{email}}` is the first recipient and `{{date}}` the day.
+fn with_defaults(
+    mut data: serde_json::Map<String, serde_json::Value>,
+    to: &[crate::domain::address::Mailbox],
+) -> serde_json::Map<String, serde_json::Value> {
+    if let Some(first) = to.first() {
+        data.entry("email").or_insert_with(|| first.address.to_string().into());
+    }
+    data.entry("date").or_insert_with(|| Utc::now().date_naive().to_string().into());
+    data
+}

@@ -1,0 +1,25 @@
+//! The table `accounts`.
+
+use sqlx::PgExecutor;
+
+use crate::domain::id::AccountId;
+
+/// Makes an account.
+pub async fn insert(db: impl PgExecutor<'_>, id: AccountId, name: &str) -> sqlx::Result<()> {
+    sqlx::query!("INSERT INTO accounts (id, name) VALUES ($1, $2)", id as _, name)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// The oldest account: the one that was made on first start.
+pub async fn first(db: impl PgExecutor<'_>) -> sqlx::Result<Option<AccountId>> {
+    sqlx::query_scalar!(r#"SELECT id AS "id: AccountId" FROM accounts ORDER BY id LIMIT 1"#)
+        .fetch_optional(db)
+        .await
+}
+
+/// Lets one process at a time do what must be done once per database; lasts until the transaction ends.
+pub async fn lock_setup(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(7023412)").execute(db).await.map(drop)
+}

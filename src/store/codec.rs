@@ -1,0 +1,42 @@
+//! How domain values look in Postgres, so that the domain need not know sqlx.
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
+use sqlx::{Decode, Encode, Postgres, Type};
+use uuid::Uuid;
+
+use crate::domain::id::{AccountId, ApiKeyId, DeliveryId, EventId, MailId, ProjectId};
+
+/// Stores identifiers as `uuid`.
+macro_rules! stored_as_uuid {
+    ($($name:ty),+) => {
+        $(
+            impl Type<Postgres> for $name {
+                fn type_info() -> PgTypeInfo {
+                    <Uuid as Type<Postgres>>::type_info()
+                }
+            }
+
+            impl PgHasArrayType for $name {
+                fn array_type_info() -> PgTypeInfo {
+                    <Uuid as PgHasArrayType>::array_type_info()
+                }
+            }
+
+            impl Encode<'_, Postgres> for $name {
+                fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                    <Uuid as Encode<Postgres>>::encode_by_ref(&self.as_uuid(), buffer)
+                }
+            }
+
+            impl<'r> Decode<'r, Postgres> for $name {
+                fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+                    <Uuid as Decode<Postgres>>::decode(value).map(Self::from)
+                }
+            }
+        )+
+    };
+}
+
+stored_as_uuid!(AccountId, ProjectId, ApiKeyId, MailId, DeliveryId, EventId);

@@ -1,0 +1,356 @@
+//! The table `deliveries`: the queue.
+//!
+//! A row stands for one recipient who is still to be served. Whoever works on it holds a lease: a token that every
+//! later statement repeats, so that a worker who lost its lease changes nothing (a fencing token).
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::domain::delivery::Reply;
+use crate::domain::id::{DeliveryId, EventId, MailId};
+use crate::domain::record::PendingDelivery;
+
+/// A delivery that the caller now holds the lease of.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Its mail.
+    pub mail: MailId,
+    /// The recipient's place.
+    pub position: i16,
+    /// Whether it stops when the end of an attempt is not known.
+    pub hold: bool,
+    /// The attempt that this lease is for, counted from one.
+    pub attempt: i16,
+    /// Whether another lease ran out before this one: the end of that attempt is not known.
+    pub abandoned: bool,
+    /// Whether the abandoned attempt was written down as begun; only held deliveries are.
+    pub begun: bool,
+}
+
+/// Leases deliveries that are due, longest due first. A lease that has run out is due as well.
+pub async fn claim(
+    db: impl PgExecutor<'_>,
+    token: Uuid,
+    lease_seconds: f64,
+    limit: i64,
+) -> sqlx::Result<Vec<Claimed>> {
+    sqlx::query_as!(
+        Claimed,
+        r#"
+        WITH due AS (
+            SELECT id, lease_token IS NOT NULL AS abandoned, begun_at IS NOT NULL AS begun
+            FROM deliveries
+            WHERE due_at <= now()
+            ORDER BY due_at
+            LIMIT $3
+            FOR UPDATE SKIP LOCKED
+        )
+        UPDATE deliveries
+        SET attempts = attempts + 1, lease_token = $1, due_at = now() + make_interval(secs => $2)
+        FROM due
+        WHERE deliveries.id = due.id
+        RETURNING deliveries.id AS "id: DeliveryId", mail_id AS "mail: MailId", position, hold, attempts AS attempt,
+                  abandoned AS "abandoned!", begun AS "begun!"
+        "#,
+        token,
+        lease_seconds,
+        limit,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Lengthens leases that are still held.
+pub async fn renew(
+    db: impl PgExecutor<'_>,
+    held: &[(DeliveryId, Uuid)],
+    lease_seconds: f64,
+) -> sqlx::Result<()> {
+    let (ids, tokens): (Vec<DeliveryId>, Vec<Uuid>) = held.iter().copied().unzip();
+    sqlx::query!(
+        r#"
+        UPDATE deliveries
+        SET due_at = now() + make_interval(secs => $3)
+        FROM UNNEST($1::uuid[], $2::uuid[]) AS held (id, token)
+        WHERE deliveries.id = held.id AND lease_token = held.token
+        "#,
+        ids as _,
+        &tokens,
+        lease_seconds,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Writes down that an attempt goes onto the wire; `false` if the lease was lost, and then it must not.
+pub async fn begin(db: impl PgExecutor<'_>, id: DeliveryId, token: Uuid) -> sqlx::Result<bool> {
+    let begun = sqlx::query!(
+        "UPDATE deliveries SET begun_at = now() WHERE id = $1 AND lease_token = $2",
+        id as _,
+        token,
+    )
+    .execute(db)
+    .await?;
+    Ok(begun.rows_affected() == 1)
+}
+
+/// Where a delivery goes from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is over: the recipient's mail was taken.
+    Sent,
+    /// It is over: the recipient will not get it.
+    Failed,
+    /// It waits for a person's decision, and leaves the queue.
+    Held,
+    /// It is tried again after the delay.
+    Later,
+    /// It is tried again after the delay, and the attempt does not count.
+    NotBegun,
+    /// It goes on under the same lease: only the event is written.
+    Continues,
+}
+
+/// What one attempt changes.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// The lease under which the attempt was made.
+    pub token: Uuid,
+    /// The attempt, counted from one.
+    pub attempt: i16,
+    /// Where the delivery goes from here.
+    pub step: Step,
+    /// The state that the mail takes if this was its last delivery, or at once for [`Step::Later`].
+    pub mail_status: &'static str,
+    /// Seconds until the next attempt.
+    pub delay_seconds: f64,
+    /// The event to write, if any.
+    pub event: Option<&'static str>,
+    /// What the other side said.
+    pub reply: Option<Reply>,
+    /// The message to keep in the capture mailbox, packed.
+    pub captured: Option<Vec<u8>>,
+    /// The address to suppress from now on.
+    pub suppress: Option<String>,
+}
+
+/// Records what attempts came to: queue, mail, history, capture mailbox and suppressions, in one statement. Answers the
+/// deliveries whose lease still held; of the others nothing was changed.
+pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result<Vec<DeliveryId>> {
+    let ids: Vec<DeliveryId> = changes.iter().map(|change| change.id).collect();
+    let tokens: Vec<Uuid> = changes.iter().map(|change| change.token).collect();
+    let attempts: Vec<i16> = changes.iter().map(|change| change.attempt).collect();
+    let steps: Vec<&str> = changes.iter().map(|change| change.step.as_str()).collect();
+    let statuses: Vec<&str> = changes.iter().map(|change| change.mail_status).collect();
+    let delays: Vec<f64> = changes.iter().map(|change| change.delay_seconds).collect();
+    let event_ids: Vec<EventId> = changes.iter().map(|_| EventId::generate()).collect();
+    let events: Vec<Option<&str>> = changes.iter().map(|change| change.event).collect();
+    let replies: Vec<Option<Json<&Reply>>> =
+        changes.iter().map(|change| change.reply.as_ref().map(Json)).collect();
+    let captured: Vec<Option<&[u8]>> =
+        changes.iter().map(|change| change.captured.as_deref()).collect();
+    let suppress: Vec<Option<&str>> =
+        changes.iter().map(|change| change.suppress.as_deref()).collect();
+
+    sqlx::query_scalar!(
+        r#"
+        WITH change AS (
+            SELECT *
+            FROM UNNEST(
+                $1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::double precision[], $7::uuid[],
+                $8::text[], $9::jsonb[], $10::bytea[], $11::text[]
+            ) AS change (
+                id, token, attempt, step, mail_status, delay, event_id, event, reply, captured, suppress
+            )
+        ),
+        finished AS (
+            DELETE FROM deliveries
+            USING change
+            WHERE deliveries.id = change.id AND lease_token = token AND step IN ('sent', 'failed', 'held')
+            RETURNING deliveries.id, mail_id, position
+        ),
+        kept AS (
+            UPDATE deliveries
+            SET lease_token = CASE WHEN step = 'continues' THEN lease_token END,
+                begun_at = NULL,
+                due_at = CASE WHEN step = 'continues' THEN due_at ELSE now() + make_interval(secs => delay) END,
+                attempts = attempts - (step = 'not_begun')::integer,
+                last_reply = coalesce(change.reply, last_reply)
+            FROM change
+            WHERE deliveries.id = change.id AND lease_token = token AND step IN ('later', 'not_begun', 'continues')
+            RETURNING deliveries.id, mail_id, position
+        ),
+        done AS MATERIALIZED (
+            SELECT change.*, touched.mail_id, touched.position
+            FROM change
+            JOIN (SELECT * FROM finished UNION ALL SELECT * FROM kept) AS touched ON touched.id = change.id
+        ),
+        tally AS (
+            SELECT mail_id,
+                   count(*) FILTER (WHERE step = 'sent') AS sent,
+                   count(*) FILTER (WHERE step = 'failed') AS failed,
+                   count(*) FILTER (WHERE step = 'held') AS held,
+                   max(mail_status) FILTER (WHERE step = 'sent') AS sent_status,
+                   max(mail_status) FILTER (WHERE step = 'failed') AS failed_status
+            FROM done
+            WHERE step <> 'continues'
+            GROUP BY mail_id
+        ),
+        updated AS (
+            UPDATE mails
+            SET pending = mails.pending - (tally.sent + tally.failed + tally.held),
+                sent = mails.sent + tally.sent,
+                failed = mails.failed + tally.failed,
+                held = mails.held + tally.held,
+                status = CASE
+                    WHEN mails.pending > tally.sent + tally.failed + tally.held
+                        THEN CASE WHEN tally.sent + tally.failed + tally.held = 0 THEN 'deferred' ELSE mails.status END
+                    WHEN mails.held + tally.held > 0 THEN 'held'
+                    WHEN mails.sent + tally.sent > 0 AND mails.failed + tally.failed > 0 THEN 'partially_sent'
+                    WHEN mails.sent + tally.sent > 0
+                        THEN coalesce(tally.sent_status, CASE WHEN test THEN 'captured' ELSE 'sent' END)
+                    ELSE coalesce(tally.failed_status, 'failed')
+                END
+            FROM tally
+            WHERE mails.id = tally.mail_id
+        ),
+        history AS (
+            INSERT INTO events (id, mail_id, position, type, attempt, reply)
+            SELECT event_id, mail_id, position, event, attempt, reply
+            FROM done
+            WHERE event IS NOT NULL
+        ),
+        mailbox AS (
+            INSERT INTO captured_messages (mail_id, position, project_id, message)
+            SELECT mail_id, position, project_id, captured
+            FROM done
+            JOIN mails ON mails.id = mail_id
+            WHERE captured IS NOT NULL
+            ON CONFLICT DO NOTHING
+        ),
+        suppressed AS (
+            INSERT INTO suppressions (project_id, address, reason, mail_id)
+            SELECT project_id, suppress, 'hard_bounce', mail_id
+            FROM done
+            JOIN mails ON mails.id = mail_id
+            WHERE suppress IS NOT NULL
+            ORDER BY project_id, suppress
+            ON CONFLICT DO NOTHING
+        )
+        SELECT id AS "id!: DeliveryId" FROM done
+        "#,
+        ids as _,
+        &tokens,
+        &attempts,
+        steps as _,
+        statuses as _,
+        &delays,
+        event_ids as _,
+        events as _,
+        replies as _,
+        captured as _,
+        suppress as _,
+    )
+    .fetch_all(db)
+    .await
+}
+
+impl Step {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Held => "held",
+            Self::Later => "later",
+            Self::NotBegun => "not_begun",
+            Self::Continues => "continues",
+        }
+    }
+}
+
+/// The deliveries of a mail that are still to be made.
+pub async fn of_mail(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<PendingDelivery>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT position, attempts, due_at, lease_token IS NOT NULL AS "leased!", last_reply AS "last_reply: Json<Reply>"
+        FROM deliveries
+        WHERE mail_id = $1
+        ORDER BY position
+        "#,
+        mail as _,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| PendingDelivery {
+            position: row.position,
+            attempts: row.attempts,
+            due_at: row.due_at,
+            leased: row.leased,
+            last_reply: row.last_reply.map(|Json(reply)| reply),
+        })
+        .collect())
+}
+
+/// How many deliveries wait, counted up to `limit`, and since when the oldest has been due.
+pub async fn backlog(
+    db: impl PgExecutor<'_>,
+    limit: i64,
+) -> sqlx::Result<(i64, Option<DateTime<Utc>>)> {
+    let row = sqlx::query!(
+        r#"
+        SELECT count(*) AS "waiting!", min(due_at) AS oldest
+        FROM (SELECT due_at FROM deliveries ORDER BY due_at LIMIT $1) AS waiting
+        "#,
+        limit,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((row.waiting, row.oldest))
+}
+
+/// Gives leases back whose attempts never began, so that others may claim them at once.
+pub async fn release(db: impl PgExecutor<'_>, held: &[(DeliveryId, Uuid)]) -> sqlx::Result<()> {
+    let (ids, tokens): (Vec<DeliveryId>, Vec<Uuid>) = held.iter().copied().unzip();
+    sqlx::query!(
+        r#"
+        UPDATE deliveries
+        SET lease_token = NULL, due_at = now(), attempts = attempts - 1
+        FROM UNNEST($1::uuid[], $2::uuid[]) AS held (id, token)
+        WHERE deliveries.id = held.id AND lease_token = held.token
+        "#,
+        ids as _,
+        &tokens,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Gives back whatever of these mails was leased under a token, before any attempt.
+pub async fn release_token(
+    db: impl PgExecutor<'_>,
+    mails: &[MailId],
+    token: Uuid,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        UPDATE deliveries
+        SET lease_token = NULL, due_at = now(), attempts = attempts - 1
+        WHERE mail_id = ANY ($1) AND lease_token = $2
+        "#,
+        mails as _,
+        token,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}

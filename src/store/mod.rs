@@ -1,0 +1,26 @@
+//! All SQL: a file per table, a function per statement.
+//!
+//! Functions take anything that can run a statement, run exactly one, and answer `sqlx::Result`, because only one kind
+//! of thing can go wrong here. Transactions belong to `service`.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod codec;
+pub mod deliveries;
+pub mod events;
+pub mod idempotency_keys;
+pub mod mails;
+pub mod projects;
+
+/// Every migration, in order, inside the binary.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Whether the database answers at all.
+pub async fn ping(db: impl sqlx::PgExecutor<'_>) -> sqlx::Result<()> {
+    sqlx::query_scalar!(r#"SELECT 1 AS "one!""#).fetch_one(db).await.map(drop)
+}
+
+/// The database's clock.
+pub async fn now(db: impl sqlx::PgExecutor<'_>) -> sqlx::Result<chrono::DateTime<chrono::Utc>> {
+    sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(db).await
+}

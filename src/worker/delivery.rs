@@ -1,0 +1,231 @@
+//! Delivers: what the accepting side of this node hands over, and whatever else is due.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::address::EmailAddress;
+use crate::domain::delivery::{Outcome, Reply};
+use crate::domain::rehearsal;
+use crate::error::Result;
+use crate::mail::compose::{self, Identity};
+use crate::mail::transport::circuit::Permit;
+use crate::mail::transport::{Circuit, SmtpTransport};
+use crate::service::deliveries::{CLAIM, Deliveries};
+use crate::service::handoff::{Job, Lease};
+
+/// Between looks at the queue when nothing was due. Fresh mail does not wait for it: it is handed over in memory.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Mails being worked on at once. Their number on the wire is bounded by the pool of connections; this bounds memory.
+const MAILS_AT_ONCE: usize = 256;
+
+/// Where mail goes.
+pub enum Destination {
+    /// To a relay, over SMTP, unless it is test mail.
+    Relay {
+        /// The connections.
+        transport: SmtpTransport,
+        /// Knows when the relay is down.
+        circuit: Circuit,
+    },
+    /// Into the capture mailbox, all of it.
+    CaptureMailbox,
+}
+
+/// Delivers mails until asked to stop.
+#[derive(Clone)]
+pub struct DeliveryWorker {
+    deliveries: Deliveries,
+    destination: Arc<Destination>,
+    places: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl DeliveryWorker {
+    /// A worker for one node. Its attempts run on `tasks`, which the stop waits for.
+    pub fn new(deliveries: Deliveries, destination: Destination, tasks: TaskTracker) -> Self {
+        let places = Arc::new(Semaphore::new(MAILS_AT_ONCE));
+        Self { deliveries, destination: Arc::new(destination), places, tasks }
+    }
+
+    /// Delivers what is handed over. When asked to stop, what has not begun goes back into the queue.
+    pub async fn run_handed_over(
+        self,
+        mut jobs: mpsc::UnboundedReceiver<Job>,
+        stop: CancellationToken,
+    ) {
+        while let Some(Some(job)) = stop.run_until_cancelled(jobs.recv()).await {
+            self.start(job, &stop).await;
+        }
+        jobs.close();
+        while let Ok(job) = jobs.try_recv() {
+            self.give_back(&job.deliveries).await;
+        }
+    }
+
+    /// Delivers what is due in the queue: second attempts, and what other nodes left behind or have no time for.
+    pub async fn run_queue(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let found = self.claim_and_start(&stop).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "Could not look into the queue");
+                0
+            });
+            if found == 0 {
+                stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
+            }
+        }
+    }
+
+    async fn claim_and_start(&self, stop: &CancellationToken) -> Result<usize> {
+        if self.places.available_permits() == 0 {
+            return Ok(0);
+        }
+        // A relay that is down would only send everything back: one delivery a second finds out when it is up again.
+        let is_down =
+            matches!(&*self.destination, Destination::Relay { circuit, .. } if circuit.is_open());
+        if is_down {
+            stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
+        }
+        let jobs = self.deliveries.claim(if is_down { 1 } else { CLAIM }).await?;
+        let found = jobs.len();
+        for job in jobs {
+            self.start(job, stop).await;
+        }
+        Ok(found)
+    }
+
+    async fn start(&self, job: Job, stop: &CancellationToken) {
+        let place = Arc::clone(&self.places).acquire_owned();
+        let Some(Ok(place)) = stop.run_until_cancelled(place).await else {
+            return self.give_back(&job.deliveries).await;
+        };
+        let worker = self.clone();
+        self.tasks.spawn(async move {
+            worker.deliver(job).await;
+            drop(place);
+        });
+    }
+
+    async fn give_back(&self, leases: &[Lease]) {
+        if let Err(error) = self.deliveries.release(leases).await {
+            tracing::warn!(%error, "Could not give {} leases back; they end by themselves", leases.len());
+        }
+    }
+
+    async fn deliver(&self, mut job: Job) {
+        // If this panics, the leases end by themselves instead of being renewed for ever.
+        let _held = self.deliveries.hold_until_dropped(&job.deliveries);
+        let identity = Identity {
+            message_id: format!("{}@{}", job.mail, job.content.from.address.domain()),
+            date: job.accepted_at,
+        };
+        let content = Arc::clone(&job.content);
+        let composed = if content.attachments.is_empty() {
+            compose::compose(&content, &identity)
+        } else {
+            let (content, identity) = (Arc::clone(&content), identity);
+            match tokio::task::spawn_blocking(move || compose::compose(&content, &identity)).await {
+                Ok(composed) => composed,
+                Err(error) => {
+                    return tracing::error!(mail.id = %job.mail, %error, "Composing a mail panicked");
+                }
+            }
+        };
+        let message: Arc<Result<Vec<u8>, String>> =
+            Arc::new(composed.map_err(|error| error.to_string()));
+
+        let leases = std::mem::take(&mut job.deliveries);
+        let job = Arc::new(job);
+        if let [lease] = leases[..] {
+            return self.deliver_one(&job, lease, &message).await;
+        }
+        let mut attempts = tokio::task::JoinSet::new();
+        for lease in leases {
+            let (worker, job, message) = (self.clone(), Arc::clone(&job), Arc::clone(&message));
+            attempts.spawn(async move { worker.deliver_one(&job, lease, &message).await });
+        }
+        attempts.join_all().await;
+    }
+
+    async fn deliver_one(&self, job: &Job, lease: Lease, message: &Result<Vec<u8>, String>) {
+        let place = usize::try_from(lease.position).unwrap_or(usize::MAX);
+        let Some(recipient) = job.content.recipients().nth(place) else {
+            return tracing::error!(mail.id = %job.mail, "A delivery of mail {} has no recipient", job.mail);
+        };
+        let (outcome, bytes) = match message {
+            Ok(bytes) => (self.attempt(job, lease, recipient, bytes).await, bytes.as_slice()),
+            Err(problem) => {
+                let reply =
+                    Reply::described(format!("The mail cannot be written as a message: {problem}"));
+                (Some(Outcome::Rejected { reply, hard_bounce: false }), [].as_slice())
+            }
+        };
+        let Some(outcome) = outcome else { return };
+        metrics::counter!("posthaste_deliveries_total", "outcome" => name(&outcome)).increment(1);
+        tracing::debug!(mail.id = %job.mail, attempt = lease.attempt, outcome = name(&outcome), "Attempted a delivery");
+        match self
+            .deliveries
+            .record(&lease, job.accepted_at, outcome, &recipient.to_string(), bytes)
+            .await
+        {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::warn!(mail.id = %job.mail, "Lost the lease of a delivery before its end was recorded")
+            }
+            Err(error) => {
+                tracing::error!(mail.id = %job.mail, %error, "Could not record a delivery")
+            }
+        }
+    }
+
+    /// One attempt, or nothing if the lease was lost before it began.
+    async fn attempt(
+        &self,
+        job: &Job,
+        lease: Lease,
+        recipient: &EmailAddress,
+        message: &[u8],
+    ) -> Option<Outcome> {
+        let Destination::Relay { transport, circuit } = &*self.destination else {
+            return Some(rehearsal::outcome(recipient, lease.attempt));
+        };
+        if job.test {
+            return Some(rehearsal::outcome(recipient, lease.attempt));
+        }
+        if let Permit::Wait(_) = circuit.permit(Instant::now()) {
+            return Some(Outcome::NotAttempted(Reply::described(
+                "The relay cannot be reached at the moment.",
+            )));
+        }
+        match self.deliveries.begin(&lease).await {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(_) => {
+                return Some(Outcome::NotAttempted(Reply::described(
+                    "The attempt could not be written down first.",
+                )));
+            }
+        }
+        let outcome = transport.deliver(&job.content.from.address, recipient, message).await;
+        circuit.record(!matches!(outcome, Outcome::NotAttempted(_)), Instant::now());
+        metrics::gauge!("posthaste_circuit_open").set(f64::from(u8::from(circuit.is_open())));
+        Some(outcome)
+    }
+}
+
+fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Sent(_) => "sent",
+        Outcome::Captured => "captured",
+        Outcome::Complained => "complained",
+        Outcome::Suppressed => "suppressed",
+        Outcome::Deferred(_) => "deferred",
+        Outcome::Rejected { .. } => "bounced",
+        Outcome::Ambiguous(_) => "ambiguous",
+        Outcome::NotAttempted(_) => "not_attempted",
+    }
+}

@@ -1,0 +1,5 @@
+//! Loops that lease, act and record.
+
+pub mod delivery;
+pub mod housekeeping;
+pub mod key_changes;
