@@ -55,12 +55,11 @@ pub struct Database {
 impl Database {
     /// Starts or finds the database, and brings its schema up to date.
     pub async fn open(config: &Config) -> Result<Self> {
-        let (options, embedded) = match &config.database_url {
-            Some(url) => (parse(url.expose_secret())?, None),
-            None => {
-                let embedded = start_embedded(config).await?;
-                (embedded.connect_options(EMBEDDED_DATABASE), Some(embedded))
-            }
+        let (options, embedded) = if let Some(url) = &config.database_url {
+            (parse(url.expose_secret())?, None)
+        } else {
+            let embedded = start_embedded(config).await?;
+            (embedded.connect_options(EMBEDDED_DATABASE), Some(embedded))
         };
         Self::with(options, embedded, config.database_connections.get()).await
     }

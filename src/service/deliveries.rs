@@ -128,7 +128,9 @@ impl Deliveries {
     /// Gives leases back whose attempts never began.
     pub async fn release(&self, leases: &[Lease]) -> Result<()> {
         let held: Vec<_> = leases.iter().map(|lease| (lease.id, lease.token)).collect();
-        held.iter().for_each(|(id, _)| self.leases.drop_one(*id));
+        for (id, _) in &held {
+            self.leases.drop_one(*id);
+        }
         store::deliveries::release(&self.db, &held).await.map_err(unavailable)
     }
 
@@ -177,7 +179,9 @@ pub struct HeldLeases {
 
 impl Drop for HeldLeases {
     fn drop(&mut self) {
-        self.ids.iter().for_each(|id| self.leases.drop_one(*id));
+        for id in &self.ids {
+            self.leases.drop_one(*id);
+        }
     }
 }
 

@@ -82,7 +82,9 @@ impl HandOff {
     pub fn hand_over(&self, job: Job) {
         self.leases.hold(&job.deliveries);
         if let Err(mpsc::error::SendError(job)) = self.jobs.send(job) {
-            job.deliveries.iter().for_each(|lease| self.leases.drop_one(lease.id));
+            for lease in &job.deliveries {
+                self.leases.drop_one(lease.id);
+            }
         }
     }
 }

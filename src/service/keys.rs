@@ -28,7 +28,7 @@ use crate::store;
 use crate::store::api_keys::Verifier;
 
 /// How long a remembered key may be out of date if no notification came. Sends check the key's row anyway.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
 /// Keys remembered, known and unknown ones together: about a kilobyte each.
 const REMEMBERED_KEYS: u64 = 100_000;

@@ -174,10 +174,10 @@ impl DeliveryWorker {
         {
             Ok(true) => {}
             Ok(false) => {
-                tracing::warn!(mail.id = %job.mail, "Lost the lease of a delivery before its end was recorded")
+                tracing::warn!(mail.id = %job.mail, "Lost the lease of a delivery before its end was recorded");
             }
             Err(error) => {
-                tracing::error!(mail.id = %job.mail, %error, "Could not record a delivery")
+                tracing::error!(mail.id = %job.mail, %error, "Could not record a delivery");
             }
         }
     }

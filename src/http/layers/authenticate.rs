@@ -79,7 +79,7 @@ impl Gate {
                 self.note_failure(from, Some(token.public_id()), now);
                 Err(blocked.map_or(
                     Error::Unauthenticated("The API key is not valid. Check that it is complete."),
-                    |wait| too_many_failures(wait),
+                    too_many_failures,
                 ))
             }
         }

@@ -24,6 +24,7 @@ pub const STATUSES: &[&str] = &[
 
 /// What every success looks like.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the names are the wire format")]
 pub struct Success<T> {
     /// Always `true`.
     success: bool,
