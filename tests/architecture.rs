@@ -17,9 +17,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["domain", "error", "service"]),
     ("mail", &["domain"]),
     ("postgres", &[]),
-    ("service", &["domain", "error", "store"]),
+    ("secret_key", &["config"]),
+    // `mail` for templates, which are rendered when a mail is accepted, so that a mistake is its author's 400.
+    ("service", &["domain", "error", "mail", "store"]),
     ("store", &["domain"]),
-    ("telemetry", &["domain"]),
+    ("telemetry", &["config"]),
     ("webhook", &["domain"]),
     ("worker", &["domain", "error", "mail", "service", "webhook"]),
 ];
