@@ -24,7 +24,7 @@ use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
 use crate::http::listener::{Certificates, Listener};
 use crate::http::{self, Api};
-use crate::mail::transport::{Circuit, Limits, Relay, Settings, SmtpTransport};
+use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::postgres::{self, Durability, Embedded};
 use crate::secret_key;
 use crate::service::committer::Committer;
@@ -35,7 +35,7 @@ use crate::service::mails::Mails;
 use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::store;
-use crate::worker::delivery::{DeliveryWorker, Destination};
+use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::{housekeeping, key_changes};
 
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
@@ -265,7 +265,7 @@ fn destination(config: &Config) -> Result<Destination> {
     let settings = Settings { limits, ..Settings::default() };
     let transport =
         SmtpTransport::new(relay, &own_name(), &settings).context("cannot prepare SMTP")?;
-    Ok(Destination::Relay { transport, circuit: Circuit::default() })
+    Ok(Destination::Relay(Box::new(delivery::Relay::new(transport))))
 }
 
 /// What EHLO says: the machine's name if it is a domain name, else an address literal (RFC 5321, section 4.1.4).
