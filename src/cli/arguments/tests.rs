@@ -108,12 +108,28 @@ fn the_secret_key_is_needed_with_a_database_of_ones_own() {
 #[test]
 fn a_variable_that_was_meant_for_us_stops_the_start() {
     let told = |name| config(&[], &[(name, "1")]).unwrap_err();
-    assert_eq!(told("SMTP_URI"), "SMTP_URI is an unknown setting: did you mean SMTP_URL?\n");
-    assert!(told("RATE_LIMIT_PER_SECONDS").ends_with("did you mean RATE_LIMIT_PER_SECOND?\n"));
-    assert!(told("LISTEN_ADRESS").ends_with("did you mean LISTEN_ADDR?\n"));
-    assert!(told("smtp_url").ends_with("did you mean SMTP_URL?\n"));
-    assert!(told("POSTHASTE_SMTP_URL").ends_with("did you mean SMTP_URL?\n"));
+    let meant = [
+        ("SMTP_URI", "SMTP_URL"),
+        ("SMPT_URL", "SMTP_URL"),
+        ("smtp_url", "SMTP_URL"),
+        ("SMTP_URL_FILE", "SMTP_URL"),
+        ("POSTHASTE_SMTP_URL", "SMTP_URL"),
+        ("POSTHASTE_SMTP_URI", "SMTP_URL"),
+        ("RATE_LIMIT_PER_SECONDS", "RATE_LIMIT_PER_SECOND"),
+        ("RATE_LIMITS_PER_MINUTES", "RATE_LIMIT_PER_MINUTE"),
+        ("LISTEN_ADRESS", "LISTEN_ADDR"),
+        ("LISTEN_ADDRESS", "LISTEN_ADDR"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("TLS_CERTS", "TLS_CERT"),
+        ("ROEL", "ROLE"),
+    ];
+    for (name, setting) in meant {
+        let sentence = format!("{name} is an unknown setting: did you mean {setting}?\n");
+        assert_eq!(told(name), sentence);
+    }
     assert!(told("POSTHASTE_COLOR").ends_with("see --help for all settings\n"));
+    // Kubernetes would set this one to tcp://10.0.0.1:80.
+    assert!(told("POSTHASTE_PORT").ends_with("see --help for all settings\n"));
 }
 
 #[test]
@@ -128,42 +144,100 @@ fn variables_of_strangers_are_none_of_our_business() {
         "TERM",
         "LANG",
         "PWD",
+        "OLDPWD",
         "HOSTNAME",
+        "HOST",
         "PORT",
+        "LOG",
         "RUST_LOG",
         "PGDATA",
         "PGHOST",
         "DATABASE_HOST",
+        "DATABASE_NAME",
         "POSTGRES_PASSWORD",
         "CARGO_HOME",
         "SMTP_HOST",
+        "SMTP_PORT",
+        "SMTP_USER",
+        "SMTP_SSL",
+        "SMTP_TLS",
+        "AMQP_URL",
+        "HTTP_URL",
+        "FTP_URL",
+        "REDIS_HOST",
+        "JAVA_DIR",
         "SSL_CERT_FILE",
-        "POSTHASTE_SERVICE_HOST",
-        "POSTHASTE_PORT_8080_TCP_ADDR",
-        "POSTHASTE_PORT",
+        "SSL_CERT_DIR",
+        "AWS_ROLE_ARN",
+        "SECRET",
+        "KEY_FILE",
+        "XDG_DATA_DIRS",
         "ÜMLAUT",
         "",
     ];
-    let environment: Vec<_> = strangers.iter().map(|name| (*name, "1")).collect();
+    let mut environment: Vec<_> = strangers.iter().map(|name| (*name, "1")).collect();
+    environment.extend([
+        ("POSTHASTE_SERVICE_HOST", "10.0.0.1"),
+        ("POSTHASTE_SERVICE_PORT_HTTP", "80"),
+        ("POSTHASTE_PORT", "tcp://10.0.0.1:80"),
+        ("POSTHASTE_PORT_80_TCP", "tcp://10.0.0.1:80"),
+        ("POSTHASTE_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("POSTHASTE_POSTGRESQL_SERVICE_HOST", "10.0.0.2"),
+        ("POSTHASTE_POSTGRESQL_PORT", "tcp://10.0.0.2:5432"),
+        ("POSTHASTE_POSTGRESQL_PORT_5432_TCP_PROTO", "tcp"),
+    ]);
     config(&[], &environment).unwrap();
 }
 
 #[test]
-fn a_file_is_read_line_by_line_and_may_hold_only_settings() {
-    let good = "# comment\n\nexport REQUIRE_HTTPS = \"never\"\r\nSECRET_KEY='a=b#c'\nSMTP_URL=\n";
+fn a_file_may_hold_only_settings_and_each_once() {
+    let good =
+        "export REQUIRE_HTTPS = \"never\"\nSECRET_KEY='a=b#c'\nSMTP_URL=\nROLE=api # no mail\n";
     let settings = read(&[], &[], Some(good)).unwrap().settings;
     assert_eq!(settings.secret_key.as_ref().unwrap().expose_secret(), "a=b#c");
     assert_eq!(settings.require_https.as_deref(), Some("never"));
+    assert_eq!(settings.role.as_deref(), Some("api"));
 
-    let Err(Unreadable::Settings(problems)) = read(&[], &[], Some("SMTP_URI=x\nnonsense\nFOO=1"))
-    else {
+    let bad = "SMTP_URI=x\nnonsense\nFOO=1\nROLE=api\nROLE=all\nRATE_LIMITS_PER_MINUTES=1";
+    let Err(Unreadable::Settings(problems)) = read(&[], &[], Some(bad)) else {
         panic!("unknown names were accepted");
     };
     insta::assert_snapshot!(sentences(&problems), @"
-    line 2 of .env must be NAME=value or begin with #
+    line 2 of .env must be NAME=value, with the name in capitals, or begin with #
     SMTP_URI is an unknown setting in .env: did you mean SMTP_URL?
     FOO is an unknown setting in .env: remove it, or see --help for all settings
+    ROLE is set twice in .env: remove one of the lines
+    RATE_LIMITS_PER_MINUTES is an unknown setting in .env: did you mean RATE_LIMIT_PER_MINUTE?
     ");
+}
+
+#[test]
+fn unknown_and_malformed_settings_are_told_together() {
+    let told = config(&["--log-level=loud"], &[("SMTP_URI", "x"), ("ROLE", "none")]).unwrap_err();
+    let names: Vec<_> = told.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["SMTP_URI", "LOG_LEVEL", "ROLE"]);
+}
+
+#[test]
+fn the_environment_of_the_process_is_not_read_behind_our_back() {
+    // PATH is set wherever this test runs, so a setting that took it up would show it.
+    let command = Arguments::command().mut_args(|argument| argument.env("PATH"));
+    let deaf = deaf(&command).try_get_matches_from(["posthaste"]).unwrap();
+    assert!(!deaf.ids().any(|id| deaf.value_source(id.as_str()).is_some()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_no_text_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let environment = [("ROLE".into(), OsString::from_vec(vec![0xff, 0xfe]))];
+    let Err(Unreadable::Settings(problems)) =
+        Arguments::read(["posthaste".into()], environment, None)
+    else {
+        panic!("it was accepted");
+    };
+    assert_eq!(sentences(&problems), "ROLE is not text in UTF-8\n");
 }
 
 #[test]
