@@ -6,6 +6,7 @@
 
 mod dotenv;
 pub mod environment;
+mod reader;
 mod settings;
 mod validate;
 pub mod values;
