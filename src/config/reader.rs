@@ -79,10 +79,10 @@ impl Reader<'_> {
     pub(super) fn url(
         &mut self,
         setting: &str,
-        value: Option<SecretString>,
+        value: Option<&SecretString>,
         schemes: &[&str],
     ) -> Option<SecretString> {
-        let value = given_secret(value.as_ref())?;
+        let value = given_secret(value)?;
         let known = |scheme: &&str| {
             let text = value.expose_secret();
             text.len() > scheme.len()
@@ -96,7 +96,7 @@ impl Reader<'_> {
     }
 
     /// A URL that sqlx can read. What it says about one that it cannot may quote the password.
-    pub(super) fn database_url(&mut self, value: Option<SecretString>) -> Option<SecretString> {
+    pub(super) fn database_url(&mut self, value: Option<&SecretString>) -> Option<SecretString> {
         let url = self.url("DATABASE_URL", value, &["postgres://", "postgresql://"])?;
         if PgConnectOptions::from_str(url.expose_secret()).is_ok() {
             return Some(url);
@@ -186,10 +186,10 @@ impl Reader<'_> {
 
     pub(super) fn secret_key(
         &mut self,
-        value: Option<SecretString>,
+        value: Option<&SecretString>,
         needed: bool,
     ) -> Option<SecretString> {
-        let value = given_secret(value.as_ref());
+        let value = given_secret(value);
         match &value {
             None if needed => self.problem(
                 "SECRET_KEY",

@@ -51,13 +51,13 @@ impl Settings {
         let needs_secret_key = given_secret(database_url.as_ref()).is_some();
         let config = Config {
             listen_addr,
-            database_url: read.database_url(database_url),
+            database_url: read.database_url(database_url.as_ref()),
             data_dir: path(data_dir).unwrap_or_else(|| PathBuf::from("./data")),
             database_connections: read
                 .number("DATABASE_CONNECTIONS", database_connections, 1000)
                 .unwrap_or(const { NonZeroU32::new(16).expect("sixteen is not zero") }),
             postgres_bin_dir: path(postgres_bin_dir),
-            smtp_url: read.url("SMTP_URL", smtp_url, &["smtp://", "smtps://"]),
+            smtp_url: read.url("SMTP_URL", smtp_url.as_ref(), &["smtp://", "smtps://"]),
             smtp_connections: read
                 .number("SMTP_CONNECTIONS", smtp_connections, 1000)
                 .and_then(|number| NonZeroU16::try_from(number).ok())
@@ -69,7 +69,7 @@ impl Settings {
             tls: read.tls(tls_cert, tls_key),
             trusted_proxies: read.networks("TRUSTED_PROXIES", trusted_proxies),
             public_url: read.public_url(public_url),
-            secret_key: read.secret_key(secret_key, needs_secret_key),
+            secret_key: read.secret_key(secret_key.as_ref(), needs_secret_key),
             log_format: read.choice("LOG_FORMAT", log_format).unwrap_or(LogFormat::Pretty),
             log_level: read.log_level(log_level),
             metrics_addr: read.metrics_addr(metrics_addr, listen_addr),
