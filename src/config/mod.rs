@@ -4,7 +4,9 @@
 //! and the first of these that names it wins. An empty value is as good as none. [`Settings`] is what was written,
 //! [`Config`] what it means.
 
+mod dotenv;
 pub mod environment;
+mod reader;
 mod settings;
 mod validate;
 pub mod values;
