@@ -5,7 +5,10 @@
 mod app;
 mod authentication;
 #[path = "../support/database.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod database;
+mod idempotency;
+mod limits;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
 
