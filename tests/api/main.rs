@@ -7,8 +7,12 @@ mod authentication;
 #[path = "../support/database.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod database;
+mod delivering;
+mod examples;
 mod idempotency;
 mod limits;
+mod reading;
+mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
 
