@@ -27,6 +27,7 @@ use crate::http::{self, Api};
 use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::postgres::{self, Durability, Embedded};
 use crate::secret_key;
+use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{self, Leases};
@@ -144,6 +145,8 @@ pub struct App {
     account: AccountId,
     /// Whether the account was made just now.
     is_new: bool,
+    /// What limits are counted by.
+    clock: Clock,
 }
 
 impl App {
@@ -155,7 +158,13 @@ impl App {
         let pepper = Pepper::derive(&secret_key::load(&config)?);
         let keys = Arc::new(Keys::new(database.pool.clone(), pepper));
         let (account, is_new) = projects::set_up(&database.pool).await?;
-        Ok(Self { config, database, keys, listener, account, is_new })
+        Ok(Self { config, database, keys, listener, account, is_new, clock: Clock::monotonic() })
+    }
+
+    /// Counts the limits of keys and of failures by another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Where requests are taken.
@@ -185,7 +194,7 @@ impl App {
 
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
-        let Self { config, database, keys, listener, .. } = self;
+        let Self { config, database, keys, listener, clock, .. } = self;
         let db = database.pool.clone();
 
         // They end one after the other: first nothing comes in, then everything stored is handed over, then attempts
@@ -206,7 +215,7 @@ impl App {
             &accepting,
         );
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
-        let gate = Arc::new(Gate::new(Arc::clone(&keys), config.rate_limit));
+        let gate = Arc::new(Gate::new(Arc::clone(&keys), config.rate_limit, clock));
 
         if delivers {
             let worker =

@@ -1,6 +1,7 @@
 //! What the system does: a function per request, a transaction per function.
 
 pub mod batch;
+pub mod clock;
 pub mod committer;
 pub mod deliveries;
 pub mod failure_limit;
