@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::batch::{Batcher, Bounds};
 use super::handoff::{HandOff, Job, LEASE, Lease};
-use super::unavailable;
+use super::{unavailable, without_values};
 use crate::domain::id::MailId;
 use crate::domain::mail::Content;
 use crate::error::{Error, Result};
@@ -151,7 +151,7 @@ async fn store_batch(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<Acce
         };
         match end_of(&error) {
             End::RolledBack => {}
-            End::Refused => return Err(Error::Internal(error.into())),
+            End::Refused => return Err(Error::Internal(anyhow::anyhow!(without_values(&error)))),
             End::Unknown => {
                 tracing::warn!("A commit of {} mails broke off; looking for its end", rows.len());
                 // Given back before another is asked for, or a small pool would wait for itself.
@@ -164,7 +164,7 @@ async fn store_batch(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<Acce
             }
         }
         if Instant::now() > deadline {
-            return Err(Error::Unavailable(error.into()));
+            return Err(Error::Unavailable(anyhow::anyhow!(without_values(&error))));
         }
     }
 }

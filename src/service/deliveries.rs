@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::batch::{Batcher, Bounds};
 use super::handoff::{Job, LEASE, Lease, Leases};
-use super::unavailable;
+use super::{unavailable, without_values};
 use crate::domain::delivery::{Outcome, Reply};
 use crate::domain::id::{DeliveryId, MailId};
 use crate::domain::packing;
@@ -191,7 +191,8 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
         match store::deliveries::record(db, changes).await {
             Ok(done) => return changes.iter().map(|change| done.contains(&change.id)).collect(),
             Err(error) => {
-                tracing::warn!(%error, "Could not record {} outcomes; trying again", changes.len());
+                let error = without_values(&error);
+                tracing::warn!(error, "Could not record {} outcomes; trying again", changes.len());
                 tokio::time::sleep(PAUSE_WHEN_AWAY).await;
             }
         }
