@@ -24,6 +24,12 @@ const MAX_TAGS: usize = 10_000;
 /// Tags rendered, at the most: each loop multiplies those inside it.
 const MAX_STEPS: usize = 2_000_000;
 
+/// Missing variables that are told of one template.
+const MAX_MISSING: usize = 100;
+
+/// How much of a missing variable's name is told, in characters.
+const MAX_NAME: usize = 100;
+
 /// How values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
@@ -194,9 +200,11 @@ impl HelperDef for NoteMissing {
         _: &mut dyn Output,
     ) -> HelperResult {
         if helper.params().is_empty() && helper.hash().is_empty() {
+            let name: String =
+                helper.name().chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
             let mut missing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if missing.len() < 100 && !missing.iter().any(|name| name == helper.name()) {
-                missing.push(helper.name().to_owned());
+            if missing.len() < MAX_MISSING && !missing.contains(&name) {
+                missing.push(name);
             }
             return Ok(());
         }
@@ -273,6 +281,13 @@ mod tests {
             rendered,
             Rendered { text: "1".into(), missing: vec!["a".into(), "b.c".into()] }
         );
+    }
+
+    #[test]
+    fn a_missing_name_is_told_as_text_of_one_line_that_is_not_too_long() {
+        let source = format!("{{{{[a\0\nb]}}}}{{{{{}}}}}", "x".repeat(10_000));
+        let rendered = fill(&source, json!({}), Escape::None).unwrap();
+        assert_eq!(rendered.missing, ["ab".to_owned(), "x".repeat(MAX_NAME)]);
     }
 
     #[test]

@@ -122,7 +122,9 @@ async fn store_and_hand_over(
 /// Stores a batch, or, if one of its mails is what Postgres refuses, each of them alone.
 async fn store_all(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<AcceptedRow>>> {
     match store_batch(db, rows).await {
-        Err(Error::Internal(error)) if rows.len() > 1 => {
+        // Not as the batch's own error, which says that trying again may help.
+        Err(Error::Internal(error)) if rows.len() == 1 => Ok(vec![Err(Error::Internal(error))]),
+        Err(Error::Internal(error)) => {
             tracing::error!(%error, "A batch of {} mails was refused; storing each alone", rows.len());
             let mut verdicts = Vec::with_capacity(rows.len());
             for row in rows {

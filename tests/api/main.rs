@@ -9,6 +9,7 @@ mod authentication;
 mod database;
 mod delivering;
 mod examples;
+mod hostile;
 mod idempotency;
 mod limits;
 mod reading;
