@@ -92,7 +92,7 @@ async fn store_and_hand_over(
             if let (Ok(accepted), Some(token)) = (verdict, row.lease_token)
                 && accepted.stored
             {
-                let deliveries = (0..)
+                let deliveries: Vec<Lease> = (0..)
                     .zip(&row.recipients)
                     .filter(|(position, _)| !accepted.suppressed.contains(position))
                     .map(|(position, (id, _))| Lease {
@@ -103,6 +103,9 @@ async fn store_and_hand_over(
                         token,
                     })
                     .collect();
+                if deliveries.is_empty() {
+                    continue;
+                }
                 let accepted_at = accepted.accepted_at;
                 handoff.hand_over(Job {
                     mail: row.id,
@@ -161,12 +164,13 @@ async fn store_batch(
             End::Refused => return Err(Error::Internal(error.into())),
             End::Unknown => {
                 tracing::warn!("A commit of {} mails broke off; looking for its end", rows.len());
+                // Given back before another is asked for, or a small pool would wait for itself.
                 drop(connection);
-                connection = reconnect(db, deadline).await?;
-                let stored = resolve(&mut connection, rows).await.map_err(unavailable)?;
+                let (again, stored) = find_out(db, rows, deadline).await?;
                 if !stored.is_empty() {
                     return Ok(rows.iter().map(|row| verdict_after_break(row, &stored)).collect());
                 }
+                connection = again;
             }
         }
         if Instant::now() > deadline {
@@ -202,10 +206,20 @@ fn end_of(error: &sqlx::Error) -> End {
     }
 }
 
-async fn reconnect(db: &PgPool, deadline: Instant) -> Result<PoolConnection<sqlx::Postgres>> {
+/// Asks until the database answers which of the mails are there.
+async fn find_out(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    deadline: Instant,
+) -> Result<(PoolConnection<sqlx::Postgres>, HashSet<MailId>)> {
     loop {
-        match db.acquire().await {
-            Ok(connection) => return Ok(connection),
+        let asked = async {
+            let mut connection = db.acquire().await?;
+            let stored = resolve(&mut connection, rows).await?;
+            Ok((connection, stored))
+        };
+        match asked.await {
+            Ok(answer) => return Ok(answer),
             Err(error) if Instant::now() > deadline => {
                 tracing::error!(
                     "The end of a commit stays unknown: the database did not come back in time"
@@ -224,8 +238,10 @@ async fn resolve(
 ) -> sqlx::Result<HashSet<MailId>> {
     let ids: Vec<MailId> = rows.iter().map(|row| row.id).collect();
     let stored = store::mails::existing(&mut **connection, &ids).await?;
-    for token in rows.iter().filter_map(|row| row.lease_token).collect::<HashSet<_>>() {
-        store::deliveries::release_token(&mut **connection, &ids, token).await?;
+    if !stored.is_empty() {
+        for token in rows.iter().filter_map(|row| row.lease_token) {
+            store::deliveries::release_token(&mut **connection, &ids, token).await?;
+        }
     }
     Ok(stored.into_iter().collect())
 }

@@ -1,6 +1,6 @@
 //! Delivers: what the accepting side of this node hands over, and whatever else is due.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
@@ -26,14 +26,25 @@ const MAILS_AT_ONCE: usize = 256;
 /// Where mail goes.
 pub enum Destination {
     /// To a relay, over SMTP, unless it is test mail.
-    Relay {
-        /// The connections.
-        transport: SmtpTransport,
-        /// Knows when the relay is down.
-        circuit: Circuit,
-    },
+    Relay(Box<Relay>),
     /// Into the capture mailbox, all of it.
     CaptureMailbox,
+}
+
+/// The relay, and what is known of how it does.
+pub struct Relay {
+    transport: SmtpTransport,
+    /// Knows when the relay is down.
+    circuit: Circuit,
+    /// What kept the last attempt from reaching it, for those who wait.
+    trouble: Mutex<Reply>,
+}
+
+impl Relay {
+    /// A relay of which nothing bad is known yet.
+    pub fn new(transport: SmtpTransport) -> Self {
+        Self { transport, circuit: Circuit::default(), trouble: Mutex::default() }
+    }
 }
 
 /// Delivers mails until asked to stop.
@@ -86,7 +97,7 @@ impl DeliveryWorker {
         }
         // A relay that is down would only send everything back: one delivery a second finds out when it is up again.
         let is_down =
-            matches!(&*self.destination, Destination::Relay { circuit, .. } if circuit.is_open());
+            matches!(&*self.destination, Destination::Relay(relay) if relay.circuit.is_open());
         if is_down {
             stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
         }
@@ -190,16 +201,16 @@ impl DeliveryWorker {
         recipient: &EmailAddress,
         message: &[u8],
     ) -> Option<Outcome> {
-        let Destination::Relay { transport, circuit } = &*self.destination else {
+        let Destination::Relay(relay) = &*self.destination else {
             return Some(rehearsal::outcome(recipient, lease.attempt));
         };
         if job.test {
             return Some(rehearsal::outcome(recipient, lease.attempt));
         }
+        let Relay { transport, circuit, trouble } = &**relay;
         if let Permit::Wait(_) = circuit.permit(Instant::now()) {
-            return Some(Outcome::NotAttempted(Reply::described(
-                "The relay cannot be reached at the moment.",
-            )));
+            let known = trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            return Some(Outcome::NotAttempted(known));
         }
         match self.deliveries.begin(&lease).await {
             Ok(true) => {}
@@ -211,8 +222,22 @@ impl DeliveryWorker {
             }
         }
         let outcome = transport.deliver(&job.content.from.address, recipient, message).await;
-        circuit.record(!matches!(outcome, Outcome::NotAttempted(_)), Instant::now());
-        metrics::gauge!("posthaste_circuit_open").set(f64::from(u8::from(circuit.is_open())));
+        let was_open = circuit.is_open();
+        if let Outcome::NotAttempted(reply) = &outcome {
+            circuit.record(false, Instant::now());
+            trouble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(reply);
+        } else {
+            circuit.record(true, Instant::now());
+        }
+        let is_open = circuit.is_open();
+        if is_open && !was_open {
+            tracing::warn!(
+                "The relay cannot be reached; mail waits, and goes on by itself (`posthaste doctor` says why)"
+            );
+        } else if was_open && !is_open {
+            tracing::info!("The relay can be reached again");
+        }
+        metrics::gauge!("posthaste_circuit_open").set(f64::from(u8::from(is_open)));
         Some(outcome)
     }
 }
