@@ -12,7 +12,6 @@ mod load;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server_process.rs"]
 mod server_process;
-#[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
 

@@ -71,6 +71,11 @@ impl Server {
         self.settings.insert(setting.to_owned(), value.to_owned());
     }
 
+    /// Takes a setting back.
+    pub fn unset(&mut self, setting: &str) {
+        self.settings.remove(setting);
+    }
+
     pub fn with(mut self, setting: &str, value: &str) -> Self {
         self.set(setting, value);
         self
@@ -168,10 +173,6 @@ impl Server {
     pub async fn create_key(&self, more: &[&str]) -> String {
         let command = ["keys", "create", "--quiet", "--name", "Test"];
         self.told(&[&command, more].concat()).await
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.address
     }
 
     pub fn url(&self, path: &str) -> String {
