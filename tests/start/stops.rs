@@ -59,3 +59,38 @@ async fn a_stop_under_load_loses_nothing_and_leaves_the_rest_for_the_next_start_
     }
     assert_eq!(relay.received().len(), client.all_mails(None).await.len());
 }
+
+#[tokio::test]
+async fn a_relay_that_says_nothing_keeps_no_server_from_stopping() {
+    let relay = SmtpServer::start().await;
+    relay.add(Rule::at(Stage::Mail, smtp_server::Answer::Hang));
+    let mut server = Server::new()
+        .with("SMTP_URL", &relay.url())
+        .with("SMTP_CONNECTIONS", "1")
+        .with("SHUTDOWN_TIMEOUT", "2s");
+    server.start().await;
+    let client = client_of(&server).await;
+    let stuck = client.send(&mail_to("stuck@example.net")).await.id();
+    relay.wait_for_line("MAIL").await;
+    let mut waiting = Vec::new();
+    for (number, choice) in ["hold", "retry"].into_iter().cycle().take(10).enumerate() {
+        let mut mail = mail_to(&format!("waits-{number}@example.net"));
+        mail["onAmbiguous"] = json!(choice);
+        waiting.push(client.send(&mail).await.id());
+    }
+
+    server.terminate();
+    let status = server.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+
+    // Those that never got a connection were never in doubt: they go out at once.
+    relay.behave();
+    server.start().await;
+    for id in &waiting {
+        let mail = mail_in_state(&client, id, "sent").await;
+        let events = mail["events"].as_array().unwrap();
+        assert!(events.iter().all(|event| event["type"] != "ambiguous"), "{mail}");
+    }
+    let mail = client.get(&format!("/v1/mails/{stuck}")).await;
+    assert_eq!(mail["deliveries"][0]["status"], "sending", "{mail}");
+}
