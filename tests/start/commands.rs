@@ -87,4 +87,5 @@ async fn the_doctor_names_a_relay_that_is_down_and_fails() {
     let relay: Vec<_> = told.lines().filter(|line| line.starts_with("MEND")).collect();
     assert!(matches!(relay[..], [line] if line.starts_with("MEND  relay: ")), "{told}");
     assert!(relay[0].contains("SMTP_URL"), "{told}");
+    assert_eq!(relay[0].matches("refused").count(), 1, "{told}");
 }
