@@ -204,7 +204,7 @@ impl App {
         let (committers, loops, attempts, recorders) =
             (TaskTracker::new(), TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
 
-        let leases = Arc::new(Leases::default());
+        let leases = Arc::new(Leases::new(config.lease));
         let deliveries = Deliveries::start(db.clone(), Arc::clone(&leases), &recorders, &recording);
         let (handoff, handed_over) = handoff::channel(leases);
         let delivers = config.role != Role::Api;

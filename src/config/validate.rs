@@ -12,6 +12,12 @@ use super::{Config, Problem, Settings};
 /// Below the 30 seconds after which Kubernetes kills what it has asked to stop.
 const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// What a dead worker held is taken over within a minute.
+const DEFAULT_LEASE: Duration = Duration::from_secs(45);
+
+/// The longest lease, in seconds, that keeps this promise.
+const MAX_LEASE: u32 = 60;
+
 impl Settings {
     /// Reads all settings, or says everything that is wrong with them.
     pub fn validate(self) -> Result<Config, Vec<Problem>> {
@@ -39,6 +45,7 @@ impl Settings {
             log_format,
             log_level,
             shutdown_timeout,
+            lease_seconds,
             retention_days: _,
             metrics_addr,
             role,
@@ -74,6 +81,9 @@ impl Settings {
             log_level: read.log_level(log_level),
             metrics_addr: read.metrics_addr(metrics_addr, listen_addr),
             role: read.choice("ROLE", role).unwrap_or(Role::All),
+            lease: read
+                .number("LEASE_SECONDS", lease_seconds, MAX_LEASE)
+                .map_or(DEFAULT_LEASE, |seconds| Duration::from_secs(seconds.get().into())),
             shutdown_timeout: read
                 .shutdown_timeout(shutdown_timeout)
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),

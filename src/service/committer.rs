@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::batch::{Batcher, Bounds};
-use super::handoff::{HandOff, Job, LEASE, Lease};
+use super::handoff::{HandOff, Job, Lease};
 use super::{unavailable, without_values};
 use crate::domain::id::MailId;
 use crate::domain::mail::Content;
@@ -83,7 +83,9 @@ async fn store_and_hand_over(
         .into_iter()
         .map(|submission| (submission.row, (submission.content, submission.room)))
         .unzip();
-    let verdicts = store_all(db, &rows).await?;
+    // Without a hand-off nothing is stored under a lease.
+    let lease = handoff.map_or(Duration::ZERO, HandOff::lease);
+    let verdicts = store_all(db, &rows, lease).await?;
 
     if let Some(handoff) = handoff {
         for ((row, (content, room)), verdict) in rows.into_iter().zip(rest).zip(&verdicts) {
@@ -120,15 +122,19 @@ async fn store_and_hand_over(
 }
 
 /// Stores a batch, or, if one of its mails is what Postgres refuses, each of them alone.
-async fn store_all(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<AcceptedRow>>> {
-    match store_batch(db, rows).await {
+async fn store_all(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    lease: Duration,
+) -> Result<Vec<Result<AcceptedRow>>> {
+    match store_batch(db, rows, lease).await {
         // Not as the batch's own error, which says that trying again may help.
         Err(Error::Internal(error)) if rows.len() == 1 => Ok(vec![Err(Error::Internal(error))]),
         Err(Error::Internal(error)) => {
             tracing::error!(%error, "A batch of {} mails was refused; storing each alone", rows.len());
             let mut verdicts = Vec::with_capacity(rows.len());
             for row in rows {
-                verdicts.push(store_batch(db, std::slice::from_ref(row)).await.and_then(
+                verdicts.push(store_batch(db, std::slice::from_ref(row), lease).await.and_then(
                     |mut verdicts| {
                         verdicts
                             .pop()
@@ -142,12 +148,16 @@ async fn store_all(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<Accept
     }
 }
 
-async fn store_batch(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<AcceptedRow>>> {
+async fn store_batch(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    lease: Duration,
+) -> Result<Vec<Result<AcceptedRow>>> {
     // Nothing has begun yet, so that a failure here is a refusal.
     let mut connection = db.acquire().await.map_err(unavailable)?;
     let deadline = Instant::now() + RESOLVE_WITHIN;
     loop {
-        let error = match store::mails::accept(&mut *connection, rows, LEASE.as_secs_f64()).await {
+        let error = match store::mails::accept(&mut *connection, rows, lease.as_secs_f64()).await {
             Ok(accepted) => return Ok(in_order(rows, accepted)),
             Err(error) => error,
         };

@@ -73,9 +73,11 @@ impl DeliveryWorker {
             self.start(job, &stop).await;
         }
         jobs.close();
+        let mut left = Vec::new();
         while let Ok(job) = jobs.try_recv() {
-            self.give_back(&job.deliveries).await;
+            left.extend(job.deliveries);
         }
+        self.give_back(&left).await;
     }
 
     /// Delivers what is due in the queue: second attempts, and what other nodes left behind or have no time for.
@@ -114,20 +116,23 @@ impl DeliveryWorker {
         let Some(Ok(place)) = stop.run_until_cancelled(place).await else {
             return self.give_back(&job.deliveries).await;
         };
-        let worker = self.clone();
+        let (worker, stop) = (self.clone(), stop.clone());
         self.tasks.spawn(async move {
-            worker.deliver(job).await;
+            worker.deliver(job, &stop).await;
             drop(place);
         });
     }
 
     async fn give_back(&self, leases: &[Lease]) {
+        if leases.is_empty() {
+            return;
+        }
         if let Err(error) = self.deliveries.release(leases).await {
             tracing::warn!(%error, "Could not give {} leases back; they end by themselves", leases.len());
         }
     }
 
-    async fn deliver(&self, mut job: Job) {
+    async fn deliver(&self, mut job: Job, stop: &CancellationToken) {
         // If this panics, the leases end by themselves instead of being renewed for ever.
         let _held = self.deliveries.hold_until_dropped(&job.deliveries);
         let identity = Identity {
@@ -152,23 +157,30 @@ impl DeliveryWorker {
         let leases = std::mem::take(&mut job.deliveries);
         let job = Arc::new(job);
         if let [lease] = leases[..] {
-            return self.deliver_one(&job, lease, &message).await;
+            return self.deliver_one(&job, lease, &message, stop).await;
         }
         let mut attempts = tokio::task::JoinSet::new();
         for lease in leases {
             let (worker, job, message) = (self.clone(), Arc::clone(&job), Arc::clone(&message));
-            attempts.spawn(async move { worker.deliver_one(&job, lease, &message).await });
+            let stop = stop.clone();
+            attempts.spawn(async move { worker.deliver_one(&job, lease, &message, &stop).await });
         }
         attempts.join_all().await;
     }
 
-    async fn deliver_one(&self, job: &Job, lease: Lease, message: &Result<Vec<u8>, String>) {
+    async fn deliver_one(
+        &self,
+        job: &Job,
+        lease: Lease,
+        message: &Result<Vec<u8>, String>,
+        stop: &CancellationToken,
+    ) {
         let place = usize::try_from(lease.position).unwrap_or(usize::MAX);
         let Some(recipient) = job.content.recipients().nth(place) else {
             return tracing::error!(mail.id = %job.mail, "A delivery of mail {} has no recipient", job.mail);
         };
         let (outcome, bytes) = match message {
-            Ok(bytes) => (self.attempt(job, lease, recipient, bytes).await, bytes.as_slice()),
+            Ok(bytes) => (self.attempt(job, lease, recipient, bytes, stop).await, bytes.as_slice()),
             Err(problem) => {
                 let reply =
                     Reply::described(format!("The mail cannot be written as a message: {problem}"));
@@ -193,13 +205,14 @@ impl DeliveryWorker {
         }
     }
 
-    /// One attempt, or nothing if the lease was lost before it began.
+    /// One attempt; or nothing, if the lease was lost before it began, or given back because we stop.
     async fn attempt(
         &self,
         job: &Job,
         lease: Lease,
         recipient: &EmailAddress,
         message: &[u8],
+        stop: &CancellationToken,
     ) -> Option<Outcome> {
         let Destination::Relay(relay) = &*self.destination else {
             return Some(rehearsal::outcome(recipient, lease.attempt));
@@ -212,16 +225,26 @@ impl DeliveryWorker {
             let known = trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
             return Some(Outcome::NotAttempted(known));
         }
-        match self.deliveries.begin(&lease).await {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(_) => {
-                return Some(Outcome::NotAttempted(Reply::described(
-                    "The attempt could not be written down first.",
-                )));
+        // Whoever waits for a connection has sent nothing, and must not be taken for somebody who may have.
+        let Some(turn) = stop.run_until_cancelled(transport.turn()).await else {
+            self.give_back(&[lease]).await;
+            return None;
+        };
+        let outcome = match turn {
+            Ok(turn) => {
+                match self.deliveries.begin(&lease).await {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    Err(_) => {
+                        return Some(Outcome::NotAttempted(Reply::described(
+                            "The attempt could not be written down first.",
+                        )));
+                    }
+                }
+                turn.deliver(&job.content.from.address, recipient, message).await
             }
-        }
-        let outcome = transport.deliver(&job.content.from.address, recipient, message).await;
+            Err(outcome) => outcome,
+        };
         let was_open = circuit.is_open();
         if let Outcome::NotAttempted(reply) = &outcome {
             circuit.record(false, Instant::now());
