@@ -10,8 +10,8 @@ use axum::Router;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,9 +24,10 @@ use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
 use crate::http::listener::{Certificates, Listener};
 use crate::http::{self, Api};
-use crate::mail::transport::{Circuit, Limits, Relay, Settings, SmtpTransport};
+use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::postgres::{self, Durability, Embedded};
 use crate::secret_key;
+use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{self, Leases};
@@ -35,11 +36,14 @@ use crate::service::mails::Mails;
 use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::store;
-use crate::worker::delivery::{DeliveryWorker, Destination};
+use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::{housekeeping, key_changes};
 
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// An idle connection is used without a question for so long.
+const TRUSTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 
 /// The one that every cluster has from the beginning.
 const EMBEDDED_DATABASE: &str = "postgres";
@@ -55,12 +59,11 @@ pub struct Database {
 impl Database {
     /// Starts or finds the database, and brings its schema up to date.
     pub async fn open(config: &Config) -> Result<Self> {
-        let (options, embedded) = match &config.database_url {
-            Some(url) => (parse(url.expose_secret())?, None),
-            None => {
-                let embedded = start_embedded(config).await?;
-                (embedded.connect_options(EMBEDDED_DATABASE), Some(embedded))
-            }
+        let (options, embedded) = if let Some(url) = &config.database_url {
+            (parse(url.expose_secret())?, None)
+        } else {
+            let embedded = start_embedded(config).await?;
+            (embedded.connect_options(EMBEDDED_DATABASE), Some(embedded))
         };
         Self::with(options, embedded, config.database_connections.get()).await
     }
@@ -84,6 +87,16 @@ impl Database {
             .max_connections(connections)
             .acquire_timeout(CONNECT_PATIENCE)
             .test_before_acquire(false)
+            .before_acquire(|connection, used| {
+                Box::pin(async move {
+                    // One that was idle may have died with its server; one in steady use is known to live, and a
+                    // question before every statement would cost as much as the statement.
+                    if used.idle_for > TRUSTED_WHEN_IDLE_FOR {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await
             .context("cannot connect to the database; check DATABASE_URL and that it is running")?;
@@ -132,6 +145,8 @@ pub struct App {
     account: AccountId,
     /// Whether the account was made just now.
     is_new: bool,
+    /// What limits are counted by.
+    clock: Clock,
 }
 
 impl App {
@@ -143,7 +158,13 @@ impl App {
         let pepper = Pepper::derive(&secret_key::load(&config)?);
         let keys = Arc::new(Keys::new(database.pool.clone(), pepper));
         let (account, is_new) = projects::set_up(&database.pool).await?;
-        Ok(Self { config, database, keys, listener, account, is_new })
+        Ok(Self { config, database, keys, listener, account, is_new, clock: Clock::monotonic() })
+    }
+
+    /// Counts the limits of keys and of failures by another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Where requests are taken.
@@ -173,7 +194,7 @@ impl App {
 
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
-        let Self { config, database, keys, listener, .. } = self;
+        let Self { config, database, keys, listener, clock, .. } = self;
         let db = database.pool.clone();
 
         // They end one after the other: first nothing comes in, then everything stored is handed over, then attempts
@@ -183,7 +204,7 @@ impl App {
         let (committers, loops, attempts, recorders) =
             (TaskTracker::new(), TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
 
-        let leases = Arc::new(Leases::default());
+        let leases = Arc::new(Leases::new(config.lease));
         let deliveries = Deliveries::start(db.clone(), Arc::clone(&leases), &recorders, &recording);
         let (handoff, handed_over) = handoff::channel(leases);
         let delivers = config.role != Role::Api;
@@ -194,7 +215,7 @@ impl App {
             &accepting,
         );
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
-        let gate = Arc::new(Gate::new(Arc::clone(&keys), config.rate_limit));
+        let gate = Arc::new(Gate::new(Arc::clone(&keys), config.rate_limit, clock));
 
         if delivers {
             let worker =
@@ -216,7 +237,8 @@ impl App {
             serve_metrics(address, metrics, &loops, &delivering)?;
         }
 
-        let deadline = config.shutdown_timeout;
+        // Requests get half of the time, and what they left behind the rest.
+        let grace = config.shutdown_timeout / 2;
         let served = if config.role == Role::Worker {
             stop.cancelled().await;
             Ok(())
@@ -228,7 +250,7 @@ impl App {
                 }
                 None => None,
             };
-            listener.serve(http::router(api), certificates, stop, deadline).await
+            listener.serve(http::router(api), certificates, stop, grace).await
         };
 
         tracing::info!("Stopping: finishing what has begun");
@@ -244,9 +266,9 @@ impl App {
                 tasks.wait().await;
             }
         };
-        if tokio::time::timeout(deadline, orderly).await.is_err() {
+        if tokio::time::timeout(grace, orderly).await.is_err() {
             tracing::warn!(
-                "Not all was finished within {deadline:?}; leases that were held end by themselves"
+                "Not all was finished within {grace:?}; leases that were held end by themselves"
             );
         }
         if let Err(error) = keys.flush_usage().await {
@@ -266,7 +288,7 @@ fn destination(config: &Config) -> Result<Destination> {
     let settings = Settings { limits, ..Settings::default() };
     let transport =
         SmtpTransport::new(relay, &own_name(), &settings).context("cannot prepare SMTP")?;
-    Ok(Destination::Relay { transport, circuit: Circuit::default() })
+    Ok(Destination::Relay(Box::new(delivery::Relay::new(transport))))
 }
 
 /// What EHLO says: the machine's name if it is a domain name, else an address literal (RFC 5321, section 4.1.4).

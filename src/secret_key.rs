@@ -74,8 +74,8 @@ mod tests {
             secrecy::ExposeSecret::expose_secret(&made),
             secrecy::ExposeSecret::expose_secret(&kept)
         );
-        let mode = fs::metadata(directory.join("secret-key")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let permissions = fs::metadata(directory.join("secret-key")).unwrap().permissions().mode();
+        assert_eq!(permissions & 0o777, 0o600);
 
         fs::write(directory.join("secret-key"), "cut").unwrap();
         assert!(kept_in(&directory).is_err());

@@ -98,6 +98,9 @@ impl ContentType {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
         };
+        if text.chars().any(char::is_control) {
+            return Err(InvalidContentType);
+        }
         let mut parts = text.split(';');
         let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
         let (kind, subtype) = essence.split_once('/').ok_or(InvalidContentType)?;
@@ -229,6 +232,7 @@ mod tests {
             "multipart/mixed",
             "message/rfc822",
             "text/html\r\nBcc: x",
+            "text/html; x=\r\nBcc: x",
             "text /html",
         ] {
             assert_eq!(ContentType::parse(bad), Err(InvalidContentType), "{bad:?}");

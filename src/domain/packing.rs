@@ -11,10 +11,14 @@ use super::mail::Content;
 pub struct Unreadable(String);
 
 /// Packs a content.
+///
+/// # Panics
+///
+/// If the description had 4 GiB; bodies are bounded far below.
 pub fn pack(content: &Content) -> Vec<u8> {
     let description =
         serde_json::to_vec(content).expect("a content has nothing that JSON cannot say");
-    let length = u32::try_from(description.len()).expect("bodies are bounded far below 4 GiB");
+    let length = u32::try_from(description.len()).expect("bodies are far below 4 GiB");
     let files: usize = content.attachments.iter().map(|file| file.content().len()).sum();
 
     let mut plain = Vec::with_capacity(4 + description.len() + files);

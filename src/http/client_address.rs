@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// The list to which each proxy adds the address that it was called from.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -30,7 +30,7 @@ pub struct Origin {
 impl TrustedProxies {
     /// Trusts every address in these networks, and no other.
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+        Self(networks.into_iter().map(unmapped).collect())
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
@@ -62,6 +62,16 @@ impl TrustedProxies {
         }
         Origin { address, forwarded_https: all_https(headers), certain }
     }
+}
+
+/// A network of IPv4 addresses that is written as one of IPv6 (`::ffff:10.0.0.0/104`), in its own form: addresses are
+/// compared in theirs.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(written) = network else { return network };
+    let address = written.addr().to_ipv4_mapped();
+    let length = written.prefix_len().checked_sub(96);
+    let own = address.zip(length).and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    own.map_or(network, IpNet::V4)
 }
 
 /// Whether the header is there and every value in it is `https`. A proxy that appends to what it was sent makes a list
@@ -145,6 +155,22 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["[2001:db8::1]"]), certain("2001:db8::1"));
         assert_eq!(client("10.0.0.1", &["2001:db8::1"]), certain("2001:db8::1"));
         assert_eq!(client("fd00::1", &["::ffff:192.0.2.1"]), certain("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_network_may_be_written_in_either_form() {
+        let origin = |network: &str, peer: &str| {
+            let proxies = TrustedProxies::new(vec![network.parse().unwrap()]);
+            let lines = headers(&[("x-forwarded-for", "192.0.2.1")]);
+            proxies.origin(peer.parse().unwrap(), &lines).address.to_string()
+        };
+        assert_eq!(origin("::ffff:10.0.0.0/104", "10.1.2.3"), "192.0.2.1");
+        assert_eq!(origin("::ffff:10.0.0.0/104", "::ffff:10.1.2.3"), "192.0.2.1");
+        assert_eq!(origin("::ffff:10.0.0.0/104", "11.0.0.1"), "11.0.0.1");
+        assert_eq!(origin("10.0.0.1/8", "10.1.2.3"), "192.0.2.1");
+        // All of IPv6 is no more than that.
+        assert_eq!(origin("::/0", "10.1.2.3"), "10.1.2.3");
+        assert_eq!(origin("::/0", "2001:db8::1"), "192.0.2.1");
     }
 
     #[test]

@@ -14,10 +14,10 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use chrono::{DateTime, Utc};
 use moka::future::Cache;
 use sqlx::PgPool;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::pepper::Pepper;
-use super::unavailable;
+use super::{unavailable, without_values};
 use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
 use crate::domain::caller::{ApiKey, KeyStatus};
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
@@ -28,7 +28,7 @@ use crate::store;
 use crate::store::api_keys::Verifier;
 
 /// How long a remembered key may be out of date if no notification came. Sends check the key's row anyway.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
 /// Keys remembered, known and unknown ones together: about a kilobyte each.
 const REMEMBERED_KEYS: u64 = 100_000;
@@ -80,6 +80,14 @@ pub struct Keys {
 struct Known {
     key: Arc<ApiKey>,
     verifier: Verifier,
+    /// Held by the one request that hashes, while the others wait for what it finds.
+    hashing: tokio::sync::Mutex<()>,
+}
+
+impl Known {
+    fn new(key: Arc<ApiKey>, verifier: Verifier) -> Self {
+        Self { key, verifier, hashing: tokio::sync::Mutex::new(()) }
+    }
 }
 
 impl Keys {
@@ -159,7 +167,7 @@ impl Keys {
         self.forget(id).await;
         // Only makes other nodes refuse earlier than they would otherwise find out: a failure takes nothing back.
         if let Err(error) = store::api_keys::notify_changed(&self.db, id).await {
-            tracing::warn!(key.id = %id, %error, "Could not tell other nodes of the revoked key {id}");
+            tracing::warn!(key.id = %id, error = without_values(&error), "Could not tell other nodes of the revoked key {id}");
         }
         tracing::info!(key.id = %id, "Revoked API key {id}");
         Ok(())
@@ -187,9 +195,11 @@ impl Keys {
         }
     }
 
-    /// Whether the answer to this public id is in memory, so that a refused address costs no query.
-    pub fn remembers(&self, public_id: &str) -> bool {
-        self.rows.contains_key(public_id)
+    /// Whether [`Keys::verify`] would answer from memory by a comparison alone, with neither a query nor Argon2.
+    pub async fn answers_at_once(&self, public_id: &str) -> bool {
+        self.rows.get(public_id).await.is_some_and(|known| {
+            known.is_none_or(|known| known.verifier.digest_version == self.pepper.version())
+        })
     }
 
     /// The account of a project that is not deleted.
@@ -257,7 +267,7 @@ impl Keys {
         }
         let query = async {
             let found = store::api_keys::find_by_public_id(&self.db, public_id).await?;
-            Ok(found.map(|(key, verifier)| Arc::new(Known { key: Arc::new(key), verifier })))
+            Ok(found.map(|(key, verifier)| Arc::new(Known::new(Arc::new(key), verifier))))
         };
         self.rows
             .try_get_with(public_id.to_owned(), query)
@@ -267,8 +277,9 @@ impl Keys {
 
     /// Verifies by the durable hash, and renews the digest if the secret is right.
     async fn verify_by_hash(&self, token: &ApiKeyToken, known: &Known) -> Result<bool> {
-        let permit = self.hashing.acquire().await.expect("the semaphore is never closed");
-        // Whoever waited for the permit may find that another request has renewed it meanwhile.
+        let _turn = known.hashing.lock().await;
+        let permit = self.place_to_hash().await;
+        // Whoever waited may find that another request has renewed it meanwhile.
         if let Some(Some(now)) = self.rows.get(token.public_id()).await
             && now.verifier.digest_version == self.pepper.version()
         {
@@ -276,6 +287,7 @@ impl Keys {
         }
         let (secret, phc) = (token.secret().to_owned(), known.verifier.secret_phc.clone());
         let good = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
             let phc =
                 PasswordHash::new(&phc).map_err(|error| Error::Internal(anyhow::anyhow!(error)))?;
             Ok::<bool, Error>(Argon2::default().verify_password(secret.as_bytes(), &phc).is_ok())
@@ -292,17 +304,22 @@ impl Keys {
                 digest_version: self.pepper.version().to_vec(),
                 secret_phc: known.verifier.secret_phc.clone(),
             };
-            let renewed = Known { key: Arc::clone(&known.key), verifier };
+            let renewed = Known::new(Arc::clone(&known.key), verifier);
             self.rows.insert(token.public_id().to_owned(), Some(Arc::new(renewed))).await;
         }
-        drop(permit);
         Ok(good)
     }
 
+    /// Goes along with the hashing itself, which a caller who hangs up does not end.
+    async fn place_to_hash(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.hashing).acquire_owned().await.expect("the semaphore is never closed")
+    }
+
     async fn hash(&self, token: &ApiKeyToken) -> Result<String> {
-        let _permit = self.hashing.acquire().await.expect("the semaphore is never closed");
+        let permit = self.place_to_hash().await;
         let secret = token.secret().to_owned();
         tokio::task::spawn_blocking(move || {
+            let _permit = permit;
             Argon2::default().hash_password(secret.as_bytes()).map(|phc| phc.to_string())
         })
         .await
@@ -333,5 +350,5 @@ fn check(new: &NewKey) -> Result<()> {
 }
 
 fn unavailable_shared(error: &Arc<sqlx::Error>) -> Error {
-    Error::Unavailable(anyhow::anyhow!("{error}"))
+    Error::Unavailable(anyhow::anyhow!(without_values(error)))
 }

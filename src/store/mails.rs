@@ -57,6 +57,7 @@ pub struct AcceptedRow {
 /// that each will be delivered, in one statement and one commit.
 ///
 /// The rows of the keys are locked against revocation until the commit, and read as they are then (promise 4).
+#[expect(clippy::too_many_lines, reason = "it is one statement")]
 pub async fn accept(
     db: impl PgExecutor<'_>,
     mails: &[NewMailRow],

@@ -56,7 +56,9 @@ fn digest(value: &Value, hasher: &mut Sha256) {
     match value {
         Value::Array(items) => {
             hasher.update(format!("a{}\n", items.len()));
-            items.iter().for_each(|item| digest(item, hasher));
+            for item in items {
+                digest(item, hasher);
+            }
         }
         Value::Object(members) => {
             hasher.update(format!("o{}\n", members.len()));

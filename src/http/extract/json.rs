@@ -13,7 +13,7 @@ use crate::domain::violations::Violations;
 use crate::error::Error;
 
 /// How long a body may take to arrive, whatever its size.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A JSON body: as an argument the request's, as a result the answer's.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -16,6 +16,7 @@ use crate::domain::caller::{ApiKey, Caller, KeyStatus};
 use crate::domain::id::ProjectId;
 use crate::domain::rate_limit::RateLimit;
 use crate::error::{Error, Result};
+use crate::service::clock::Clock;
 use crate::service::failure_limit::FailureLimit;
 use crate::service::keys::{Keys, Rejection};
 use crate::service::rate_limit::{Decision, RateLimiter};
@@ -30,19 +31,19 @@ pub struct Gate {
     limiter: RateLimiter,
     failures: FailureLimit,
     default_limit: RateLimit,
-    started: Instant,
+    clock: Clock,
 }
 
 impl Gate {
     /// A gate that has seen no request. `default_limit` is for keys that name no figures of their own.
-    pub fn new(keys: Arc<Keys>, default_limit: RateLimit) -> Self {
+    pub fn new(keys: Arc<Keys>, default_limit: RateLimit, clock: Clock) -> Self {
         let (limiter, failures) = (RateLimiter::new(), FailureLimit::new());
-        Self { keys, limiter, failures, default_limit, started: Instant::now() }
+        Self { keys, limiter, failures, default_limit, clock }
     }
 
     /// Forgets keys that were idle; to be called about once a minute.
     pub fn sweep(&self) {
-        self.limiter.sweep(self.started.elapsed());
+        self.limiter.sweep(self.clock.now());
     }
 
     /// The holder of a good key, working for the project that the request names.
@@ -54,10 +55,10 @@ impl Gate {
     }
 
     async fn authenticate(&self, headers: &HeaderMap, from: IpAddr) -> Result<Arc<ApiKey>> {
-        let now = self.started.elapsed();
+        let now = self.clock.now();
         let token = bearer(headers).inspect_err(|_| self.note_failure(from, None, now))?;
         // Only what is not known to be good is refused here: a good key in use works beside any flood.
-        if !self.keys.remembers(token.public_id())
+        if !self.keys.answers_at_once(token.public_id()).await
             && let Some(wait) = self.failures.blocked_address(from, now)
         {
             return Err(too_many_failures(wait));
@@ -79,7 +80,7 @@ impl Gate {
                 self.note_failure(from, Some(token.public_id()), now);
                 Err(blocked.map_or(
                     Error::Unauthenticated("The API key is not valid. Check that it is complete."),
-                    |wait| too_many_failures(wait),
+                    too_many_failures,
                 ))
             }
         }
@@ -130,7 +131,7 @@ impl Gate {
         );
         let limit = own.map_err(|error| Error::Internal(error.into()))?;
         let limit = if key.mode == KeyMode::Test { limit.times(TEST_MODE_FACTOR) } else { limit };
-        Ok(self.limiter.check(key.id, limit, self.started.elapsed()))
+        Ok(self.limiter.check(key.id, limit, self.clock.now()))
     }
 }
 

@@ -111,9 +111,11 @@ fn keep(from: &HeaderMap, to: &mut HeaderMap) {
 /// The causes that are ours are told here, once, inside the request's span.
 fn log(error: &Error) {
     match error {
-        Error::Internal(cause) => tracing::error!(cause = format!("{cause:#}"), "A request failed"),
+        Error::Internal(cause) => {
+            tracing::error!(cause = format!("{cause:#}"), "A request failed");
+        }
         Error::Unavailable(cause) => {
-            tracing::warn!(cause = format!("{cause:#}"), "A request could not be served")
+            tracing::warn!(cause = format!("{cause:#}"), "A request could not be served");
         }
         _ => {}
     }

@@ -26,7 +26,7 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
 
     let (took, status) = (began.elapsed(), response.status().as_u16());
     span.in_scope(|| {
-        tracing::info!(http.status = status, duration_ms = took.as_secs_f64() * 1000.0, "Answered")
+        tracing::info!(http.status = status, duration_ms = took.as_secs_f64() * 1000.0, "Answered");
     });
     let labels = [("route", route), ("method", method.to_string()), ("status", status.to_string())];
     metrics::counter!("posthaste_http_requests_total", &labels).increment(1);

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ pub(super) use axum_server::accept::NoDelayAcceptor as NoDelay;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 use tower::Layer;
+
+use super::room::{Place, Room};
 
 /// How long a client may take to show which version of HTTP it speaks.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,17 +32,18 @@ pub enum Transport {
     Tls,
 }
 
-/// Accepts with `inner`, marks the requests of the connection with its [`Transport`], and bounds the time until the
-/// first bytes of it.
+/// Accepts with `inner` while there is room, marks the requests of the connection with its [`Transport`], and bounds
+/// the time until the first bytes of it.
 #[derive(Clone)]
 pub(super) struct Marking<A> {
     inner: A,
     transport: Transport,
+    room: Arc<Room>,
 }
 
 impl<A> Marking<A> {
-    pub(super) fn new(inner: A, transport: Transport) -> Self {
-        Self { inner, transport }
+    pub(super) fn new(inner: A, transport: Transport, room: Arc<Room>) -> Self {
+        Self { inner, transport, room }
     }
 }
 
@@ -53,10 +57,14 @@ where
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
     fn accept(&self, stream: I, service: S) -> Self::Future {
+        let Some(place) = self.room.place() else {
+            // Closes it. To let it wait would take as much as to serve it.
+            return Box::pin(async { Err(io::ErrorKind::QuotaExceeded.into()) });
+        };
         let accepted = self.inner.accept(stream, Extension(self.transport).layer(service));
         Box::pin(async {
             let (stream, service) = accepted.await?;
-            Ok((Greeted::new(stream, GREETING_TIMEOUT), service))
+            Ok((Greeted::new(stream, place, GREETING_TIMEOUT), service))
         })
     }
 }
@@ -69,11 +77,13 @@ pub(super) struct Greeted<I> {
     inner: I,
     /// How many bytes of the preface have come, and the end of patience; nothing once it is decided.
     awaiting: Option<(usize, Pin<Box<Sleep>>)>,
+    /// Given back when the connection ends.
+    _place: Place,
 }
 
 impl<I> Greeted<I> {
-    fn new(inner: I, patience: Duration) -> Self {
-        Self { inner, awaiting: Some((0, Box::pin(sleep(patience)))) }
+    fn new(inner: I, place: Place, patience: Duration) -> Self {
+        Self { inner, awaiting: Some((0, Box::pin(sleep(patience)))), _place: place }
     }
 }
 
@@ -143,7 +153,7 @@ mod tests {
     /// A connection on which the client has sent this, in pieces, and then waits.
     async fn sent(bytes: &[u8], patience: Duration) -> (Greeted<DuplexStream>, DuplexStream) {
         let (mut client, server) = duplex(1024);
-        let mut server = Greeted::new(server, patience);
+        let mut server = Greeted::new(server, Room::new(1).place().unwrap(), patience);
         for piece in bytes.chunks(5) {
             client.write_all(piece).await.unwrap();
             let mut buffer = [0; 5];

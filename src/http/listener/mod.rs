@@ -2,9 +2,11 @@
 
 mod certificates;
 mod connection;
+mod room;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::certificates::{Certificates, Reload};
 pub use self::connection::Transport;
 use self::connection::{Marking, NoDelay};
+use self::room::Room;
 
 /// Connections that may wait to be accepted. The system's own bound may be lower.
 const BACKLOG: u32 = 1024;
@@ -106,6 +109,7 @@ impl Listener {
         stop: CancellationToken,
         grace: Duration,
     ) -> io::Result<()> {
+        let room = Arc::new(Room::of_this_process());
         let handle = Handle::<SocketAddr>::new();
         let mut server = Server::from_listener(self.socket).handle(handle.clone());
         bound_what_clients_may_do(server.http_builder());
@@ -124,13 +128,13 @@ impl Listener {
 
         match certificates {
             None => {
-                let acceptor = Marking::new(NoDelay::new(), Transport::Plain);
+                let acceptor = Marking::new(NoDelay::new(), Transport::Plain, room);
                 server.acceptor(acceptor).serve(service).await
             }
             Some(certificates) => {
                 let tls = RustlsAcceptor::new(certificates.config()).acceptor(NoDelay::new());
                 tokio::spawn(certificates.follow_files(ended));
-                server.acceptor(Marking::new(tls, Transport::Tls)).serve(service).await
+                server.acceptor(Marking::new(tls, Transport::Tls, room)).serve(service).await
             }
         }
     }

@@ -183,6 +183,33 @@ async fn connections_that_ask_nothing_do_not_delay_the_stop() {
 }
 
 #[tokio::test]
+async fn when_there_is_no_room_new_connections_are_closed_and_old_ones_served() {
+    let listener = Listener::bind("LISTEN_ADDR", ANY_PORT).unwrap();
+    let (address, stop) = (listener.address(), CancellationToken::new());
+    let acceptor = Marking::new(NoDelay::new(), Transport::Plain, Arc::new(Room::new(1)));
+    let server = Server::<SocketAddr>::from_listener(listener.socket).acceptor(acceptor);
+    let service = router().into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(stop.clone().run_until_cancelled_owned(server.serve(service)));
+
+    spawn_blocking(move || {
+        let mut first = TcpStream::connect(address).unwrap();
+        first.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        first.read_exact(&mut [0; 12]).unwrap();
+
+        let mut second = TcpStream::connect(address).unwrap();
+        assert_eq!(second.read(&mut [0]).unwrap_or(0), 0);
+
+        first.write_all(REQUEST).unwrap();
+        let mut rest = String::new();
+        first.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("HTTP/1.1 200 OK"), "{rest}");
+    })
+    .await
+    .unwrap();
+    stop.cancel();
+}
+
+#[tokio::test]
 async fn a_head_without_end_is_refused() {
     let running = start(router(), None, Duration::from_secs(1));
     let answer = spawn_blocking(move || {
@@ -224,8 +251,8 @@ async fn a_changed_certificate_is_taken_up_and_a_broken_one_is_not() {
     let config = certificates.config();
     let listener = Listener::bind("LISTEN_ADDR", ANY_PORT).unwrap();
     let (address, stop) = (listener.address(), CancellationToken::new());
-    let acceptor =
-        Marking::new(RustlsAcceptor::new(config).acceptor(NoDelay::new()), Transport::Tls);
+    let tls = RustlsAcceptor::new(config).acceptor(NoDelay::new());
+    let acceptor = Marking::new(tls, Transport::Tls, Arc::new(Room::new(10)));
     let server = Server::<SocketAddr>::from_listener(listener.socket).acceptor(acceptor);
     let service = router().into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(stop.clone().run_until_cancelled_owned(server.serve(service)));

@@ -52,8 +52,7 @@ pub struct SendMailRequest {
     attachments: Option<Vec<AttachmentBody>>,
     /// What happens when the relay took the message and its answer never came: `retry` (the mail may come twice; the
     /// default) or `hold` (it waits for your decision).
-    #[schema(value_type = Option<String>)]
-    on_ambiguous: Option<OnAmbiguous>,
+    on_ambiguous: Option<String>,
     /// Ends in the capture mailbox and never leaves the server.
     test: Option<bool>,
     /// Sends to suppressed addresses all the same.
@@ -218,6 +217,7 @@ impl TryFrom<SendMailRequest> for Draft {
         }
         let headers = custom_headers(request.headers, &mut violations);
         let attachments = attachments(request.attachments.unwrap_or_default(), &mut violations);
+        let on_ambiguous = on_ambiguous(request.on_ambiguous.as_deref(), &mut violations);
 
         match from {
             Some(from) if violations.is_empty() && !to.is_empty() => Ok(Self {
@@ -232,7 +232,7 @@ impl TryFrom<SendMailRequest> for Draft {
                 data: request.dynamic_data,
                 headers,
                 attachments,
-                on_ambiguous: request.on_ambiguous.unwrap_or_default(),
+                on_ambiguous,
                 test: request.test.unwrap_or_default(),
                 bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
             }),
@@ -300,6 +300,19 @@ fn single(
         return None;
     }
     mailboxes(field, Some(addresses), violations).pop()
+}
+
+/// Read here and not by `serde_json`, which does not name the field when a choice is no text.
+fn on_ambiguous(chosen: Option<&str>, violations: &mut Violations) -> OnAmbiguous {
+    match chosen {
+        None => OnAmbiguous::default(),
+        Some("retry") => OnAmbiguous::Retry,
+        Some("hold") => OnAmbiguous::Hold,
+        Some(_) => {
+            violations.add("onAmbiguous", "must be `retry` or `hold`");
+            OnAmbiguous::default()
+        }
+    }
 }
 
 fn custom_headers(headers: Option<Headers>, violations: &mut Violations) -> Vec<CustomHeader> {

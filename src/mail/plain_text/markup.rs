@@ -74,7 +74,7 @@ impl<'a> Tag<'a> {
     }
 
     /// Reads up to the `>`. Quotes mean something only behind an `=`, so that a stray one swallows nothing; a tag that
-    /// has no end is none, as in browsers.
+    /// has no `>` is none, as in browsers.
     fn read_attributes(&mut self) {
         loop {
             let before = self.rest;
@@ -115,8 +115,11 @@ fn attribute(text: &str) -> Option<(&str, &str, &str)> {
         return Some((name, "", rest));
     };
     let value = value.trim_start_matches(is_space);
-    if let Some(quote @ ('"' | '\'')) = value.chars().next() {
-        let (value, rest) = value[1..].split_once(quote)?;
+    // A quote that never closes opens nothing, or it would swallow the document. That is found out twice at the most:
+    // no other of its kind follows.
+    if let Some(quote @ ('"' | '\'')) = value.chars().next()
+        && let Some((value, rest)) = value[1..].split_once(quote)
+    {
         return Some((name, value, rest));
     }
     let (value, rest) = value.split_at(value.find(|c| is_space(c) || c == '>')?);
@@ -166,7 +169,7 @@ mod tests {
         for html in ["<", "< b", "<3", "</3", "<ä>"] {
             assert!(tag(html).is_none(), "{html}");
         }
-        for html in ["<a", "<a href", "<a href=", "<a href='x>y", "<!-- ", "<?"] {
+        for html in ["<a", "<a href", "<a href=", "<a href='x", "<!-- ", "<?"] {
             assert_eq!(read(html).2, "", "{html}");
         }
     }

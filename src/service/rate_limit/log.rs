@@ -83,6 +83,13 @@ impl AdmissionLog {
         self.runs.is_empty()
     }
 
+    /// Shrinks what a burst has made large.
+    pub(super) fn give_back_memory(&mut self) {
+        if self.runs.capacity() > 64.max(self.runs.len() * 4) {
+            self.runs.shrink_to(self.runs.len() * 2);
+        }
+    }
+
     /// When nothing of the log counts any more.
     pub(super) fn idle_from(&self) -> Duration {
         self.runs.back().map_or(Duration::ZERO, |last| last.at() + MINUTE)
@@ -140,5 +147,9 @@ impl AdmissionLog {
 impl AdmissionLog {
     pub(super) fn runs(&self) -> usize {
         self.runs.len()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.runs.capacity()
     }
 }

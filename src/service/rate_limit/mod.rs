@@ -63,6 +63,8 @@ struct Shard {
     logs: HashMap<ApiKeyId, AdmissionLog>,
     /// Until then no key becomes idle, so a full shard need not be searched.
     full_until: Duration,
+    /// The latest time that any call has brought.
+    latest: Duration,
 }
 
 impl RateLimiter {
@@ -95,6 +97,7 @@ impl RateLimiter {
     pub fn sweep(&self, now: Duration) {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = shard.advance(now);
             shard.forget_idle(now);
             shard.logs.shrink_to(64);
         }
@@ -132,6 +135,7 @@ impl Shard {
         now: Duration,
         capacity: usize,
     ) -> Decision {
+        let now = self.advance(now);
         if self.logs.len() >= capacity && !self.logs.contains_key(&key) {
             if self.full_until <= now {
                 self.forget_idle(now);
@@ -143,8 +147,19 @@ impl Shard {
         self.logs.entry(key).or_default().decide(limit, now)
     }
 
+    /// The time to judge by. Threads read the clock before they get the lock, so that one may bring a time at which
+    /// requests still counted that another has forgotten by now.
+    fn advance(&mut self, now: Duration) -> Duration {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
     fn forget_idle(&mut self, now: Duration) {
-        self.logs.retain(|_, log| !log.forget_before(now));
+        self.logs.retain(|_, log| {
+            let is_idle = log.forget_before(now);
+            log.give_back_memory();
+            !is_idle
+        });
         let first_idle = self.logs.values().map(AdmissionLog::idle_from).min();
         self.full_until = first_idle.unwrap_or_default();
     }

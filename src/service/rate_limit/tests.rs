@@ -183,6 +183,28 @@ fn a_clock_that_was_read_in_another_order_does_no_harm() {
 }
 
 #[test]
+fn a_sweep_lets_nobody_in_who_comes_with_an_earlier_time() {
+    let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+    assert!(limiter.check(key, limit(1, 1), at(0)).allowed);
+    limiter.sweep(at(60_000));
+    // It comes a moment before the first has left, and is taken for one that comes with the sweep.
+    assert!(limiter.check(key, limit(1, 1), at(59_999)).allowed);
+    assert_eq!(limiter.check(key, limit(1, 1), at(60_000)).retry_after, Some(at(60_000)));
+}
+
+#[test]
+fn the_memory_of_a_burst_is_given_back() {
+    let mut log = AdmissionLog::default();
+    for nanosecond in 0..50_000 {
+        log.decide(limit(60_000, 60_000), Duration::from_nanos(nanosecond));
+    }
+    log.decide(limit(60_000, 60_000), at(60_001));
+    log.give_back_memory();
+    assert!(log.capacity() <= 64);
+    assert_eq!(log.runs(), 1);
+}
+
+#[test]
 fn keys_that_rest_are_forgotten_and_a_full_limiter_refuses_only_newcomers() {
     let limiter = RateLimiter::with_capacity(64);
     let mut keys = Vec::new();

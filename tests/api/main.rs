@@ -1,0 +1,38 @@
+//! What the API does, asked through its front door: sockets, Postgres and the relay are real.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[path = "../support/app.rs"]
+mod app;
+mod authentication;
+#[path = "../support/database.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod database;
+mod delivering;
+mod examples;
+mod hostile;
+mod idempotency;
+mod limits;
+mod reading;
+mod sending;
+#[path = "../support/smtp_server.rs"]
+mod smtp_server;
+
+use serde_json::{Value, json};
+
+/// A mail with nothing special about it.
+fn letter() -> Value {
+    json!({
+        "from": {"email": "shop@example.com"},
+        "to": {"email": "ada@example.org"},
+        "subject": "Your receipt",
+        "text": "Thank you!",
+    })
+}
+
+/// The same mail, but for the members given.
+fn letter_with(members: Value) -> Value {
+    let mut letter = letter();
+    let Value::Object(members) = members else { panic!("members are an object") };
+    letter.as_object_mut().unwrap().extend(members);
+    letter
+}

@@ -1,0 +1,74 @@
+//! Keys for tests.
+
+use posthaste::domain::api_key::{ApiKeyToken, KeyMode};
+use posthaste::domain::id::{ApiKeyId, ProjectId};
+use posthaste::domain::permission::Permission;
+use posthaste::service::keys::NewKey;
+
+use super::TestApp;
+
+/// A key with its secret.
+pub struct TestKey {
+    pub id: ApiKeyId,
+    token: ApiKeyToken,
+}
+
+impl TestKey {
+    /// What goes behind `Bearer `.
+    pub fn text(&self) -> &str {
+        self.token.reveal()
+    }
+
+    pub fn public_id(&self) -> &str {
+        self.token.public_id()
+    }
+}
+
+impl TestApp {
+    /// A key of the first project.
+    pub async fn key(&self, permissions: &[Permission]) -> TestKey {
+        self.key_with(|key| key.permissions = permissions.to_vec()).await
+    }
+
+    /// A key of the first project that may do everything.
+    pub async fn full_key(&self) -> TestKey {
+        self.key(Permission::ALL).await
+    }
+
+    /// A key of the account that may do everything.
+    pub async fn account_key(&self) -> TestKey {
+        self.key_with(|key| key.project = None).await
+    }
+
+    /// A key of another project that may do everything.
+    pub async fn key_of(&self, project: ProjectId) -> TestKey {
+        self.key_with(|key| key.project = Some(project)).await
+    }
+
+    /// A key in test mode that may do everything.
+    pub async fn test_key(&self) -> TestKey {
+        self.key_with(|key| key.mode = KeyMode::Test).await
+    }
+
+    /// A key that differs in something from one of the first project that may do everything.
+    pub async fn key_with(&self, change: impl FnOnce(&mut NewKey)) -> TestKey {
+        let mut new = NewKey {
+            name: "Test".into(),
+            project: Some(self.project),
+            mode: KeyMode::Live,
+            permissions: Permission::ALL.to_vec(),
+            per_second: None,
+            per_minute: None,
+            expires_at: None,
+            created_by: "a test".into(),
+        };
+        change(&mut new);
+        let (key, token) = self.keys.create(self.account, new).await.unwrap();
+        TestKey { id: key.id, token }
+    }
+
+    /// Revokes a key as another process would.
+    pub async fn revoke(&self, key: &TestKey) {
+        self.keys.revoke(self.account, key.id).await.unwrap();
+    }
+}
