@@ -10,8 +10,8 @@ use axum::Router;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,7 +24,7 @@ use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
 use crate::http::listener::{Certificates, Listener};
 use crate::http::{self, Api};
-use crate::mail::transport::{Circuit, Limits, Relay, Settings, SmtpTransport};
+use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::postgres::{self, Durability, Embedded};
 use crate::secret_key;
 use crate::service::clock::Clock;
@@ -36,11 +36,14 @@ use crate::service::mails::Mails;
 use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::store;
-use crate::worker::delivery::{DeliveryWorker, Destination};
+use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::{housekeeping, key_changes};
 
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// An idle connection is used without a question for so long.
+const TRUSTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 
 /// The one that every cluster has from the beginning.
 const EMBEDDED_DATABASE: &str = "postgres";
@@ -84,6 +87,16 @@ impl Database {
             .max_connections(connections)
             .acquire_timeout(CONNECT_PATIENCE)
             .test_before_acquire(false)
+            .before_acquire(|connection, used| {
+                Box::pin(async move {
+                    // One that was idle may have died with its server; one in steady use is known to live, and a
+                    // question before every statement would cost as much as the statement.
+                    if used.idle_for > TRUSTED_WHEN_IDLE_FOR {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await
             .context("cannot connect to the database; check DATABASE_URL and that it is running")?;
@@ -191,7 +204,7 @@ impl App {
         let (committers, loops, attempts, recorders) =
             (TaskTracker::new(), TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
 
-        let leases = Arc::new(Leases::default());
+        let leases = Arc::new(Leases::new(config.lease));
         let deliveries = Deliveries::start(db.clone(), Arc::clone(&leases), &recorders, &recording);
         let (handoff, handed_over) = handoff::channel(leases);
         let delivers = config.role != Role::Api;
@@ -224,7 +237,8 @@ impl App {
             serve_metrics(address, metrics, &loops, &delivering)?;
         }
 
-        let deadline = config.shutdown_timeout;
+        // Requests get half of the time, and what they left behind the rest.
+        let grace = config.shutdown_timeout / 2;
         let served = if config.role == Role::Worker {
             stop.cancelled().await;
             Ok(())
@@ -236,7 +250,7 @@ impl App {
                 }
                 None => None,
             };
-            listener.serve(http::router(api), certificates, stop, deadline).await
+            listener.serve(http::router(api), certificates, stop, grace).await
         };
 
         tracing::info!("Stopping: finishing what has begun");
@@ -252,9 +266,9 @@ impl App {
                 tasks.wait().await;
             }
         };
-        if tokio::time::timeout(deadline, orderly).await.is_err() {
+        if tokio::time::timeout(grace, orderly).await.is_err() {
             tracing::warn!(
-                "Not all was finished within {deadline:?}; leases that were held end by themselves"
+                "Not all was finished within {grace:?}; leases that were held end by themselves"
             );
         }
         if let Err(error) = keys.flush_usage().await {
@@ -274,7 +288,7 @@ fn destination(config: &Config) -> Result<Destination> {
     let settings = Settings { limits, ..Settings::default() };
     let transport =
         SmtpTransport::new(relay, &own_name(), &settings).context("cannot prepare SMTP")?;
-    Ok(Destination::Relay { transport, circuit: Circuit::default() })
+    Ok(Destination::Relay(Box::new(delivery::Relay::new(transport))))
 }
 
 /// What EHLO says: the machine's name if it is a domain name, else an address literal (RFC 5321, section 4.1.4).

@@ -236,7 +236,7 @@ fn planted_trespasses_are_found() {
         ("src/domain/mail.rs", "use ::axum::Json;"),
         ("src/domain/mail.rs", "#[derive(sqlx::Type)] struct X;"),
         ("src/error.rs", "use axum::http::StatusCode;"),
-        ("src/service/keys.rs", "use crate::mail::transport;"),
+        ("src/service/keys.rs", "use crate::worker::delivery;"),
         ("src/http/mails.rs", "use crate::store::mails;"),
         ("src/http/mails.rs", "fn f() { sqlx::query(\"SELECT 1\"); }"),
         ("src/http/mails.rs", "fn f() { sqlx::query_as!(X, \"SELECT 1\"); }"),

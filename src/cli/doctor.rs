@@ -58,7 +58,8 @@ async fn relay(config: &Config) -> Result<String> {
     let relay: Relay =
         url.expose_secret().parse().map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))?;
     let transport = SmtpTransport::new(relay, &own_name(), &Settings::default())?;
-    Ok(transport.check().await?)
+    // Its own words name the cause already.
+    transport.check().await.map_err(|error| anyhow::anyhow!("{error}"))
 }
 
 async fn certificates(config: &Config) -> Result<String> {

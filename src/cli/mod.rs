@@ -37,7 +37,14 @@ pub fn run() -> ExitCode {
 }
 
 fn read() -> Result<(Command, Config), ExitCode> {
-    let dotenv = std::fs::read_to_string(".env").ok();
+    let dotenv = match std::fs::read_to_string(".env") {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            complain(&format!("error: .env cannot be read: {error}"));
+            return Err(ExitCode::from(2));
+        }
+    };
     #[expect(clippy::disallowed_methods, reason = "this is where settings are read, once")]
     let environment = std::env::vars_os();
     let arguments = match Arguments::read(std::env::args_os(), environment, dotenv.as_deref()) {

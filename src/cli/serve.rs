@@ -22,6 +22,11 @@ pub async fn serve(config: Config) -> Result<()> {
     let stop = stop_on_signals()?;
     let app = App::prepare(config.clone()).await?;
     greet(&app, &config).await?;
+    if config.smtp_url.is_some() {
+        tracing::warn!(
+            "From domains are not verified by this version: whoever has a key may send as any of them"
+        );
+    }
     tracing::info!(address = %app.address(), "Listening on {}", app.public_url());
     app.run(metrics, stop).await
 }

@@ -4,7 +4,9 @@
 //! and the first of these that names it wins. An empty value is as good as none. [`Settings`] is what was written,
 //! [`Config`] what it means.
 
+mod dotenv;
 pub mod environment;
+mod reader;
 mod settings;
 mod validate;
 pub mod values;
@@ -60,6 +62,9 @@ pub struct Config {
     pub metrics_addr: Option<SocketAddr>,
     /// `ROLE`: what this process does.
     pub role: Role,
+    /// `LEASE_SECONDS`: how long a node may hold a delivery before another takes it over. Only tests change it, which
+    /// kill nodes and do not want to wait.
+    pub lease: Duration,
     /// `SHUTDOWN_TIMEOUT`: how long a stop may take.
     pub shutdown_timeout: Duration,
 }

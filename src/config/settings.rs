@@ -101,6 +101,10 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "TIME")]
     pub shutdown_timeout: Option<String>,
 
+    /// For how many seconds a node holds a delivery before another may take it over [default: 45]
+    #[arg(long, env, global = true, hide = true, hide_env_values = true, value_name = "NUMBER")]
+    pub lease_seconds: Option<String>,
+
     /// For how many days mails are kept (not supported yet)
     #[arg(long, env, global = true, hide_env_values = true, value_name = "DAYS")]
     pub retention_days: Option<String>,

@@ -7,6 +7,9 @@ use clap::ValueEnum;
 /// The shortest `SECRET_KEY`, in characters: 128 bits, if they are hexadecimal digits.
 pub const MIN_SECRET_KEY: usize = 32;
 
+/// A century: no clock overflows when it is added to the present.
+const MAX_DURATION: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// Which clients may do without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RequireHttps {
@@ -59,15 +62,15 @@ pub fn duration(text: &str) -> Result<Duration, InvalidDuration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| InvalidDuration)?;
-    let seconds = match unit.trim_start() {
-        "ms" => return Ok(Duration::from_millis(number)),
-        "" | "s" => Some(number),
-        "m" => number.checked_mul(60),
-        "h" => number.checked_mul(60 * 60),
-        "d" => number.checked_mul(24 * 60 * 60),
+    let time = match unit.trim_start() {
+        "ms" => Some(Duration::from_millis(number)),
+        "" | "s" => Some(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs),
+        "h" => number.checked_mul(60 * 60).map(Duration::from_secs),
+        "d" => number.checked_mul(24 * 60 * 60).map(Duration::from_secs),
         _ => None,
     };
-    seconds.map(Duration::from_secs).ok_or(InvalidDuration)
+    time.filter(|time| *time <= MAX_DURATION).ok_or(InvalidDuration)
 }
 
 #[cfg(test)]
@@ -81,7 +84,18 @@ mod tests {
         assert_eq!(duration("2 m"), Ok(Duration::from_mins(2)));
         assert_eq!(duration("90d"), Ok(Duration::from_hours(90 * 24)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        for text in ["", "s", "-1s", "1.5s", "1y", "18446744073709551615d", "٣s", "1sm"] {
+        for text in [
+            "",
+            "s",
+            "-1s",
+            "1.5s",
+            "1y",
+            "18446744073709551615d",
+            "18446744073709551615",
+            "36501d",
+            "٣s",
+            "1sm",
+        ] {
             assert_eq!(duration(text), Err(InvalidDuration), "{text}");
         }
     }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Headers of the author's own in one mail.
+use super::one_line::is_one_line;
+
+/// The most headers of the author's own in one mail.
 pub const MAX_HEADERS: usize = 20;
 
 /// Names that belong to the message itself, to the relay, or to whoever judges it on arrival.
@@ -29,13 +31,19 @@ const RESERVED: &[&str] = &[
     "envelope-to",
     "apparently-to",
     "errors-to",
+    "domainkey-signature",
+    "authentication-results-original",
+    "x-authentication-results",
+    "bimi-location",
+    "bimi-indicator",
 ];
 
 /// The same for families of names.
 const RESERVED_PREFIXES: &[&str] = &["content-", "dkim-", "resent-", "arc-"];
 
 /// A header of the author's own. The name is 1 to 76 characters of `A-Za-z0-9-` and not reserved; the value is at most
-/// 1000 characters of one line.
+/// 1000 characters of one line, without space around them. `In-Reply-To` and `References` are the author's to set:
+/// threads need them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomHeader {
     name: String,
@@ -65,10 +73,16 @@ pub enum InvalidHeader {
 }
 
 impl CustomHeader {
+    /// The longest name, in characters.
+    pub const MAX_NAME: usize = 76;
+
+    /// The longest value, in characters.
+    pub const MAX_VALUE: usize = 1000;
+
     /// Checks a header.
     pub fn new(name: String, value: String) -> Result<Self, InvalidHeader> {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !is_plain || !(1..=76).contains(&name.len()) {
+        if !is_plain || !(1..=Self::MAX_NAME).contains(&name.len()) {
             return Err(InvalidHeader::Name);
         }
         let folded = name.to_ascii_lowercase();
@@ -77,9 +91,11 @@ impl CustomHeader {
         {
             return Err(InvalidHeader::Reserved);
         }
-        if value.chars().count() > 1000 || value.chars().any(char::is_control) {
+        let trimmed = value.trim();
+        if trimmed.chars().count() > Self::MAX_VALUE || !is_one_line(&value) {
             return Err(InvalidHeader::Value);
         }
+        let value = if trimmed.len() == value.len() { value } else { trimmed.to_owned() };
         Ok(Self { name, value })
     }
 
@@ -88,7 +104,7 @@ impl CustomHeader {
         &self.name
     }
 
-    /// The value, as it was written.
+    /// The value, as it was written but for the space around it.
     pub fn value(&self) -> &str {
         &self.value
     }
@@ -113,6 +129,8 @@ pub fn check_together(headers: &[CustomHeader]) -> Result<(), InvalidHeader> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn header(name: &str, value: &str) -> Result<CustomHeader, InvalidHeader> {
@@ -135,7 +153,11 @@ mod tests {
         ] {
             assert_eq!(header(reserved, "v"), Err(InvalidHeader::Reserved), "{reserved}");
         }
-        for good in ["X-Entity-Ref-ID", "In-Reply-To", "References", "List-Id"] {
+        for reserved in RESERVED {
+            assert_eq!(header(&reserved.to_uppercase(), "v"), Err(InvalidHeader::Reserved));
+        }
+        for good in ["X-Entity-Ref-ID", "In-Reply-To", "References", "List-Id", "X-To", "Contents"]
+        {
             assert!(header(good, "v").is_ok(), "{good}");
         }
     }
@@ -144,7 +166,10 @@ mod tests {
     fn a_value_is_one_line_of_at_most_1000_characters() {
         assert_eq!(header("X-A", "v\r\nBcc: a@example.com"), Err(InvalidHeader::Value));
         assert_eq!(header("X-A", &"ä".repeat(1001)), Err(InvalidHeader::Value));
+        assert_eq!(header("X-A", "a\u{2028}b"), Err(InvalidHeader::Value));
         assert!(header("X-A", &"ä".repeat(1000)).is_ok());
+        assert_eq!(header("X-A", " v ").unwrap().value(), "v");
+        assert_eq!(header("X-A", "").unwrap().value(), "");
     }
 
     #[test]
@@ -154,5 +179,16 @@ mod tests {
         let many: Vec<_> = (0..21).map(|n| named(&format!("X-{n}"))).collect();
         assert_eq!(check_together(&many), Err(InvalidHeader::TooMany));
         assert_eq!(check_together(&many[..20]), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn an_accepted_header_cannot_break_its_line(name in "[A-Za-z:\\-\r\n \0é]{0,8}", value in "(?s).{0,40}") {
+            if let Ok(header) = header(&name, &value) {
+                prop_assert!(header.name().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+                prop_assert!(!header.value().chars().any(char::is_control));
+                prop_assert_eq!(header.value(), value.trim());
+            }
+        }
     }
 }

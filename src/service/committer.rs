@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::batch::{Batcher, Bounds};
-use super::handoff::{HandOff, Job, LEASE, Lease};
-use super::unavailable;
+use super::handoff::{HandOff, Job, Lease};
+use super::{unavailable, without_values};
 use crate::domain::id::MailId;
 use crate::domain::mail::Content;
 use crate::error::{Error, Result};
@@ -83,14 +83,16 @@ async fn store_and_hand_over(
         .into_iter()
         .map(|submission| (submission.row, (submission.content, submission.room)))
         .unzip();
-    let verdicts = store_all(db, &rows).await?;
+    // Without a hand-off nothing is stored under a lease.
+    let lease = handoff.map_or(Duration::ZERO, HandOff::lease);
+    let verdicts = store_all(db, &rows, lease).await?;
 
     if let Some(handoff) = handoff {
         for ((row, (content, room)), verdict) in rows.into_iter().zip(rest).zip(&verdicts) {
             if let (Ok(accepted), Some(token)) = (verdict, row.lease_token)
                 && accepted.stored
             {
-                let deliveries = (0..)
+                let deliveries: Vec<Lease> = (0..)
                     .zip(&row.recipients)
                     .filter(|(position, _)| !accepted.suppressed.contains(position))
                     .map(|(position, (id, _))| Lease {
@@ -101,6 +103,9 @@ async fn store_and_hand_over(
                         token,
                     })
                     .collect();
+                if deliveries.is_empty() {
+                    continue;
+                }
                 let accepted_at = accepted.accepted_at;
                 handoff.hand_over(Job {
                     mail: row.id,
@@ -117,15 +122,19 @@ async fn store_and_hand_over(
 }
 
 /// Stores a batch, or, if one of its mails is what Postgres refuses, each of them alone.
-async fn store_all(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<AcceptedRow>>> {
-    match store_batch(db, rows).await {
+async fn store_all(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    lease: Duration,
+) -> Result<Vec<Result<AcceptedRow>>> {
+    match store_batch(db, rows, lease).await {
         // Not as the batch's own error, which says that trying again may help.
         Err(Error::Internal(error)) if rows.len() == 1 => Ok(vec![Err(Error::Internal(error))]),
         Err(Error::Internal(error)) => {
             tracing::error!(%error, "A batch of {} mails was refused; storing each alone", rows.len());
             let mut verdicts = Vec::with_capacity(rows.len());
             for row in rows {
-                verdicts.push(store_batch(db, std::slice::from_ref(row)).await.and_then(
+                verdicts.push(store_batch(db, std::slice::from_ref(row), lease).await.and_then(
                     |mut verdicts| {
                         verdicts
                             .pop()
@@ -139,30 +148,35 @@ async fn store_all(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<Accept
     }
 }
 
-async fn store_batch(db: &PgPool, rows: &[NewMailRow]) -> Result<Vec<Result<AcceptedRow>>> {
+async fn store_batch(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    lease: Duration,
+) -> Result<Vec<Result<AcceptedRow>>> {
     // Nothing has begun yet, so that a failure here is a refusal.
     let mut connection = db.acquire().await.map_err(unavailable)?;
     let deadline = Instant::now() + RESOLVE_WITHIN;
     loop {
-        let error = match store::mails::accept(&mut *connection, rows, LEASE.as_secs_f64()).await {
+        let error = match store::mails::accept(&mut *connection, rows, lease.as_secs_f64()).await {
             Ok(accepted) => return Ok(in_order(rows, accepted)),
             Err(error) => error,
         };
         match end_of(&error) {
             End::RolledBack => {}
-            End::Refused => return Err(Error::Internal(error.into())),
+            End::Refused => return Err(Error::Internal(anyhow::anyhow!(without_values(&error)))),
             End::Unknown => {
                 tracing::warn!("A commit of {} mails broke off; looking for its end", rows.len());
+                // Given back before another is asked for, or a small pool would wait for itself.
                 drop(connection);
-                connection = reconnect(db, deadline).await?;
-                let stored = resolve(&mut connection, rows).await.map_err(unavailable)?;
+                let (again, stored) = find_out(db, rows, deadline).await?;
                 if !stored.is_empty() {
                     return Ok(rows.iter().map(|row| verdict_after_break(row, &stored)).collect());
                 }
+                connection = again;
             }
         }
         if Instant::now() > deadline {
-            return Err(Error::Unavailable(error.into()));
+            return Err(Error::Unavailable(anyhow::anyhow!(without_values(&error))));
         }
     }
 }
@@ -194,10 +208,20 @@ fn end_of(error: &sqlx::Error) -> End {
     }
 }
 
-async fn reconnect(db: &PgPool, deadline: Instant) -> Result<PoolConnection<sqlx::Postgres>> {
+/// Asks until the database answers which of the mails are there.
+async fn find_out(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    deadline: Instant,
+) -> Result<(PoolConnection<sqlx::Postgres>, HashSet<MailId>)> {
     loop {
-        match db.acquire().await {
-            Ok(connection) => return Ok(connection),
+        let asked = async {
+            let mut connection = db.acquire().await?;
+            let stored = resolve(&mut connection, rows).await?;
+            Ok((connection, stored))
+        };
+        match asked.await {
+            Ok(answer) => return Ok(answer),
             Err(error) if Instant::now() > deadline => {
                 tracing::error!(
                     "The end of a commit stays unknown: the database did not come back in time"
@@ -216,8 +240,10 @@ async fn resolve(
 ) -> sqlx::Result<HashSet<MailId>> {
     let ids: Vec<MailId> = rows.iter().map(|row| row.id).collect();
     let stored = store::mails::existing(&mut **connection, &ids).await?;
-    for token in rows.iter().filter_map(|row| row.lease_token).collect::<HashSet<_>>() {
-        store::deliveries::release_token(&mut **connection, &ids, token).await?;
+    if !stored.is_empty() {
+        for token in rows.iter().filter_map(|row| row.lease_token) {
+            store::deliveries::release_token(&mut **connection, &ids, token).await?;
+        }
     }
     Ok(stored.into_iter().collect())
 }

@@ -11,8 +11,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::batch::{Batcher, Bounds};
-use super::handoff::{Job, LEASE, Lease, Leases};
-use super::unavailable;
+use super::handoff::{Job, Lease, Leases};
+use super::{unavailable, without_values};
 use crate::domain::delivery::{Outcome, Reply};
 use crate::domain::id::{DeliveryId, MailId};
 use crate::domain::packing;
@@ -59,7 +59,7 @@ impl Deliveries {
         let token = Uuid::new_v4();
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         let claimed =
-            store::deliveries::claim(&mut *transaction, token, LEASE.as_secs_f64(), limit)
+            store::deliveries::claim(&mut *transaction, token, self.lease().as_secs_f64(), limit)
                 .await
                 .map_err(unavailable)?;
         let abandoned: Vec<Change> = claimed
@@ -142,11 +142,16 @@ impl Deliveries {
         }
     }
 
+    /// How long a lease is.
+    pub fn lease(&self) -> Duration {
+        self.leases.length()
+    }
+
     /// Lengthens every lease that this node holds.
     pub async fn renew_leases(&self) -> Result<()> {
         let held = self.leases.held();
         for some in held.chunks(1000) {
-            store::deliveries::renew(&self.db, some, LEASE.as_secs_f64())
+            store::deliveries::renew(&self.db, some, self.lease().as_secs_f64())
                 .await
                 .map_err(unavailable)?;
         }
@@ -191,7 +196,8 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
         match store::deliveries::record(db, changes).await {
             Ok(done) => return changes.iter().map(|change| done.contains(&change.id)).collect(),
             Err(error) => {
-                tracing::warn!(%error, "Could not record {} outcomes; trying again", changes.len());
+                let error = without_values(&error);
+                tracing::warn!(error, "Could not record {} outcomes; trying again", changes.len());
                 tokio::time::sleep(PAUSE_WHEN_AWAY).await;
             }
         }

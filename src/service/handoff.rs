@@ -15,10 +15,6 @@ use uuid::Uuid;
 use crate::domain::id::{DeliveryId, MailId};
 use crate::domain::mail::Content;
 
-/// How long a worker may hold a delivery before another may take it over. Leases in use are renewed three times in
-/// this time, so that a slow relay costs no lease, and a dead worker's end within a minute.
-pub const LEASE: Duration = Duration::from_secs(45);
-
 /// What may be handed over and not yet delivered, in KiB of packed content.
 const BUDGET_KIB: usize = 64 * 1024;
 
@@ -78,6 +74,11 @@ impl HandOff {
         Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(kib).ok()?).ok()
     }
 
+    /// How long the leases are that mails are stored under.
+    pub fn lease(&self) -> Duration {
+        self.leases.length
+    }
+
     /// Hands a stored mail over. If the delivering side is gone already, its leases run out and others deliver it.
     pub fn hand_over(&self, job: Job) {
         self.leases.hold(&job.deliveries);
@@ -90,10 +91,24 @@ impl HandOff {
 }
 
 /// The leases that this node holds, so that they can be renewed.
-#[derive(Debug, Default)]
-pub struct Leases(Mutex<HashMap<DeliveryId, Uuid>>);
+#[derive(Debug)]
+pub struct Leases {
+    length: Duration,
+    held: Mutex<HashMap<DeliveryId, Uuid>>,
+}
 
 impl Leases {
+    /// None yet. `length` is how long a worker may hold a delivery before another may take it over. Leases in use are
+    /// renewed three times in this time, so that a slow relay costs no lease, and a dead worker's end soon.
+    pub fn new(length: Duration) -> Self {
+        Self { length, held: Mutex::default() }
+    }
+
+    /// How long a lease is.
+    pub fn length(&self) -> Duration {
+        self.length
+    }
+
     /// Notes leases that were taken.
     pub fn hold(&self, leases: &[Lease]) {
         self.lock().extend(leases.iter().map(|lease| (lease.id, lease.token)));
@@ -110,6 +125,6 @@ impl Leases {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Uuid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,7 +17,7 @@ use sqlx::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::pepper::Pepper;
-use super::unavailable;
+use super::{unavailable, without_values};
 use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
 use crate::domain::caller::{ApiKey, KeyStatus};
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
@@ -167,7 +167,7 @@ impl Keys {
         self.forget(id).await;
         // Only makes other nodes refuse earlier than they would otherwise find out: a failure takes nothing back.
         if let Err(error) = store::api_keys::notify_changed(&self.db, id).await {
-            tracing::warn!(key.id = %id, %error, "Could not tell other nodes of the revoked key {id}");
+            tracing::warn!(key.id = %id, error = without_values(&error), "Could not tell other nodes of the revoked key {id}");
         }
         tracing::info!(key.id = %id, "Revoked API key {id}");
         Ok(())
@@ -350,5 +350,5 @@ fn check(new: &NewKey) -> Result<()> {
 }
 
 fn unavailable_shared(error: &Arc<sqlx::Error>) -> Error {
-    Error::Unavailable(anyhow::anyhow!("{error}"))
+    Error::Unavailable(anyhow::anyhow!(without_values(error)))
 }

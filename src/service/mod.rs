@@ -17,11 +17,25 @@ use crate::error::Error;
 
 /// Any failure of the database means that it is away, as far as a caller can tell: statements are checked when the
 /// program is compiled, and constraints are mapped where they can be violated.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(crate) fn unavailable(error: sqlx::Error) -> Error {
+    let cause = anyhow::anyhow!(without_values(&error));
     match error {
         sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::Decode(_)
-        | sqlx::Error::TypeNotFound { .. } => Error::Internal(error.into()),
-        error => Error::Unavailable(error.into()),
+        | sqlx::Error::TypeNotFound { .. } => Error::Internal(cause),
+        _ => Error::Unavailable(cause),
+    }
+}
+
+/// The error as it may be logged: messages of Postgres quote the values that they are about.
+pub(crate) fn without_values(error: &sqlx::Error) -> String {
+    match error.as_database_error() {
+        Some(refusal) => format!(
+            "the database refused a statement with SQLSTATE {} (constraint: {})",
+            refusal.code().as_deref().unwrap_or("unknown"),
+            refusal.constraint().unwrap_or("none"),
+        ),
+        None => error.to_string(),
     }
 }

@@ -3,9 +3,11 @@
 //! No key, password, address or subject may stand in a log line at any level. Our own lines see to that themselves.
 //! Those of other crates are held to [`LevelFilter::INFO`] and some to less, whatever `LOG_LEVEL` says: at finer levels
 //! SMTP clients print envelopes, HTTP and HTTP/2 print headers, and database drivers print what the server tells them.
-//! (sqlx prints statements without their values; lettre prints nothing without its `tracing` feature.)
+//! (sqlx prints statements without their values; lettre prints nothing without its `tracing` feature.) Panics are logged
+//! without what they quote.
 
 pub mod metric;
+mod panics;
 
 use std::io::{self, IsTerminal};
 
@@ -19,12 +21,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::values::LogFormat;
 
-/// Sends log lines to standard error for the rest of the process's life; to be called once.
+/// Sends log lines, and panics as such, to standard error for the rest of the process's life; to be called once.
 pub fn install_logs(format: LogFormat, level: Targets) -> anyhow::Result<()> {
     let color = io::stderr().is_terminal();
     subscriber(format, level, color, io::stderr)
         .try_init()
-        .context("another logger was installed before")
+        .context("another logger was installed before")?;
+    panics::install();
+    Ok(())
 }
 
 /// Collects metrics for the rest of the process's life; to be called once. The handle renders them; its
@@ -60,8 +64,13 @@ fn ceiling() -> Targets {
     Targets::new()
         .with_default(LevelFilter::INFO)
         .with_target("posthaste", LevelFilter::TRACE)
-        // Notices of the server may quote rows.
         .with_target("sqlx", LevelFilter::WARN)
+        // What migrations and triggers say may quote rows.
+        .with_target("sqlx::postgres::notice", LevelFilter::OFF)
+        // The value of a parameter that it does not know: a misspelt `password`.
+        .with_target("sqlx_postgres::options", LevelFilter::OFF)
+        // The message of a panic; see `panics`.
+        .with_target("tower_http::catch_panic", LevelFilter::OFF)
         .with_target("lettre", LevelFilter::WARN)
         .with_target("hyper", LevelFilter::WARN)
         .with_target("h2", LevelFilter::WARN)
@@ -107,6 +116,24 @@ mod tests {
             tracing::debug!(target: "h2::codec::framed_write", "d");
             tracing::trace!(target: "hyper::proto::h1", "e");
             tracing::debug!(target: "somebody_else", "f");
+        });
+        assert_eq!(text, "");
+    }
+
+    #[test]
+    fn a_misspelt_password_in_a_database_url_is_not_logged() {
+        let text = logged(LogFormat::Json, "trace,sqlx_postgres::options::parse=trace", || {
+            let url = "postgres://db/posthaste?passwrod=hunter2";
+            drop(url.parse::<sqlx::postgres::PgConnectOptions>().unwrap());
+        });
+        assert_eq!(text, "");
+    }
+
+    #[test]
+    fn warnings_that_quote_rows_or_values_are_not_logged() {
+        let text = logged(LogFormat::Pretty, "trace", || {
+            tracing::warn!(target: "sqlx::postgres::notice", "a");
+            tracing::error!(target: "tower_http::catch_panic", "Service panicked: b");
         });
         assert_eq!(text, "");
     }

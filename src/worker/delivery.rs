@@ -1,6 +1,6 @@
 //! Delivers: what the accepting side of this node hands over, and whatever else is due.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
@@ -26,14 +26,25 @@ const MAILS_AT_ONCE: usize = 256;
 /// Where mail goes.
 pub enum Destination {
     /// To a relay, over SMTP, unless it is test mail.
-    Relay {
-        /// The connections.
-        transport: SmtpTransport,
-        /// Knows when the relay is down.
-        circuit: Circuit,
-    },
+    Relay(Box<Relay>),
     /// Into the capture mailbox, all of it.
     CaptureMailbox,
+}
+
+/// The relay, and what is known of how it does.
+pub struct Relay {
+    transport: SmtpTransport,
+    /// Knows when the relay is down.
+    circuit: Circuit,
+    /// What kept the last attempt from reaching it, for those who wait.
+    trouble: Mutex<Reply>,
+}
+
+impl Relay {
+    /// A relay of which nothing bad is known yet.
+    pub fn new(transport: SmtpTransport) -> Self {
+        Self { transport, circuit: Circuit::default(), trouble: Mutex::default() }
+    }
 }
 
 /// Delivers mails until asked to stop.
@@ -62,9 +73,11 @@ impl DeliveryWorker {
             self.start(job, &stop).await;
         }
         jobs.close();
+        let mut left = Vec::new();
         while let Ok(job) = jobs.try_recv() {
-            self.give_back(&job.deliveries).await;
+            left.extend(job.deliveries);
         }
+        self.give_back(&left).await;
     }
 
     /// Delivers what is due in the queue: second attempts, and what other nodes left behind or have no time for.
@@ -86,7 +99,7 @@ impl DeliveryWorker {
         }
         // A relay that is down would only send everything back: one delivery a second finds out when it is up again.
         let is_down =
-            matches!(&*self.destination, Destination::Relay { circuit, .. } if circuit.is_open());
+            matches!(&*self.destination, Destination::Relay(relay) if relay.circuit.is_open());
         if is_down {
             stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
         }
@@ -103,20 +116,23 @@ impl DeliveryWorker {
         let Some(Ok(place)) = stop.run_until_cancelled(place).await else {
             return self.give_back(&job.deliveries).await;
         };
-        let worker = self.clone();
+        let (worker, stop) = (self.clone(), stop.clone());
         self.tasks.spawn(async move {
-            worker.deliver(job).await;
+            worker.deliver(job, &stop).await;
             drop(place);
         });
     }
 
     async fn give_back(&self, leases: &[Lease]) {
+        if leases.is_empty() {
+            return;
+        }
         if let Err(error) = self.deliveries.release(leases).await {
             tracing::warn!(%error, "Could not give {} leases back; they end by themselves", leases.len());
         }
     }
 
-    async fn deliver(&self, mut job: Job) {
+    async fn deliver(&self, mut job: Job, stop: &CancellationToken) {
         // If this panics, the leases end by themselves instead of being renewed for ever.
         let _held = self.deliveries.hold_until_dropped(&job.deliveries);
         let identity = Identity {
@@ -141,23 +157,30 @@ impl DeliveryWorker {
         let leases = std::mem::take(&mut job.deliveries);
         let job = Arc::new(job);
         if let [lease] = leases[..] {
-            return self.deliver_one(&job, lease, &message).await;
+            return self.deliver_one(&job, lease, &message, stop).await;
         }
         let mut attempts = tokio::task::JoinSet::new();
         for lease in leases {
             let (worker, job, message) = (self.clone(), Arc::clone(&job), Arc::clone(&message));
-            attempts.spawn(async move { worker.deliver_one(&job, lease, &message).await });
+            let stop = stop.clone();
+            attempts.spawn(async move { worker.deliver_one(&job, lease, &message, &stop).await });
         }
         attempts.join_all().await;
     }
 
-    async fn deliver_one(&self, job: &Job, lease: Lease, message: &Result<Vec<u8>, String>) {
+    async fn deliver_one(
+        &self,
+        job: &Job,
+        lease: Lease,
+        message: &Result<Vec<u8>, String>,
+        stop: &CancellationToken,
+    ) {
         let place = usize::try_from(lease.position).unwrap_or(usize::MAX);
         let Some(recipient) = job.content.recipients().nth(place) else {
             return tracing::error!(mail.id = %job.mail, "A delivery of mail {} has no recipient", job.mail);
         };
         let (outcome, bytes) = match message {
-            Ok(bytes) => (self.attempt(job, lease, recipient, bytes).await, bytes.as_slice()),
+            Ok(bytes) => (self.attempt(job, lease, recipient, bytes, stop).await, bytes.as_slice()),
             Err(problem) => {
                 let reply =
                     Reply::described(format!("The mail cannot be written as a message: {problem}"));
@@ -182,37 +205,62 @@ impl DeliveryWorker {
         }
     }
 
-    /// One attempt, or nothing if the lease was lost before it began.
+    /// One attempt; or nothing, if the lease was lost before it began, or given back because we stop.
     async fn attempt(
         &self,
         job: &Job,
         lease: Lease,
         recipient: &EmailAddress,
         message: &[u8],
+        stop: &CancellationToken,
     ) -> Option<Outcome> {
-        let Destination::Relay { transport, circuit } = &*self.destination else {
+        let Destination::Relay(relay) = &*self.destination else {
             return Some(rehearsal::outcome(recipient, lease.attempt));
         };
         if job.test {
             return Some(rehearsal::outcome(recipient, lease.attempt));
         }
+        let Relay { transport, circuit, trouble } = &**relay;
         if let Permit::Wait(_) = circuit.permit(Instant::now()) {
-            return Some(Outcome::NotAttempted(Reply::described(
-                "The relay cannot be reached at the moment.",
-            )));
+            let known = trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            return Some(Outcome::NotAttempted(known));
         }
-        match self.deliveries.begin(&lease).await {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(_) => {
-                return Some(Outcome::NotAttempted(Reply::described(
-                    "The attempt could not be written down first.",
-                )));
+        // Whoever waits for a connection has sent nothing, and must not be taken for somebody who may have.
+        let Some(turn) = stop.run_until_cancelled(transport.turn()).await else {
+            self.give_back(&[lease]).await;
+            return None;
+        };
+        let outcome = match turn {
+            Ok(turn) => {
+                match self.deliveries.begin(&lease).await {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    Err(_) => {
+                        return Some(Outcome::NotAttempted(Reply::described(
+                            "The attempt could not be written down first.",
+                        )));
+                    }
+                }
+                turn.deliver(&job.content.from.address, recipient, message).await
             }
+            Err(outcome) => outcome,
+        };
+        let was_open = circuit.is_open();
+        if let Outcome::NotAttempted(reply) = &outcome {
+            circuit.record(false, Instant::now());
+            trouble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(reply);
+        } else {
+            circuit.record(true, Instant::now());
         }
-        let outcome = transport.deliver(&job.content.from.address, recipient, message).await;
-        circuit.record(!matches!(outcome, Outcome::NotAttempted(_)), Instant::now());
-        metrics::gauge!("posthaste_circuit_open").set(f64::from(u8::from(circuit.is_open())));
+        let is_open = circuit.is_open();
+        if is_open && !was_open {
+            tracing::warn!(
+                "The relay cannot be reached; mail waits, and goes on by itself (`posthaste doctor` says why)"
+            );
+        } else if was_open && !is_open {
+            tracing::info!("The relay can be reached again");
+        }
+        metrics::gauge!("posthaste_circuit_open").set(f64::from(u8::from(is_open)));
         Some(outcome)
     }
 }

@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::service::deliveries::Deliveries;
-use crate::service::handoff::LEASE;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 
@@ -20,7 +19,7 @@ const FORGET: Duration = Duration::from_mins(1);
 
 /// Renews the leases that this node holds, three times in the life of one.
 pub async fn renew_leases(deliveries: Deliveries, stop: CancellationToken) {
-    every(LEASE / 3, "renew leases", &stop, || deliveries.renew_leases()).await;
+    every(deliveries.lease() / 3, "renew leases", &stop, || deliveries.renew_leases()).await;
 }
 
 /// Writes down when and from where keys were used.

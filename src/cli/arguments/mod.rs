@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Problem, Settings, environment, values};
@@ -142,7 +144,7 @@ pub enum ProjectsCommand {
 pub enum Unreadable {
     /// Not arguments of ours, or a question for `--help` or `--version`: `exit` says so and ends the process.
     Arguments(clap::Error),
-    /// Not settings of ours.
+    /// Not settings of ours: everything that is wrong with them, those that could be read included.
     Settings(Vec<Problem>),
 }
 
@@ -155,22 +157,30 @@ impl Arguments {
     ) -> Result<Self, Unreadable> {
         let command = Self::command();
         let typed = arguments.into_iter().collect::<Vec<_>>();
-        // `--help` and its like must be answered whatever the environment holds.
-        let flags = match environment::flags(&command, environment, dotenv) {
-            Ok(flags) => flags,
-            Err(problems) => {
-                command.try_get_matches_from(typed).map_err(Unreadable::Arguments)?;
-                return Err(Unreadable::Settings(problems));
-            }
-        };
+        let (flags, mut problems) = environment::flags(&command, environment, dotenv);
         let (program, rest) = match typed.split_first() {
             Some((program, rest)) => (program.clone(), rest),
             None => ("posthaste".into(), &[][..]),
         };
         let all = std::iter::once(program).chain(flags).chain(rest.iter().cloned());
-        let mut matches = command.try_get_matches_from(all).map_err(Unreadable::Arguments)?;
-        Self::from_arg_matches_mut(&mut matches).map_err(Unreadable::Arguments)
+        let mut matches = deaf(&command).try_get_matches_from(all).map_err(|error| {
+            // Help names the variables, so it comes from the command that knows them.
+            let help = (error.kind() == ErrorKind::DisplayHelp)
+                .then(|| command.try_get_matches_from(&typed).err());
+            Unreadable::Arguments(help.flatten().unwrap_or(error))
+        })?;
+        let arguments = Self::from_arg_matches_mut(&mut matches).map_err(Unreadable::Arguments)?;
+        if problems.is_empty() {
+            return Ok(arguments);
+        }
+        problems.extend(arguments.settings.validate().err().unwrap_or_default());
+        Err(Unreadable::Settings(problems))
     }
+}
+
+/// The command without its variables: they are among the flags by now, and clap would read those of the process again.
+fn deaf(command: &clap::Command) -> clap::Command {
+    command.clone().mut_args(|argument| argument.env(Resettable::Reset))
 }
 
 #[cfg(test)]

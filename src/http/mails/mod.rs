@@ -1,5 +1,6 @@
 //! `/v1/mails`: sending mail, and reading what became of it.
 
+pub mod detail;
 pub mod request;
 pub mod response;
 
@@ -10,8 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use self::detail::MailBody;
 use self::request::SendMailRequest;
-use self::response::{MailBody, MailListBody, MailStatusBody, SendMailBody, Success};
+use self::response::{MailListBody, MailStatusBody, SendMailBody, Success};
 use crate::domain::address::EmailAddress;
 use crate::domain::id::MailId;
 use crate::domain::violations::Violations;

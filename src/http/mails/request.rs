@@ -302,7 +302,7 @@ fn single(
     mailboxes(field, Some(addresses), violations).pop()
 }
 
-/// Read here and not by the JSON reader, which does not name the field when a choice is no text.
+/// Read here and not by `serde_json`, which does not name the field when a choice is no text.
 fn on_ambiguous(chosen: Option<&str>, violations: &mut Violations) -> OnAmbiguous {
     match chosen {
         None => OnAmbiguous::default(),

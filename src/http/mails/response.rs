@@ -5,8 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::address::Mailbox;
-use crate::domain::delivery::Reply;
-use crate::domain::record::{Event, MailSummary, PendingDelivery};
+use crate::domain::record::MailSummary;
 use crate::service::mails::{Accepted, MailDetail};
 
 /// Every state that a mail can be in.
@@ -140,34 +139,9 @@ impl From<MailSummary> for MailListItem {
     }
 }
 
-/// One mail with everything that is known of it.
+/// An address with the name of its owner.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MailBody {
-    id: String,
-    project_id: String,
-    status: String,
-    test: bool,
-    from: AddressView,
-    to: Vec<AddressView>,
-    cc: Vec<AddressView>,
-    bcc: Vec<AddressView>,
-    reply_to: Option<AddressView>,
-    subject: String,
-    html: Option<String>,
-    text: Option<String>,
-    attachments: Vec<AttachmentView>,
-    /// Variables that the templates named and `dynamicData` did not have; they were left empty.
-    missing_variables: Vec<String>,
-    /// One for each recipient.
-    deliveries: Vec<DeliveryView>,
-    /// Oldest first.
-    events: Vec<EventView>,
-    created_at: String,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct AddressView {
+pub(super) struct AddressView {
     email: String,
     name: Option<String>,
 }
@@ -177,193 +151,6 @@ impl From<&Mailbox> for AddressView {
         Self {
             email: mailbox.address.to_string(),
             name: mailbox.name.as_ref().map(|name| name.as_str().to_owned()),
-        }
-    }
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct AttachmentView {
-    file_name: String,
-    content_type: String,
-    size: usize,
-}
-
-/// One mail on its way to one recipient.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct DeliveryView {
-    recipient: String,
-    /// `queued`, `sending`, `deferred`, or how it ended.
-    status: String,
-    attempts: i16,
-    /// When something happens next; null when it is over.
-    next_attempt_at: Option<String>,
-    /// Why the mail is not there yet, or how it ended, in words.
-    explanation: String,
-    last_reply: Option<ReplyView>,
-}
-
-/// What the relay said, or what kept it from saying anything.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ReplyView {
-    code: Option<u16>,
-    enhanced_code: Option<String>,
-    text: String,
-}
-
-impl From<&Reply> for ReplyView {
-    fn from(Reply { code, enhanced, text }: &Reply) -> Self {
-        Self { code: *code, enhanced_code: enhanced.clone(), text: text.clone() }
-    }
-}
-
-/// One thing that happened.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct EventView {
-    id: String,
-    r#type: String,
-    /// Null when the whole mail is meant.
-    recipient: Option<String>,
-    attempt: i16,
-    reply: Option<ReplyView>,
-    at: String,
-}
-
-impl MailBody {
-    /// The mail as it stands at `now`.
-    pub fn new(
-        MailDetail { summary, content, pending, events }: MailDetail,
-        now: DateTime<Utc>,
-    ) -> Self {
-        let recipients: Vec<String> = content.recipients().map(ToString::to_string).collect();
-        let deliveries = (0..)
-            .zip(&recipients)
-            .map(|(position, recipient)| {
-                match pending.iter().find(|delivery| delivery.position == position) {
-                    Some(delivery) => DeliveryView::under_way(recipient, delivery, now),
-                    None => DeliveryView::over(recipient, position, &events),
-                }
-            })
-            .collect();
-        let views = |mailboxes: &[Mailbox]| mailboxes.iter().map(AddressView::from).collect();
-        let events = events.iter().map(|event| EventView::new(event, &recipients)).collect();
-        Self {
-            id: summary.id.to_string(),
-            project_id: summary.project.to_string(),
-            status: summary.status,
-            test: summary.test,
-            from: AddressView::from(&content.from),
-            to: views(&content.to),
-            cc: views(&content.cc),
-            bcc: views(&content.bcc),
-            reply_to: content.reply_to.as_ref().map(AddressView::from),
-            subject: content.subject.as_str().to_owned(),
-            attachments: content
-                .attachments
-                .iter()
-                .map(|file| AttachmentView {
-                    file_name: file.file_name().to_owned(),
-                    content_type: file.content_type().to_owned(),
-                    size: file.content_length(),
-                })
-                .collect(),
-            html: content.html,
-            text: content.text,
-            missing_variables: summary.missing_variables,
-            deliveries,
-            events,
-            created_at: timestamp(summary.created_at),
-        }
-    }
-}
-
-impl DeliveryView {
-    fn under_way(recipient: &str, delivery: &PendingDelivery, now: DateTime<Utc>) -> Self {
-        let (status, explanation) = if delivery.leased {
-            let explanation = if delivery.due_at > now {
-                format!("Attempt {} is being made now.", delivery.attempts)
-            } else {
-                "The worker that had it stopped; another one takes over.".to_owned()
-            };
-            ("sending", explanation)
-        } else if let Some(reply) = &delivery.last_reply {
-            let wait = (delivery.due_at - now).num_seconds().max(0);
-            let code = reply.code.map_or(String::new(), |code| format!(" ({code})"));
-            (
-                "deferred",
-                format!(
-                    "Not taken yet{code}: {} The next attempt comes in {wait} s.",
-                    sentence(&reply.text)
-                ),
-            )
-        } else {
-            ("queued", "Waits for its first attempt, which comes at once.".to_owned())
-        };
-        Self {
-            recipient: recipient.to_owned(),
-            status: status.to_owned(),
-            attempts: delivery.attempts,
-            next_attempt_at: Some(timestamp(delivery.due_at)),
-            explanation,
-            last_reply: delivery.last_reply.as_ref().map(ReplyView::from),
-        }
-    }
-
-    fn over(recipient: &str, position: i16, events: &[Event]) -> Self {
-        let last = events.iter().rev().find(|event| event.position == Some(position));
-        let kind = last.map_or("queued", |event| event.kind.as_str());
-        let status = if kind == "ambiguous" { "held" } else { kind };
-        let said = last
-            .and_then(|event| event.reply.as_ref())
-            .map(|reply| sentence(&reply.text))
-            .unwrap_or_default();
-        let explanation = match status {
-            "sent" => format!("The relay took responsibility for it. {said}"),
-            "captured" => "It is in the capture mailbox and left this server nowhere.".to_owned(),
-            "complained" => {
-                "It is in the capture mailbox; the address plays a complaint.".to_owned()
-            }
-            "bounced" => format!("It was refused for good: {said}"),
-            "suppressed" => {
-                "The address is on the suppression list, so nothing was sent.".to_owned()
-            }
-            "held" => format!("It may have been sent or not, and waits for your decision: {said}"),
-            "failed" => format!("It could not be delivered within 24 hours: {said}"),
-            _ => "Nothing is known yet.".to_owned(),
-        };
-        Self {
-            recipient: recipient.to_owned(),
-            status: status.to_owned(),
-            attempts: last.map_or(0, |event| event.attempt),
-            next_attempt_at: None,
-            explanation: explanation.trim_end().to_owned(),
-            last_reply: last.and_then(|event| event.reply.as_ref()).map(ReplyView::from),
-        }
-    }
-}
-
-fn sentence(text: &str) -> String {
-    let text = text.trim();
-    if text.is_empty() || text.ends_with(['.', '!', '?']) {
-        text.to_owned()
-    } else {
-        format!("{text}.")
-    }
-}
-
-impl EventView {
-    fn new(event: &Event, recipients: &[String]) -> Self {
-        let place = event.position.and_then(|position| usize::try_from(position).ok());
-        Self {
-            id: event.id.to_string(),
-            r#type: event.kind.clone(),
-            recipient: place.and_then(|place| recipients.get(place).cloned()),
-            attempt: event.attempt,
-            reply: event.reply.as_ref().map(ReplyView::from),
-            at: timestamp(event.at),
         }
     }
 }
@@ -415,6 +202,6 @@ impl From<MailDetail> for MailStatusBody {
 }
 
 /// RFC 3339 in UTC with milliseconds.
-fn timestamp(at: DateTime<Utc>) -> String {
+pub(super) fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -44,6 +44,13 @@ pub enum SetupError {
     Tls(#[from] TlsSetupError),
 }
 
+/// The right to one connection, for one delivery. Until it is had, nothing can have been sent.
+pub struct Turn<'a> {
+    transport: &'a SmtpTransport,
+    slot: Slot<'a>,
+    deadlines: Deadlines,
+}
+
 impl SmtpTransport {
     /// A transport to `relay` that introduces itself as `hello`: the name of this machine in DNS, or its address in
     /// brackets (RFC 5321, section 4.1.4). Connects to nothing yet. Reads the operating system's certificates, unless
@@ -64,50 +71,23 @@ impl SmtpTransport {
         })
     }
 
-    /// Attempts to hand `message` to the relay, for one recipient.
+    /// Waits for a connection to be free; or says why not, where all stay busy for too long.
     ///
-    /// `message` is complete and has CRLF lines; dots are doubled here. The outcome is
-    /// - [`Outcome::NotAttempted`] as long as there is no session with the relay, whatever the reason;
-    /// - [`Outcome::Deferred`] for a 4xx, and for a conversation that ended before the end of the message was sent;
-    /// - [`Outcome::Rejected`] for a 5xx, and for a mail that the relay has not the extensions to carry;
-    /// - [`Outcome::Ambiguous`] from when the first byte of the `CRLF . CRLF` that ends the message may have left until
-    ///   a reply is there;
-    /// - [`Outcome::Sent`] for a 2xx to that end.
-    ///
-    /// It comes within [`Timeouts::attempt`]. A kept connection that turns out to be dead (it is closed, silent, or
-    /// says 421 at the first command) is replaced once; nothing of the message has been sent then. Dropping the future
-    /// closes the connection.
-    pub async fn deliver(&self, from: &EmailAddress, to: &EmailAddress, message: &[u8]) -> Outcome {
-        let Some(envelope) = Envelope::new(from, to, message) else {
-            let reply = Reply::described("an address has characters that SMTP cannot carry");
-            return Outcome::Rejected { reply, hard_bounce: false };
-        };
+    /// Callers who must write down that an attempt begins do so when they have their turn: many may wait for long.
+    pub async fn turn(&self) -> Result<Turn<'_>, Outcome> {
         let deadlines = Deadlines::start(self.timeouts);
-        let Some(slot) = self.pool.slot(&deadlines).await else {
-            self.log("waiting for a connection", None);
-            return Outcome::NotAttempted(Reply::described(
-                "all connections to the relay stayed busy",
-            ));
-        };
-
-        if let Some(mut connection) = self.pool.reuse(&slot) {
-            let ended = connection.session.transact(envelope, &deadlines).await;
-            if ended.then != Then::Replace {
-                return self.settle(slot, connection, ended);
-            }
-            self.log("reusing a connection that was dead", None);
+        if let Some(slot) = self.pool.slot(&deadlines).await {
+            return Ok(Turn { transport: self, slot, deadlines });
         }
+        self.log("waiting for a connection", None);
+        Err(Outcome::NotAttempted(Reply::described("all connections to the relay stayed busy")))
+    }
 
-        match self.pool.open(&slot, &deadlines).await {
-            Ok(mut connection) => {
-                let ended = connection.session.transact(envelope, &deadlines).await;
-                self.settle(slot, connection, ended)
-            }
-            Err(error) => {
-                let reply = error.to_reply();
-                self.log("opening", reply.code);
-                Outcome::NotAttempted(reply)
-            }
+    /// Waits for its turn and takes it: see [`Turn::deliver`].
+    pub async fn deliver(&self, from: &EmailAddress, to: &EmailAddress, message: &[u8]) -> Outcome {
+        match self.turn().await {
+            Ok(turn) => turn.deliver(from, to, message).await,
+            Err(outcome) => outcome,
         }
     }
 
@@ -165,5 +145,48 @@ impl SmtpTransport {
             smtp.code = code,
             "Failed before any mail",
         );
+    }
+}
+
+impl Turn<'_> {
+    /// Attempts to hand `message` to the relay, for one recipient.
+    ///
+    /// `message` is complete and has CRLF lines; dots are doubled here. The outcome is
+    /// - [`Outcome::NotAttempted`] as long as there is no session with the relay, whatever the reason;
+    /// - [`Outcome::Deferred`] for a 4xx, and for a conversation that ended before the end of the message was sent;
+    /// - [`Outcome::Rejected`] for a 5xx, and for a mail that the relay has not the extensions to carry;
+    /// - [`Outcome::Ambiguous`] from when the first byte of the `CRLF . CRLF` that ends the message may have left until
+    ///   a reply is there;
+    /// - [`Outcome::Sent`] for a 2xx to that end.
+    ///
+    /// It comes within [`Timeouts::attempt`]. A kept connection that turns out to be dead (it is closed, silent, or
+    /// says 421 at the first command) is replaced once; nothing of the message has been sent then. Dropping the future
+    /// closes the connection.
+    pub async fn deliver(self, from: &EmailAddress, to: &EmailAddress, message: &[u8]) -> Outcome {
+        let Some(envelope) = Envelope::new(from, to, message) else {
+            let reply = Reply::described("an address has characters that SMTP cannot carry");
+            return Outcome::Rejected { reply, hard_bounce: false };
+        };
+        let Self { transport, slot, deadlines } = self;
+
+        if let Some(mut connection) = transport.pool.reuse(&slot) {
+            let ended = connection.session.transact(envelope, &deadlines).await;
+            if ended.then != Then::Replace {
+                return transport.settle(slot, connection, ended);
+            }
+            transport.log("reusing a connection that was dead", None);
+        }
+
+        match transport.pool.open(&slot, &deadlines).await {
+            Ok(mut connection) => {
+                let ended = connection.session.transact(envelope, &deadlines).await;
+                transport.settle(slot, connection, ended)
+            }
+            Err(error) => {
+                let reply = error.to_reply();
+                transport.log("opening", reply.code);
+                Outcome::NotAttempted(reply)
+            }
+        }
     }
 }

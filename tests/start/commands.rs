@@ -1,0 +1,91 @@
+//! The commands, beside a running server and without one.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::api_client::{ApiClient, mail_to};
+use crate::server_process::Server;
+use crate::smtp_server::SmtpServer;
+
+#[tokio::test]
+async fn a_key_made_beside_a_running_server_works_at_once() {
+    let mut server = Server::new();
+    server.start().await;
+
+    let key = server.create_key(&[]).await;
+    assert!(key.starts_with("AS_") && key.len() == 53, "{} characters", key.len());
+    assert!(key[3..].bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    ApiClient::new(&server.url(""), &key).send(&mail_to("ada@example.net")).await.id();
+
+    let test_key = server.create_key(&["--mode", "test"]).await;
+    assert!(test_key.starts_with("AS_test_"));
+    let account_key = server.create_key(&["--type", "account"]).await;
+    assert!(account_key.starts_with("ASA_"));
+}
+
+#[tokio::test]
+async fn a_key_made_before_the_first_start_works_afterwards() {
+    let mut server = Server::new();
+    let key = server.create_key(&["--permission", "sending_access"]).await;
+    assert!(server.postgres().is_none(), "the command left its database behind");
+
+    server.start().await;
+
+    ApiClient::new(&server.url(""), &key).send(&mail_to("ada@example.net")).await.id();
+}
+
+#[tokio::test]
+async fn projects_are_listed_as_json() {
+    let mut server = Server::new();
+    server.start().await;
+    let made = server.told(&["projects", "create", "--name", "Shop"]).await;
+
+    let listed: Value =
+        serde_json::from_str(&server.told(&["projects", "list", "--json"]).await).unwrap();
+
+    let projects = listed.as_array().unwrap();
+    assert_eq!(projects.len(), 2, "{listed}");
+    assert!(projects.iter().all(|project| {
+        project["id"].as_str().is_some_and(|id| Uuid::parse_str(id).is_ok())
+            && project["createdAt"].is_string()
+    }));
+    assert!(projects.iter().any(|project| project["id"] == *made && project["name"] == "Shop"));
+
+    let key = server.create_key(&["--project", "Shop"]).await;
+    let shop = ApiClient::new(&server.url(""), &key);
+    shop.send(&mail_to("ada@example.net")).await.id();
+    assert_eq!(shop.all_mails(None).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_doctor_finds_nothing_where_all_is_well() {
+    let relay = SmtpServer::start().await;
+    let mut server = Server::new().with("SMTP_URL", &relay.url());
+    server.start().await;
+
+    let told = server.told(&["doctor"]).await;
+
+    assert!(!told.contains("MEND"), "{told}");
+    for checked in ["settings", "database", "clock", "secret key", "relay", "TLS"] {
+        assert!(told.contains(&format!("ok    {checked}: ")), "{told}");
+    }
+    assert!(relay.received().is_empty(), "it sent a mail");
+}
+
+#[tokio::test]
+async fn the_doctor_names_a_relay_that_is_down_and_fails() {
+    let relay = SmtpServer::start().await;
+    let url = relay.url();
+    relay.stop().await;
+    let mut server = Server::new().with("SMTP_URL", &url);
+    server.start().await;
+
+    let output = server.run(&["doctor"]).await;
+
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let relay: Vec<_> = told.lines().filter(|line| line.starts_with("MEND")).collect();
+    assert!(matches!(relay[..], [line] if line.starts_with("MEND  relay: ")), "{told}");
+    assert!(relay[0].contains("SMTP_URL"), "{told}");
+    assert_eq!(relay[0].matches("refused").count(), 1, "{told}");
+}
