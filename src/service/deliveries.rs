@@ -69,12 +69,10 @@ impl Deliveries {
         if !abandoned.is_empty() {
             store::deliveries::record(&mut *transaction, &abandoned).await.map_err(unavailable)?;
         }
-        transaction.commit().await.map_err(unavailable)?;
-
-        let mut by_mail: HashMap<MailId, Vec<Lease>> = HashMap::new();
+        let mut leases: HashMap<MailId, Vec<Lease>> = HashMap::new();
         for delivery in claimed {
             if !(delivery.abandoned && delivery.hold && delivery.begun) {
-                by_mail.entry(delivery.mail).or_default().push(Lease {
+                leases.entry(delivery.mail).or_default().push(Lease {
                     id: delivery.id,
                     position: delivery.position,
                     attempt: delivery.attempt,
@@ -83,10 +81,35 @@ impl Deliveries {
                 });
             }
         }
-        let mut jobs = Vec::with_capacity(by_mail.len());
-        for (mail, deliveries) in by_mail {
-            self.leases.hold(&deliveries);
-            jobs.extend(self.load(mail, deliveries).await?);
+        // In the same transaction: what cannot be read is not leased.
+        let ids: Vec<MailId> = leases.keys().copied().collect();
+        let mails = store::mails::for_work(&mut *transaction, &ids).await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unavailable)?;
+
+        // Only what is going to be worked on is held: whatever else happens, a lease ends by itself.
+        let mut jobs = Vec::with_capacity(mails.len());
+        for mail in mails {
+            match (packing::unpack(&mail.body), leases.remove(&mail.id)) {
+                (Ok(content), Some(deliveries)) => {
+                    self.leases.hold(&deliveries);
+                    jobs.push(Job {
+                        mail: mail.id,
+                        test: mail.test,
+                        accepted_at: mail.created_at,
+                        content: Arc::new(content),
+                        deliveries,
+                        room: None,
+                    });
+                }
+                // The error may quote the content, which belongs in no log.
+                (Err(_), _) => {
+                    tracing::error!(mail.id = %mail.id, "The body of mail {} cannot be read", mail.id);
+                }
+                (Ok(_), None) => {}
+            }
+        }
+        for mail in leases.keys() {
+            tracing::error!(mail.id = %mail, "Mail {mail} has deliveries but no body");
         }
         Ok(jobs)
     }
@@ -156,23 +179,6 @@ impl Deliveries {
                 .map_err(unavailable)?;
         }
         Ok(())
-    }
-
-    async fn load(&self, mail: MailId, deliveries: Vec<Lease>) -> Result<Option<Job>> {
-        let Some(row) = store::mails::for_work(&self.db, &[mail]).await.map_err(unavailable)?.pop()
-        else {
-            tracing::error!(mail.id = %mail, "Mail {mail} has deliveries but no body");
-            return Ok(None);
-        };
-        let content = packing::unpack(&row.body).map_err(|error| Error::Internal(error.into()))?;
-        Ok(Some(Job {
-            mail,
-            test: row.test,
-            accepted_at: row.created_at,
-            content: Arc::new(content),
-            deliveries,
-            room: None,
-        }))
     }
 }
 

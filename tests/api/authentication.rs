@@ -8,7 +8,7 @@ use posthaste::domain::permission::Permission;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::app::{Reply, Setup, TestApp, TestKey};
+use crate::app::{Reply, Setup, TestApp, TestKey, eventually};
 use crate::{letter, letter_with};
 
 const NOT_VALID: &str = "The API key is not valid. Check that it is complete.";
@@ -139,6 +139,19 @@ async fn a_key_that_is_remembered_as_good_sends_nothing_once_it_was_revoked_else
     app.sql(&format!("UPDATE api_keys SET revoked_at = now() WHERE id = '{}'", key.id)).await;
     let reply = app.send(&key, letter()).await;
     reply.assert_refused(401, "UNAUTHORIZED");
+    assert_eq!(app.mails_stored().await, 1);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_revoked_by_another_process_is_soon_good_for_nothing_at_all() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    app.accepted(&key, letter()).await;
+    app.revoke(&key).await;
+    app.send(&key, letter()).await.assert_refused(401, "UNAUTHORIZED");
+    let forgotten = async || (app.get("/v1/mails", &key).await.status == 401).then_some(());
+    eventually(forgotten).await.expect("the node hears of it");
     assert_eq!(app.mails_stored().await, 1);
     app.stop().await;
 }

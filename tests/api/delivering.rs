@@ -136,9 +136,9 @@ async fn a_refused_recipient_keeps_no_mail_from_the_others() {
         mail["deliveries"].as_array().unwrap().iter().map(|delivery| &delivery["status"]).collect();
     assert_eq!(statuses, ["sent", "bounced", "sent"]);
     assert_eq!(mail["deliveries"][1]["explanation"], "It was refused for good: mailbox full.");
-    let mut served: Vec<_> = server.received().into_iter().flat_map(|mail| mail.to).collect();
-    served.sort();
-    assert_eq!(served, ["ada@example.org", "bob@example.org"]);
+    let mut reached: Vec<_> = server.received().into_iter().flat_map(|mail| mail.to).collect();
+    reached.sort();
+    assert_eq!(reached, ["ada@example.org", "bob@example.org"]);
     assert_eq!(app.number("SELECT count(*) FROM suppressions").await, 0);
     app.stop().await;
 }

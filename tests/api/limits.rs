@@ -182,7 +182,7 @@ async fn a_refused_send_stores_nothing_and_takes_no_idempotency_key() {
     send().await.assert_refused(429, "RATE_LIMIT_EXCEEDED");
     assert_eq!(app.mails_stored().await, 0);
     app.pass(Duration::from_secs(1));
-    let sent = send().await;
-    assert_eq!((sent.status, sent.header("idempotent-replayed")), (200, ""));
+    let first = send().await;
+    assert_eq!((first.status, first.header("idempotent-replayed")), (200, ""));
     app.stop().await;
 }

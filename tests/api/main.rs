@@ -5,9 +5,12 @@
 mod app;
 mod authentication;
 #[path = "../support/database.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
 mod database;
+#[path = "../support/database_link.rs"]
+mod database_link;
 mod delivering;
+mod document;
+mod errors;
 mod examples;
 mod hostile;
 mod idempotency;

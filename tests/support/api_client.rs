@@ -75,6 +75,14 @@ impl ApiClient {
         body["data"].take()
     }
 
+    /// A mail's record, if the server can tell at this moment.
+    pub async fn find(&self, id: &str) -> Option<Value> {
+        let url = format!("{}/v1/mails/{id}", self.base);
+        let response = self.http.get(&url).bearer_auth(&self.key).send().await.ok()?;
+        let response = response.error_for_status().ok()?;
+        Some(response.json::<Value>().await.ok()?["data"].take())
+    }
+
     /// Every mail of the project, or those in one state, newest first.
     pub async fn all_mails(&self, status: Option<&str>) -> Vec<Value> {
         let filter = status.map(|status| format!("&status={status}")).unwrap_or_default();

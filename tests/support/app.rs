@@ -96,6 +96,12 @@ impl Setup {
         self.with(|settings| settings.smtp_url = Some(server.url().into()))
     }
 
+    /// Uses this database, reached in the way that the settings say.
+    pub fn on(mut self, database: TestDatabase) -> Self {
+        self.database = Some(Arc::new(database));
+        self
+    }
+
     /// Shares the database of another node.
     pub fn beside(mut self, other: &TestApp) -> Self {
         self.database = Some(Arc::clone(&other.database));
@@ -205,18 +211,10 @@ impl TestApp {
         id: &str,
         is_so: impl Fn(&Value) -> bool,
     ) -> Value {
-        let waiting = async {
-            loop {
-                let mail = self.mail(key, id).await;
-                if is_so(&mail) {
-                    return mail;
-                }
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        match timeout(PATIENCE, waiting).await {
-            Ok(mail) => mail,
-            Err(_) => panic!("waited in vain: {:#}", self.mail(key, id).await),
+        let look = async || Some(self.mail(key, id).await).filter(|mail| is_so(mail));
+        match eventually(look).await {
+            Some(mail) => mail,
+            None => panic!("waited in vain: {:#}", self.mail(key, id).await),
         }
     }
 
@@ -271,6 +269,19 @@ impl Drop for TestApp {
         let is_running = self.running.is_some();
         assert!(!is_running || std::thread::panicking(), "a test ends with `app.stop().await`");
     }
+}
+
+/// Looks again and again for what must come to be; nothing if it does not.
+pub async fn eventually<T>(look: impl AsyncFn() -> Option<T>) -> Option<T> {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    timeout(PATIENCE, looking).await.ok()
 }
 
 /// Metrics of all nodes of this process together.

@@ -15,6 +15,9 @@ use crate::error::Error;
 /// How long a body may take to arrive, whatever its size.
 const DEADLINE: Duration = Duration::from_mins(1);
 
+/// How much of an error's text is told, in characters.
+const LONGEST_QUOTE: usize = 200;
+
 /// A JSON body: as an argument the request's, as a result the answer's.
 #[derive(Debug)]
 pub struct Json<T> {
@@ -38,13 +41,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !is_json(&request) {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
         }
-        let bytes = tokio::time::timeout(DEADLINE, Bytes::from_request(request, state))
-            .await
-            .map_err(|_| StatusCode::REQUEST_TIMEOUT.into_response())?
-            .map_err(IntoResponse::into_response)?;
+        let bytes = arrived_within(DEADLINE, request, state).await?;
         let value = read(&bytes).map_err(IntoResponse::into_response)?;
         Ok(Self { value, bytes })
     }
+}
+
+async fn arrived_within<S: Send + Sync>(
+    deadline: Duration,
+    request: Request,
+    state: &S,
+) -> Result<Bytes, Response> {
+    tokio::time::timeout(deadline, Bytes::from_request(request, state))
+        .await
+        .map_err(|_| StatusCode::REQUEST_TIMEOUT.into_response())?
+        .map_err(IntoResponse::into_response)
 }
 
 fn is_json(request: &Request) -> bool {
@@ -67,8 +78,9 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         let path = error.path().to_string();
         let cause = error.into_inner();
         if cause.is_data() && path != "." {
-            Error::Invalid(Violations::one(path, without_place(&cause)))
+            Error::Invalid(Violations::one(shortened(&path), shortened(&without_place(&cause))))
         } else {
+            let cause = shortened(&cause.to_string());
             Error::Malformed(format!("The body is not valid JSON for this request: {cause}."))
         }
     })?;
@@ -81,7 +93,15 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
 /// The cause without the line and column that are of no use beside the field's path.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.split(" at line ").next().unwrap_or(&text).to_owned()
+    text.rsplit_once(" at line ").map_or(text.clone(), |(cause, _)| cause.to_owned())
+}
+
+/// Errors quote what they do not like, which may be all of the body.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_QUOTE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -90,5 +110,38 @@ impl<T: Serialize> IntoResponse for Json<T> {
             Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
             Err(error) => Error::Internal(error.into()).into_response(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::body::{Body, HttpBody};
+
+    use super::*;
+
+    /// The body of a client that has gone to sleep.
+    struct Never;
+
+    impl HttpBody for Never {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_given_up() {
+        let request = Request::new(Body::new(Never));
+        let refusal = arrived_within(Duration::ZERO, request, &()).await.unwrap_err();
+        assert_eq!(refusal.status(), StatusCode::REQUEST_TIMEOUT);
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn parse(source: &str) -> Result<Vec<Node<'_>>, Fault> {
     let mut parser = Parser { source, nodes: Vec::new(), open: Vec::new() };
     let mut at = 0;
     let mut strip_left = Strip::None;
+    let mut tags = 0;
     while let Some((tag, escaped)) = next_tag(source, at) {
         if escaped {
             // `\{{` stands for the braces themselves.
@@ -62,6 +63,13 @@ pub(super) fn parse(source: &str) -> Result<Vec<Node<'_>>, Fault> {
             continue;
         }
         let Tag { end, kind, inside, tilde_before, tilde_after } = read_tag(source, tag)?;
+        tags += 1;
+        if tags > MAX_TAGS {
+            return Err(Fault::new(tag, "the template has more than 10000 tags"));
+        }
+        if inside.len() > MAX_TAG && kind != Kind::Comment {
+            return Err(Fault::new(tag, "the tag is longer than 500 bytes"));
+        }
         let before = strip_left.apply(&source[at..tag]);
         let alone = kind.may_stand_alone() && stands_alone(source, at, tag, end);
         // A second backslash only says that the first escapes nothing.

@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Target, full_letter, spoiled};
-use crate::smtp_server::SmtpServer;
-use crate::{app::TestApp, letter_with};
+use super::{Target, spoiled};
+use crate::letter_with;
 
 /// Sends each line's mail and expects it to be refused for that field, and for no other.
-async fn all_are_refused(cases: impl IntoIterator<Item = (Value, String)>) {
+pub(super) async fn all_are_refused(cases: impl IntoIterator<Item = (Value, String)>) {
     let target = Target::start().await;
     for (mail, field) in cases {
         let reply = target.app.send(&target.key, mail.clone()).await;
@@ -249,70 +248,4 @@ async fn files_that_run_something_or_are_none_are_refused() {
             (spoiled("/attachments", json!(vec![one; 21])), "attachments".to_owned()),
         ]);
     all_are_refused(lines).await;
-}
-
-#[tokio::test]
-async fn too_much_of_anything_is_refused() {
-    let everyone =
-        |count: usize| (0..count).map(|n| json!(format!("a{n}@example.org"))).collect::<Value>();
-    all_are_refused([
-        (letter_with(json!({"to": everyone(51)})), "to".to_owned()),
-        (letter_with(json!({"bcc": everyone(50)})), "to".to_owned()),
-        (letter_with(json!({"cc": everyone(25), "bcc": everyone(25)})), "to".to_owned()),
-        (letter_with(json!({"cc": everyone(100_000)})), "cc".to_owned()),
-        (letter_with(json!({"from": everyone(2)})), "from".to_owned()),
-        (letter_with(json!({"replyTo": everyone(2)})), "replyTo".to_owned()),
-        (letter_with(json!({"to": []})), "to".to_owned()),
-        (spoiled("/subject", json!("x".repeat(999))), "subject".to_owned()),
-        (spoiled("/subject", json!(" ")), "subject".to_owned()),
-        (spoiled("/to/name", json!("x".repeat(257))), "to.name".to_owned()),
-        (spoiled("/attachments/0/content", json!("A".repeat(41 << 20))), "attachments".to_owned()),
-    ])
-    .await;
-}
-
-#[tokio::test]
-async fn fifty_recipients_and_twenty_files_are_not_too_much() {
-    let app = TestApp::start().await;
-    let key = app.full_key().await;
-    let mut letter = full_letter();
-    letter["to"] = (0..48).map(|n| json!(format!("a{n}@example.org"))).collect();
-    letter["attachments"] = vec![letter["attachments"][0].clone(); 20].into();
-    letter["subject"] = json!("ä".repeat(998));
-    let id = app.accepted(&key, letter).await;
-    let mail = app.mail_in(&key, &id, "captured").await;
-    assert_eq!(mail["deliveries"].as_array().unwrap().len(), 50);
-    app.stop().await;
-}
-
-#[tokio::test]
-async fn a_body_cannot_end_its_message_or_begin_another() {
-    let server = SmtpServer::start().await;
-    let app = TestApp::delivering_to(&server).await;
-    let key = app.full_key().await;
-    let smuggled =
-        "MAIL FROM:<eve@evil.example>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nBcc: x\r\n\r\nhi";
-    let ends = ["\r\n.\r\n", "\n.\n", "\n.\r\n", "\r.\r", "\r\n\0.\r\n", "\r\n.\r", "\r\n..\r\n"];
-    for (number, end) in ends.into_iter().enumerate() {
-        let text = format!("before{end}{smuggled}{end}.\0\u{85}after");
-        let html = format!("<p>{text}</p>");
-        app.accepted(&key, letter_with(json!({"text": text, "html": html}))).await;
-        let received = server.wait_for(number + 1).await;
-        let message = mail_parser::MessageParser::default().parse(&received[number].data).unwrap();
-        assert_eq!(message.subject(), Some("Your receipt"));
-        assert_eq!(message.headers().iter().filter(|header| header.name() == "Bcc").count(), 0);
-        let arrived = message.body_text(0).unwrap().into_owned();
-        assert!(
-            arrived.starts_with("before") && arrived.trim_end().ends_with("after"),
-            "{end:?} {arrived}"
-        );
-    }
-    app.stop().await;
-    let received = server.received();
-    assert_eq!(received.len(), ends.len());
-    assert!(
-        received
-            .iter()
-            .all(|mail| mail.to == ["ada@example.org"] && mail.from == "shop@example.com")
-    );
 }

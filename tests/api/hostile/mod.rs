@@ -1,7 +1,9 @@
 //! Requests that nobody sends in good faith. Each is refused in the envelope, stores nothing, and harms nobody.
 
+mod amounts;
 mod fields;
 mod requests;
+mod smuggling;
 mod templates;
 mod wire;
 

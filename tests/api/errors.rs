@@ -1,0 +1,146 @@
+//! Every kind of refusal has the one shape, and none of them outlives its cause.
+
+use std::collections::BTreeMap;
+
+use posthaste::domain::permission::Permission;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{Reply, Setup, TestApp};
+use crate::database::TestDatabase;
+use crate::database_link::DatabaseLink;
+use crate::{letter, letter_with};
+
+/// The parts of a refusal that a client reads, without what differs from one to the next.
+fn shape(reply: &Reply) -> Value {
+    reply.assert_enveloped();
+    let mut body = reply.body.clone();
+    body["requestId"] = json!("[id]");
+    json!({"status": reply.status, "body": body})
+}
+
+#[tokio::test]
+async fn every_kind_of_refusal_has_the_one_shape() {
+    let app = Setup::default().limits(100, 1000).standing_clock().start().await;
+    let (key, reads) = (app.full_key().await, app.key(&[Permission::MailsRead]).await);
+    let slow = app.key_with(|key| key.per_second = Some(1)).await;
+    let account = app.account_key().await;
+    app.sql("ALTER TABLE mails ADD CHECK (subject <> 'What Postgres will not have')").await;
+    let ask = async |method: Method, path: &str, name: &'static str, value: &str, body: String| {
+        let request = app.request(method, path).bearer_auth(key.text()).header(name, value);
+        app.ask(request.body(body)).await
+    };
+    let send = async |name: &'static str, value: &str, letter: &Value| {
+        let request = app.request(Method::POST, "/v1/mails/send").bearer_auth(key.text());
+        app.ask(request.header(name, value).json(letter)).await
+    };
+
+    let mut kinds = BTreeMap::new();
+    let mut note = |name, reply: &Reply| kinds.insert(name, shape(reply));
+    let json = ("content-type", "application/json");
+    note("400 fields", &app.send(&key, json!({"to": "x", "from": "a@b.example"})).await);
+    note("400 type", &app.send(&key, letter_with(json!({"to": [{"email": 7}]}))).await);
+    let broken = ask(Method::POST, "/v1/mails/send", json.0, json.1, "{".into()).await;
+    note("400 no JSON", &broken);
+    note("401", &app.ask(app.request(Method::GET, "/v1/mails")).await);
+    note("403 permission", &app.send(&reads, letter()).await);
+    note("403 project required", &app.get("/v1/mails", &account).await);
+    note("403 other project", &send("x-project-id", "x", &letter()).await);
+    note("404 mail", &app.get("/v1/mails/x", &key).await);
+    note("404 path", &app.get("/nowhere", &key).await);
+    note("405", &ask(Method::PUT, "/v1/mails/send", json.0, json.1, String::new()).await);
+    assert_eq!(send("idempotency-key", "a", &letter()).await.status, 200);
+    let other = letter_with(json!({"subject": "Other"}));
+    note("409", &send("idempotency-key", "a", &other).await);
+    let large = "x".repeat(46 << 20);
+    note("413", &ask(Method::POST, "/v1/mails/send", json.0, json.1, large).await);
+    let plain = ask(Method::POST, "/v1/mails/send", "content-type", "text/plain", "x".into()).await;
+    note("415", &plain);
+    app.get("/v1/mails", &slow).await;
+    note("429", &app.get("/v1/mails", &slow).await);
+    let poison = letter_with(json!({"subject": "What Postgres will not have"}));
+    note("500", &app.send(&key, poison).await);
+    insta::assert_json_snapshot!(kinds);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_mail_that_postgres_will_not_have_keeps_no_other_from_being_stored() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    app.sql("ALTER TABLE mails ADD CHECK (subject <> 'Poison')").await;
+    let poison = letter_with(json!({"subject": "Poison"}));
+    let (first, refused, second, again, third) = tokio::join!(
+        app.send(&key, letter()),
+        app.send(&key, poison.clone()),
+        app.send(&key, letter()),
+        app.send(&key, poison),
+        app.send(&key, letter()),
+    );
+    assert_eq!([first.status, second.status, third.status], [200; 3]);
+    for refused in [refused, again] {
+        refused.assert_refused(500, "INTERNAL_SERVER_ERROR");
+        assert!(!refused.body.to_string().contains("constraint"), "{}", refused.body);
+    }
+    assert_eq!(app.mails_stored().await, 3);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_goes_away_is_503_until_it_is_back() {
+    let database = TestDatabase::create().await;
+    let link = DatabaseLink::to(&database).await;
+    let url = link.url.clone();
+    let app = Setup::default()
+        .on(database)
+        .with(|settings| {
+            settings.database_url = Some(url.into());
+            settings.database_connections = Some("3".into());
+        })
+        .start()
+        .await;
+    let key = app.full_key().await;
+    let before = app.accepted(&key, letter()).await;
+    app.mail_in(&key, &before, "captured").await;
+    let ready = async || app.ask(app.request(Method::GET, "/readyz")).await;
+    assert_eq!(ready().await.status, 200);
+
+    link.cut();
+    // More often than there are connections, so that none is left that only seems to be there.
+    for _ in 0..4 {
+        let reply = app.get("/v1/mails", &key).await;
+        reply.assert_refused(503, "SERVICE_UNAVAILABLE");
+        assert_eq!(reply.number("retry-after"), 2);
+    }
+    app.send(&key, letter()).await.assert_refused(503, "SERVICE_UNAVAILABLE");
+    ready().await.assert_refused(503, "SERVICE_UNAVAILABLE");
+    let alive = app.ask(app.request(Method::GET, "/healthz")).await;
+    assert_eq!((alive.status, alive.body), (200, json!({"status": "ok"})));
+    // A key that the node has never seen is neither good nor bad now.
+    let unseen = app.full_key().await;
+    app.get("/v1/mails", &unseen).await.assert_refused(503, "SERVICE_UNAVAILABLE");
+
+    link.mend();
+    assert_eq!(ready().await.status, 200);
+    assert_eq!(app.get("/v1/mails", &unseen).await.status, 200);
+    let after = app.accepted(&key, letter()).await;
+    app.mail_in(&key, &after, "captured").await;
+    assert_eq!(app.mails_stored().await, 2);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn connections_that_died_unnoticed_cost_no_mail_and_make_none_twice() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    app.accepted(&key, letter()).await;
+    app.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name = 'posthaste' AND datname = current_database()",
+    )
+    .await;
+    let id = app.accepted(&key, letter()).await;
+    app.mail_in(&key, &id, "captured").await;
+    assert_eq!(app.mails_stored().await, 2);
+    app.stop().await;
+}

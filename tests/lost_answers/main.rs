@@ -1,0 +1,146 @@
+//! The connections to the database break at the worst moments there are, each of them met exactly.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+#[path = "../support/api_client.rs"]
+mod api_client;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "../support/database.rs"]
+mod database;
+#[path = "../support/database_proxy.rs"]
+mod database_proxy;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "../support/server_process.rs"]
+mod server_process;
+#[path = "../support/smtp_server.rs"]
+mod smtp_server;
+
+use std::time::{Duration, Instant};
+
+use api_client::{ApiClient, mail_to};
+use database::TestDatabase;
+use database_proxy::{DatabaseProxy, Moment};
+use serde_json::Value;
+use server_process::Server;
+use smtp_server::{Answer, Rule, SmtpServer, Stage};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+/// How long what must happen may take on a busy machine before the test gives up.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Enough at once to have several connections to the database open.
+const CROWD: usize = 32;
+
+/// A server whose connections to its database can be cut.
+struct Scene {
+    relay: SmtpServer,
+    _database: TestDatabase,
+    proxy: DatabaseProxy,
+    _server: Server,
+    client: ApiClient,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let relay = SmtpServer::start().await;
+        let database = TestDatabase::create().await;
+        let proxy = DatabaseProxy::start(&database.options).await;
+        let mut server = Server::new()
+            .with("DATABASE_URL", proxy.url())
+            .with("SECRET_KEY", &"k".repeat(64))
+            .with("SMTP_URL", &relay.url())
+            .with("LEASE_SECONDS", "2");
+        server.start().await;
+        let key = server.create_key(&[]).await;
+        let client = ApiClient::new(&server.url(""), &key);
+        Self { relay, _database: database, proxy, _server: server, client }
+    }
+
+    /// Has every connection of the server's pool in use, so that a cut leaves many dead ones behind.
+    async fn send_a_crowd(&self) {
+        let mut crowd = JoinSet::new();
+        for number in 0..CROWD {
+            let client = self.client.clone();
+            crowd.spawn(async move {
+                client.send(&mail_to(&format!("crowd-{number}@example.net"))).await.id();
+            });
+        }
+        crowd.join_all().await;
+        self.relay.wait_for(CROWD).await;
+    }
+
+    async fn in_state(&self, id: &str, state: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            // The first ones after a cut may be told to come back.
+            if let Some(mail) = self.client.find(id).await
+                && mail["status"] == state
+            {
+                return mail;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the mail did not become {state}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn times_received(&self, address: &str) -> usize {
+        self.relay.received().iter().filter(|mail| mail.to == [address]).count()
+    }
+}
+
+fn kinds(mail: &Value) -> Vec<&str> {
+    let events = mail["events"].as_array().unwrap();
+    events.iter().map(|event| event["type"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_found_acknowledged_and_delivered_once() {
+    for moment in [Moment::After, Moment::Before] {
+        let scene = Scene::new().await;
+        scene.send_a_crowd().await;
+        let address = "lost@example.net";
+        scene.proxy.cut_at(address.as_bytes(), moment);
+
+        let id = scene.client.send(&mail_to(address)).await.id();
+
+        scene.proxy.wait_for_cuts(1).await;
+        let mail = scene.in_state(&id, "sent").await;
+        assert_eq!(kinds(&mail), ["queued", "sent"], "{moment:?}");
+        assert_eq!(scene.times_received(address), 1, "{moment:?}");
+        assert_eq!(scene.client.all_mails(None).await.len(), CROWD + 1, "{moment:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_whose_mail_cannot_be_read_is_made_again() {
+    let scene = Scene::new().await;
+    let address = "claimed@example.net";
+    scene.relay.add(Rule::at(Stage::Recipient, Answer::reply("451 4.3.0 later")).times(1));
+    let id = scene.client.send(&mail_to(address)).await.id();
+    scene.in_state(&id, "deferred").await;
+
+    // The only statement from now on that names the mail is the one that reads it for its second attempt.
+    scene.proxy.cut_at(Uuid::parse_str(&id).unwrap().as_bytes(), Moment::Before);
+    scene.proxy.wait_for_cuts(1).await;
+
+    let mail = scene.in_state(&id, "sent").await;
+    assert_eq!(scene.times_received(address), 1);
+    assert_eq!(kinds(&mail), ["queued", "deferred", "sent"], "nothing was in doubt");
+}
+
+#[tokio::test]
+async fn a_record_whose_answer_is_lost_is_written_once() {
+    let scene = Scene::new().await;
+    let address = "recorded@example.net";
+    scene.relay.add(Rule::at(Stage::End, Answer::reply("250 2.0.0 in-these-words")));
+    // They come by in the record of the attempt, and nowhere else.
+    scene.proxy.cut_at(b"in-these-words", Moment::After);
+
+    let id = scene.client.send(&mail_to(address)).await.id();
+    scene.proxy.wait_for_cuts(1).await;
+
+    let mail = scene.in_state(&id, "sent").await;
+    assert_eq!(kinds(&mail), ["queued", "sent"]);
+    assert_eq!(scene.times_received(address), 1);
+}
