@@ -52,6 +52,11 @@ pub fn pack_bytes(plain: &[u8]) -> Vec<u8> {
     lz4_flex::compress_prepend_size(plain)
 }
 
+/// How many bytes there are before packing; a small mail may be a large one that packs well.
+pub fn unpacked_length(packed: &[u8]) -> usize {
+    packed.first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length) as usize)
+}
+
 /// Unpacks bytes of any kind.
 pub fn unpack_bytes(packed: &[u8]) -> Result<Vec<u8>, Unreadable> {
     lz4_flex::decompress_size_prepended(packed).map_err(|error| Unreadable(error.to_string()))

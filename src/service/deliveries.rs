@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -117,6 +117,10 @@ impl Deliveries {
     /// Writes down that an attempt goes onto the wire, where that must be known afterwards; `false` if it must not,
     /// because the lease is lost.
     pub async fn begin(&self, lease: &Lease) -> Result<bool> {
+        // Somebody else may have taken over, and send what we would send as well.
+        if !self.leases.is_held(lease) {
+            return Ok(false);
+        }
         if !lease.hold {
             return Ok(true);
         }
@@ -170,13 +174,15 @@ impl Deliveries {
         self.leases.length()
     }
 
-    /// Lengthens every lease that this node holds.
+    /// Lengthens every lease that this node holds, and lets go of those that it has lost.
     pub async fn renew_leases(&self) -> Result<()> {
         let held = self.leases.held();
         for some in held.chunks(1000) {
-            store::deliveries::renew(&self.db, some, self.lease().as_secs_f64())
+            let asked = Instant::now();
+            let renewed = store::deliveries::renew(&self.db, some, self.lease().as_secs_f64())
                 .await
                 .map_err(unavailable)?;
+            self.leases.renewed(some, &renewed.into_iter().collect(), asked);
         }
         Ok(())
     }
@@ -201,6 +207,20 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
     loop {
         match store::deliveries::record(db, changes).await {
             Ok(done) => return changes.iter().map(|change| done.contains(&change.id)).collect(),
+            // One that Postgres refuses must not keep the others from being recorded.
+            Err(error) if is_refusal(&error) && changes.len() > 1 => {
+                let mut done = Vec::with_capacity(changes.len());
+                for change in changes {
+                    let alone = std::slice::from_ref(change);
+                    done.extend(Box::pin(record_until_stored(db, alone)).await);
+                }
+                return done;
+            }
+            Err(error) if is_refusal(&error) => {
+                let error = without_values(&error);
+                tracing::error!(error, "An outcome was refused; its lease ends by itself");
+                return vec![false];
+            }
             Err(error) => {
                 let error = without_values(&error);
                 tracing::warn!(error, "Could not record {} outcomes; trying again", changes.len());
@@ -208,6 +228,13 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
             }
         }
     }
+}
+
+/// Whether the statement will be refused however often it is tried: not for want of a connection, of room or of luck.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code().map(String::from));
+    let passing = ["08", "25", "40", "53", "55", "57"];
+    code.is_some_and(|code| !passing.iter().any(|class| code.starts_with(class)))
 }
 
 fn after_abandoned_attempt(delivery: &Claimed, token: Uuid) -> Option<Change> {
@@ -275,9 +302,12 @@ fn change_for(
                 (Step::Held, "held", Some("ambiguous"));
             change.reply = Some(reply);
         }
-        Outcome::Deferred(reply) | Outcome::NotAttempted(reply) | Outcome::Ambiguous(reply)
-            if too_late =>
-        {
+        Outcome::Ambiguous(reply) if too_late => {
+            (change.step, change.mail_status, change.event) =
+                (Step::Failed, "failed", Some("ambiguous"));
+            change.reply = Some(reply);
+        }
+        Outcome::Deferred(reply) | Outcome::NotAttempted(reply) if too_late => {
             (change.step, change.mail_status, change.event) =
                 (Step::Failed, "failed", Some("failed"));
             change.reply = Some(reply);

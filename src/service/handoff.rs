@@ -4,9 +4,9 @@
 //! through the queue. What is handed over is bounded by bytes and by number: past the bound, deliveries are stored
 //! unleased, and are claimed like everyone else's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::domain::id::{DeliveryId, MailId};
 use crate::domain::mail::Content;
 
-/// What may be handed over and not yet delivered, in KiB of packed content.
+/// What may be handed over and not yet delivered, in KiB of content.
 const BUDGET_KIB: usize = 64 * 1024;
 
 /// The least that a delivery counts, in KiB: bounds their number as well.
@@ -69,8 +69,8 @@ pub fn channel(leases: Arc<Leases>) -> (HandOff, mpsc::UnboundedReceiver<Job>) {
 
 impl HandOff {
     /// Makes room for a mail, if there is some.
-    pub fn reserve(&self, packed_bytes: usize, recipients: usize) -> Option<OwnedSemaphorePermit> {
-        let kib = (packed_bytes / 1024).max(recipients * LEAST_KIB);
+    pub fn reserve(&self, content_bytes: usize, recipients: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = (content_bytes / 1024).max(recipients * LEAST_KIB);
         Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(kib).ok()?).ok()
     }
 
@@ -94,7 +94,14 @@ impl HandOff {
 #[derive(Debug)]
 pub struct Leases {
     length: Duration,
-    held: Mutex<HashMap<DeliveryId, Uuid>>,
+    held: Mutex<HashMap<DeliveryId, Held>>,
+}
+
+/// A lease and how long it is certainly ours: what is not renewed in time may be somebody else's by now.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    token: Uuid,
+    until: Instant,
 }
 
 impl Leases {
@@ -109,9 +116,37 @@ impl Leases {
         self.length
     }
 
-    /// Notes leases that were taken.
+    /// Notes leases that were taken just now, by a statement that took less than a tenth of their length.
     pub fn hold(&self, leases: &[Lease]) {
-        self.lock().extend(leases.iter().map(|lease| (lease.id, lease.token)));
+        let until = Instant::now() + self.length * 9 / 10;
+        self.lock()
+            .extend(leases.iter().map(|lease| (lease.id, Held { token: lease.token, until })));
+    }
+
+    /// Whether a lease is certainly still ours.
+    pub fn is_held(&self, lease: &Lease) -> bool {
+        self.lock()
+            .get(&lease.id)
+            .is_some_and(|held| held.token == lease.token && held.until > Instant::now())
+    }
+
+    /// Notes which of the leases that were asked for at `asked` were renewed; the others are lost.
+    pub fn renewed(
+        &self,
+        asked_for: &[(DeliveryId, Uuid)],
+        renewed: &HashSet<DeliveryId>,
+        asked: Instant,
+    ) {
+        let mut held = self.lock();
+        for (id, token) in asked_for {
+            if renewed.contains(id) {
+                if let Some(lease) = held.get_mut(id).filter(|lease| lease.token == *token) {
+                    lease.until = asked + self.length;
+                }
+            } else if held.get(id).is_some_and(|lease| lease.token == *token) {
+                held.remove(id);
+            }
+        }
     }
 
     /// Forgets a lease that is over.
@@ -119,12 +154,14 @@ impl Leases {
         self.lock().remove(&id);
     }
 
-    /// All that are held now.
+    /// All that are held now, in order, so that statements about them never wait for each other.
     pub fn held(&self) -> Vec<(DeliveryId, Uuid)> {
-        self.lock().iter().map(|(id, token)| (*id, *token)).collect()
+        let mut held: Vec<_> = self.lock().iter().map(|(id, held)| (*id, held.token)).collect();
+        held.sort_unstable();
+        held
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Uuid>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -87,8 +87,10 @@ impl Mails {
         // A claim that another request holds may end while we look at it: then it is free to be claimed.
         for _ in 0..3 {
             let id = MailId::generate();
-            let room =
-                self.handoff.as_ref().and_then(|handoff| handoff.reserve(body.len(), recipients));
+            let room = self
+                .handoff
+                .as_ref()
+                .and_then(|handoff| handoff.reserve(packing::unpacked_length(&body), recipients));
             let row = NewMailRow {
                 id,
                 project,

@@ -64,27 +64,27 @@ pub async fn claim(
     .await
 }
 
-/// Lengthens leases that are still held.
+/// Lengthens leases, and says which of them were still held.
 pub async fn renew(
     db: impl PgExecutor<'_>,
     held: &[(DeliveryId, Uuid)],
     lease_seconds: f64,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Vec<DeliveryId>> {
     let (ids, tokens): (Vec<DeliveryId>, Vec<Uuid>) = held.iter().copied().unzip();
-    sqlx::query!(
+    sqlx::query_scalar!(
         r#"
         UPDATE deliveries
         SET due_at = now() + make_interval(secs => $3)
         FROM UNNEST($1::uuid[], $2::uuid[]) AS held (id, token)
         WHERE deliveries.id = held.id AND lease_token = held.token
+        RETURNING deliveries.id AS "id: DeliveryId"
         "#,
         ids as _,
         &tokens,
         lease_seconds,
     )
-    .execute(db)
+    .fetch_all(db)
     .await
-    .map(drop)
 }
 
 /// Writes down that an attempt goes onto the wire; `false` if the lease was lost, and then it must not.

@@ -7,6 +7,12 @@ use super::tag::{Strip, Tag, TagKind, next_tag, read_tag, stands_alone};
 /// Blocks within blocks, the branches of an `else if` among them: the evaluation calls itself for each.
 const MAX_DEPTH: usize = 64;
 
+/// Tags in one template.
+const MAX_TAGS: usize = 10_000;
+
+/// A tag that is no comment, in bytes: each of its turns costs as much as its names are long.
+const MAX_TAG: usize = 500;
+
 /// A piece of a template. `at` is the byte at which its tag begins.
 #[derive(Debug)]
 pub(super) enum Node<'s> {
@@ -67,7 +73,7 @@ pub(super) fn parse(source: &str) -> Result<Vec<Node<'_>>, Fault> {
         if tags > MAX_TAGS {
             return Err(Fault::new(tag, "the template has more than 10000 tags"));
         }
-        if inside.len() > MAX_TAG && kind != Kind::Comment {
+        if inside.len() > MAX_TAG && !matches!(kind, TagKind::Comment) {
             return Err(Fault::new(tag, "the tag is longer than 500 bytes"));
         }
         let before = strip_left.apply(&source[at..tag]);
