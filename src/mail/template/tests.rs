@@ -247,7 +247,8 @@ fn templates() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn the_result_is_what_the_handlebars_crate_makes(parts in prop::collection::vec(templates(), 1..4)) {
-        let source = parts.concat();
+        // The crate keeps white space behind a last tag on a line of its own, where JavaScript drops it.
+        let source = parts.concat() + ".";
         let data = json!({
             "name": "<Ada>", "n": 7, "who": {"name": "Eve", "n": "x=y"}, "list": [{"n": 1, "yes": false}, {"n": "b"}, {"yes": true}],
             "map": {"a": {"n": 1}, "b": {"name": "B"}}, "yes": true, "empty": [], "zero": 0
