@@ -12,36 +12,6 @@ use text::Text;
 /// How much of a document is read, in bytes: more than anyone reads, little enough to take a fraction of a second.
 const MAX_HTML: usize = 4 * 1024 * 1024;
 
-/// Elements whose content nobody reads.
-const SILENT: &[&str] = &["script", "style", "title", "template", "svg", "textarea", "iframe"];
-
-/// Elements that stand on lines of their own.
-const BLOCKS: &[&str] = &[
-    "address",
-    "article",
-    "center",
-    "dd",
-    "div",
-    "dl",
-    "dt",
-    "figcaption",
-    "figure",
-    "footer",
-    "form",
-    "header",
-    "hr",
-    "li",
-    "main",
-    "nav",
-    "pre",
-    "section",
-    "tr",
-];
-
-/// Elements with an empty line around them.
-const PARAGRAPHS: &[&str] =
-    &["p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "table", "ul", "ol"];
-
 /// The text of an HTML document, with the targets of its links in brackets behind their words. What stands beyond the
 /// first 4 MiB is left out.
 pub fn from_html(html: &str) -> String {
@@ -58,7 +28,7 @@ pub fn from_html(html: &str) -> String {
         text.words(&rest[..start]);
         rest = tag.rest;
         match &*tag.name {
-            name if SILENT.contains(&name) && !tag.closes && !tag.is_empty => {
+            name if is_silent(name) && !tag.closes && !tag.is_empty => {
                 rest = markup::after_closing(rest, name);
             }
             "br" => text.line_break(),
@@ -72,8 +42,8 @@ pub fn from_html(html: &str) -> String {
             }
             "img" => text.words(tag.alt.as_deref().unwrap_or_default()),
             "td" | "th" => text.words(" "),
-            name if PARAGRAPHS.contains(&name) => text.block(true),
-            name if BLOCKS.contains(&name) => {
+            name if is_paragraph(name) => text.block(true),
+            name if is_block(name) => {
                 text.block(false);
                 if !tag.closes && name == "li" {
                     text.words("* ");
@@ -87,6 +57,45 @@ pub fn from_html(html: &str) -> String {
         text.link(&target, began);
     }
     text.finish()
+}
+
+/// Whether nobody reads what is in the element.
+fn is_silent(name: &str) -> bool {
+    matches!(name, "iframe" | "script" | "style" | "svg" | "template" | "textarea" | "title")
+}
+
+/// Whether an empty line is around the element.
+fn is_paragraph(name: &str) -> bool {
+    matches!(
+        name,
+        "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" | "table" | "ul" | "ol"
+    )
+}
+
+/// Whether the element stands on lines of its own.
+fn is_block(name: &str) -> bool {
+    matches!(
+        name,
+        "address"
+            | "article"
+            | "center"
+            | "dd"
+            | "div"
+            | "dl"
+            | "dt"
+            | "figcaption"
+            | "figure"
+            | "footer"
+            | "form"
+            | "header"
+            | "hr"
+            | "li"
+            | "main"
+            | "nav"
+            | "pre"
+            | "section"
+            | "tr"
+    )
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Tags, read as browsers read them (the HTML standard, section 13.2.5), each character once.
 
+use std::borrow::Cow;
+
 use super::reference;
 
 /// A tag, and what follows it.
 pub(super) struct Tag<'a> {
     /// Its name in lower case; empty for comments, declarations and what is left unfinished.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// Whether it is an end tag.
     pub closes: bool,
     /// Whether it ends with `/>`.
@@ -37,7 +39,9 @@ pub(super) fn tag(html: &str) -> Option<Tag<'_>> {
     }
     let end = inside.find(|c| is_space(c) || c == '/' || c == '>').unwrap_or(inside.len());
     let (name, rest) = inside.split_at(end);
-    let mut tag = Tag { name: name.to_ascii_lowercase(), closes, ..Tag::skipped(rest) };
+    let is_shouted = name.bytes().any(|byte| byte.is_ascii_uppercase());
+    let name = if is_shouted { name.to_ascii_lowercase().into() } else { name.into() };
+    let mut tag = Tag { name, closes, ..Tag::skipped(rest) };
     tag.read_attributes();
     Some(tag)
 }
@@ -70,7 +74,14 @@ fn after<'a>(text: &'a str, mark: &str) -> &'a str {
 
 impl<'a> Tag<'a> {
     fn skipped(rest: &'a str) -> Self {
-        Self { name: String::new(), closes: false, is_empty: false, href: None, alt: None, rest }
+        Self {
+            name: Cow::Borrowed(""),
+            closes: false,
+            is_empty: false,
+            href: None,
+            alt: None,
+            rest,
+        }
     }
 
     /// Reads up to the `>`. Quotes mean something only behind an `=`, so that a stray one swallows nothing; a tag that
@@ -100,7 +111,7 @@ impl<'a> Tag<'a> {
             _ => return,
         };
         if place.is_none() {
-            *place = Some(reference::decoded(value.trim()));
+            *place = Some(reference::decoded(value.trim()).into_owned());
         }
     }
 }
@@ -137,7 +148,7 @@ mod tests {
 
     fn read(html: &str) -> (String, Option<String>, &str) {
         let tag = tag(html).unwrap();
-        (tag.name, tag.href, tag.rest)
+        (tag.name.into_owned(), tag.href, tag.rest)
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Character references (the HTML standard, section 13.5): numbers, and the names that mails use.
 
+use std::borrow::Cow;
+
 /// A text with its references replaced; what is none is left as it is.
-pub(super) fn decoded(source: &str) -> String {
+pub(super) fn decoded(source: &str) -> Cow<'_, str> {
+    if !source.contains('&') {
+        return Cow::Borrowed(source);
+    }
     let mut text = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(start) = rest.find('&') {
@@ -18,7 +23,7 @@ pub(super) fn decoded(source: &str) -> String {
         }
     }
     text.push_str(rest);
-    text
+    Cow::Owned(text)
 }
 
 fn character(name: &str) -> Option<char> {
