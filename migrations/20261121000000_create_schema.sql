@@ -126,18 +126,6 @@ CREATE TABLE events (
 
 CREATE INDEX events_mail_id ON events (mail_id);
 
--- Messages that ended here instead of on the network.
-CREATE TABLE captured_messages (
-    mail_id     uuid NOT NULL,
-    position    smallint NOT NULL,
-    project_id  uuid NOT NULL,
-    message     bytea NOT NULL,
-    captured_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (mail_id, position)
-);
-
-ALTER TABLE captured_messages ALTER COLUMN message SET STORAGE EXTERNAL;
-
 -- The answers that a repeated request gets again.
 CREATE TABLE idempotency_keys (
     project_id     uuid NOT NULL,

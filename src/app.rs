@@ -265,16 +265,20 @@ impl App {
                 tasks.close();
                 tasks.wait().await;
             }
+            if let Err(error) = keys.flush_usage().await {
+                tracing::warn!(%error, "Could not write down the last use of keys");
+            }
+            // Waits for connections in use, and so for a database that does not answer.
+            database.pool.close().await;
         };
         if tokio::time::timeout(grace, orderly).await.is_err() {
             tracing::warn!(
                 "Not all was finished within {grace:?}; leases that were held end by themselves"
             );
         }
-        if let Err(error) = keys.flush_usage().await {
-            tracing::warn!(%error, "Could not write down the last use of keys");
+        if let Some(embedded) = database.embedded {
+            embedded.stop().await;
         }
-        database.close().await;
         served.context("the listener failed")
     }
 }

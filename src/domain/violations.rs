@@ -16,6 +16,9 @@ pub struct Violation {
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
+    /// Problems that are noted; nobody reads more.
+    const MOST: usize = 100;
+
     /// A request with one problem.
     pub fn one(field: impl Into<String>, message: impl Display) -> Self {
         let mut violations = Self::default();
@@ -25,6 +28,9 @@ impl Violations {
 
     /// Notes a problem.
     pub fn add(&mut self, field: impl Into<String>, message: impl Display) {
+        if self.0.len() >= Self::MOST {
+            return;
+        }
         self.0.push(Violation { field: field.into(), message: message.to_string() });
     }
 

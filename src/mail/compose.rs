@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::domain::attachment::Attachment;
+use crate::domain::id::MailId;
 use crate::domain::mail::Content;
 
 /// What makes a message this one and no other.
@@ -23,6 +24,14 @@ pub struct Identity {
     pub message_id: String,
     /// The date in its header: when it was accepted.
     pub date: DateTime<Utc>,
+}
+
+impl Identity {
+    /// The identity of a mail's message: the same on every attempt, and whenever it is looked at.
+    pub fn of(mail: MailId, content: &Content, accepted_at: DateTime<Utc>) -> Self {
+        let message_id = format!("{mail}@{}", content.from.address.domain());
+        Self { message_id, date: accepted_at }
+    }
 }
 
 /// The content cannot be written as a message. The values of the domain rule this out; it is here for content that was

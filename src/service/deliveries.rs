@@ -24,6 +24,9 @@ use crate::store::deliveries::{Change, Claimed, Step};
 const BOUNDS: Bounds =
     Bounds { batch_items: 256, batch_bytes: 16 * 1024 * 1024, waiting_bytes: usize::MAX, lanes: 2 };
 
+/// About what a change weighs.
+const CHANGE_BYTES: usize = 1024;
+
 /// The most deliveries in one claim.
 pub const CLAIM: i64 = 64;
 
@@ -129,20 +132,18 @@ impl Deliveries {
 
     /// Records what an attempt came to, durably, and gives the lease up; `false` if it was lost meanwhile.
     ///
-    /// `message` is what the capture mailbox keeps, and `recipient` what a hard bounce suppresses.
+    /// `recipient` is what a hard bounce suppresses.
     pub async fn record(
         &self,
         lease: &Lease,
         accepted_at: DateTime<Utc>,
         outcome: Outcome,
         recipient: &str,
-        message: &[u8],
     ) -> Result<bool> {
-        let change = change_for(lease, accepted_at, outcome, recipient, message, rand::random());
-        let bytes = change.captured.as_ref().map_or(256, Vec::len);
+        let change = change_for(lease, accepted_at, outcome, recipient, rand::random());
         loop {
             // An outcome is known to nobody else, so that a database that is away only delays its record.
-            match self.records.submit(change.clone(), bytes).await {
+            match self.records.submit(change.clone(), CHANGE_BYTES).await {
                 Err(Error::Unavailable(_)) => {}
                 recorded => {
                     self.leases.drop_one(lease.id);
@@ -251,7 +252,6 @@ fn after_abandoned_attempt(delivery: &Claimed, token: Uuid) -> Option<Change> {
         delay_seconds: 0.0,
         event: Some("ambiguous"),
         reply: Some(Reply::described(text)),
-        captured: None,
         suppress: None,
     })
 }
@@ -262,7 +262,6 @@ fn change_for(
     accepted_at: DateTime<Utc>,
     outcome: Outcome,
     recipient: &str,
-    message: &[u8],
     jitter: f64,
 ) -> Change {
     let delay = delay_after(lease.attempt, jitter);
@@ -276,7 +275,6 @@ fn change_for(
         delay_seconds: delay.as_secs_f64(),
         event: Some("sent"),
         reply: None,
-        captured: None,
         suppress: None,
     };
     match outcome {
@@ -285,7 +283,6 @@ fn change_for(
             change.mail_status = "captured";
             change.event =
                 Some(if outcome == Outcome::Complained { "complained" } else { "captured" });
-            change.captured = Some(packing::pack_bytes(message));
         }
         Outcome::Suppressed => {
             (change.step, change.mail_status, change.event) =

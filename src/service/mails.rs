@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::committer::{Committer, Submission};
 use super::handoff::HandOff;
 use super::unavailable;
+use crate::domain::address::Mailbox;
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::Caller;
 use crate::domain::delivery::OnAmbiguous;
@@ -21,6 +22,7 @@ use crate::domain::record::{Event, MailSummary, PendingDelivery};
 use crate::domain::subject::Subject;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+use crate::mail::compose::{self, Identity};
 use crate::mail::{plain_text, template};
 use crate::store;
 use crate::store::mails::NewMailRow;
@@ -79,9 +81,8 @@ impl Mails {
         let test = draft.test || caller.key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
-        let (content, missing_variables) = render(draft)?;
-        let content = Arc::new(content);
-        let body = packing::pack(&content);
+        allow(caller, &draft)?;
+        let (content, missing_variables, body) = prepare(draft).await?;
         let recipients = content.recipients().count();
 
         // A claim that another request holds may end while we look at it: then it is free to be claimed.
@@ -157,13 +158,19 @@ impl Mails {
         store::mails::list(&self.db, project, filter, i64::from(limit)).await.map_err(unavailable)
     }
 
-    /// The message that the capture mailbox holds for one recipient.
+    /// The message that was captured for one recipient: composing is the same every time, so that its content is all
+    /// that need be kept.
     pub async fn captured(&self, project: ProjectId, id: MailId, position: i16) -> Result<Vec<u8>> {
-        let packed = store::events::captured(&self.db, project, id, position)
-            .await
-            .map_err(unavailable)?
-            .ok_or(Error::NotFound("captured message"))?;
-        packing::unpack_bytes(&packed).map_err(|error| Error::Internal(error.into()))
+        let MailDetail { summary, content, events, .. } = self.find(project, id).await?;
+        let is_captured = |event: &Event| {
+            event.position == Some(position)
+                && ["captured", "complained"].contains(&event.kind.as_str())
+        };
+        if !events.iter().any(is_captured) {
+            return Err(Error::NotFound("captured message"));
+        }
+        compose::compose(&content, &Identity::of(id, &content, summary.created_at))
+            .map_err(|error| Error::Internal(error.into()))
     }
 
     /// Forgets idempotency keys whose day is over, and measures the queue.
@@ -221,6 +228,50 @@ impl Mails {
     }
 }
 
+/// Holds a mail to what its key may send, from and to whom.
+fn allow(caller: &Caller, draft: &Draft) -> Result<()> {
+    let sender = draft.from.address.domain();
+    if caller
+        .key
+        .domains
+        .as_ref()
+        .is_some_and(|domains| !domains.iter().any(|domain| domain == sender))
+    {
+        return Err(Error::Forbidden {
+            code: "FROM_DOMAIN_NOT_ALLOWED",
+            message: format!("This API key may not send from {sender}."),
+        });
+    }
+    let Some(allowed) = &caller.key.recipients else { return Ok(()) };
+    let is_allowed = |mailbox: &Mailbox| {
+        let address = mailbox.address.to_string().to_lowercase();
+        allowed.iter().any(|entry| *entry == address || entry == mailbox.address.domain())
+    };
+    if draft.to.iter().chain(&draft.cc).chain(&draft.bcc).all(is_allowed) {
+        return Ok(());
+    }
+    Err(Error::Forbidden {
+        code: "RECIPIENT_NOT_ALLOWED",
+        message: "This API key may not send to one of the recipients.".into(),
+    })
+}
+
+/// Renders and packs; off the threads that serve requests when it may take long.
+async fn prepare(draft: Draft) -> Result<(Arc<Content>, Vec<String>, Vec<u8>)> {
+    let text =
+        draft.html.as_ref().map_or(0, String::len) + draft.text.as_ref().map_or(0, String::len);
+    let takes_long = draft.data.is_some() || !draft.attachments.is_empty() || text > 64 * 1024;
+    let work = || {
+        let (content, missing_variables) = render(draft)?;
+        let body = packing::pack(&content);
+        Ok((Arc::new(content), missing_variables, body))
+    };
+    if !takes_long {
+        return work();
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.into()))?
+}
+
 /// Fills in the variables, and checks what only then can be checked.
 fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
@@ -265,7 +316,7 @@ fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
 /// What every mail knows without being told: `{{email}}` is the first recipient and `{{date}}` the day.
 fn with_defaults(
     mut data: serde_json::Map<String, serde_json::Value>,
-    to: &[crate::domain::address::Mailbox],
+    to: &[Mailbox],
 ) -> serde_json::Map<String, serde_json::Value> {
     if let Some(first) = to.first() {
         data.entry("email").or_insert_with(|| first.address.to_string().into());

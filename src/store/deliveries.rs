@@ -135,13 +135,11 @@ pub struct Change {
     pub event: Option<&'static str>,
     /// What the other side said.
     pub reply: Option<Reply>,
-    /// The message to keep in the capture mailbox, packed.
-    pub captured: Option<Vec<u8>>,
     /// The address to suppress from now on.
     pub suppress: Option<String>,
 }
 
-/// Records what attempts came to: queue, mail, history, capture mailbox and suppressions, in one statement. Answers the
+/// Records what attempts came to: queue, mail, history and suppressions, in one statement. Answers the
 /// deliveries whose lease still held; of the others nothing was changed.
 #[expect(clippy::too_many_lines, reason = "it is one statement")]
 pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result<Vec<DeliveryId>> {
@@ -155,8 +153,6 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
     let events: Vec<Option<&str>> = changes.iter().map(|change| change.event).collect();
     let replies: Vec<Option<Json<&Reply>>> =
         changes.iter().map(|change| change.reply.as_ref().map(Json)).collect();
-    let captured: Vec<Option<&[u8]>> =
-        changes.iter().map(|change| change.captured.as_deref()).collect();
     let suppress: Vec<Option<&str>> =
         changes.iter().map(|change| change.suppress.as_deref()).collect();
 
@@ -166,9 +162,9 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
             SELECT *
             FROM UNNEST(
                 $1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::double precision[], $7::uuid[],
-                $8::text[], $9::jsonb[], $10::bytea[], $11::text[]
+                $8::text[], $9::jsonb[], $10::text[]
             ) AS change (
-                id, token, attempt, step, mail_status, delay, event_id, event, reply, captured, suppress
+                id, token, attempt, step, mail_status, delay, event_id, event, reply, suppress
             )
         ),
         finished AS (
@@ -228,14 +224,6 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
             FROM done
             WHERE event IS NOT NULL
         ),
-        mailbox AS (
-            INSERT INTO captured_messages (mail_id, position, project_id, message)
-            SELECT mail_id, position, project_id, captured
-            FROM done
-            JOIN mails ON mails.id = mail_id
-            WHERE captured IS NOT NULL
-            ON CONFLICT DO NOTHING
-        ),
         suppressed AS (
             INSERT INTO suppressions (project_id, address, reason, mail_id)
             SELECT project_id, suppress, 'hard_bounce', mail_id
@@ -256,7 +244,6 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
         event_ids as _,
         events as _,
         replies as _,
-        captured as _,
         suppress as _,
     )
     .fetch_all(db)

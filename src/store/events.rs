@@ -1,10 +1,10 @@
-//! The tables `events` and `captured_messages`: what happened to mails.
+//! The table `events`: what happened to mails.
 
 use sqlx::PgExecutor;
 use sqlx::types::Json;
 
 use crate::domain::delivery::Reply;
-use crate::domain::id::{EventId, MailId, ProjectId};
+use crate::domain::id::{EventId, MailId};
 use crate::domain::record::Event;
 
 /// The history of a mail, oldest first.
@@ -31,21 +31,4 @@ pub async fn list(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<Eve
             at: row.at,
         })
         .collect())
-}
-
-/// The captured message of one recipient, packed.
-pub async fn captured(
-    db: impl PgExecutor<'_>,
-    project: ProjectId,
-    mail: MailId,
-    position: i16,
-) -> sqlx::Result<Option<Vec<u8>>> {
-    sqlx::query_scalar!(
-        "SELECT message FROM captured_messages WHERE project_id = $1 AND mail_id = $2 AND position = $3",
-        project as _,
-        mail as _,
-        position,
-    )
-    .fetch_optional(db)
-    .await
 }

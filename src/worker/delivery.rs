@@ -135,10 +135,7 @@ impl DeliveryWorker {
     async fn deliver(&self, mut job: Job, stop: &CancellationToken) {
         // If this panics, the leases end by themselves instead of being renewed for ever.
         let _held = self.deliveries.hold_until_dropped(&job.deliveries);
-        let identity = Identity {
-            message_id: format!("{}@{}", job.mail, job.content.from.address.domain()),
-            date: job.accepted_at,
-        };
+        let identity = Identity::of(job.mail, &job.content, job.accepted_at);
         let content = Arc::clone(&job.content);
         let composed = if content.attachments.is_empty() {
             compose::compose(&content, &identity)
@@ -179,21 +176,18 @@ impl DeliveryWorker {
         let Some(recipient) = job.content.recipients().nth(place) else {
             return tracing::error!(mail.id = %job.mail, "A delivery of mail {} has no recipient", job.mail);
         };
-        let (outcome, bytes) = match message {
-            Ok(bytes) => (self.attempt(job, lease, recipient, bytes, stop).await, bytes.as_slice()),
+        let outcome = match message {
+            Ok(bytes) => self.attempt(job, lease, recipient, bytes, stop).await,
             Err(problem) => {
                 let reply =
                     Reply::described(format!("The mail cannot be written as a message: {problem}"));
-                (Some(Outcome::Rejected { reply, hard_bounce: false }), [].as_slice())
+                Some(Outcome::Rejected { reply, hard_bounce: false })
             }
         };
         let Some(outcome) = outcome else { return };
         metrics::counter!("posthaste_deliveries_total", "outcome" => name(&outcome)).increment(1);
         tracing::debug!(mail.id = %job.mail, attempt = lease.attempt, outcome = name(&outcome), "Attempted a delivery");
-        match self
-            .deliveries
-            .record(&lease, job.accepted_at, outcome, &recipient.to_string(), bytes)
-            .await
+        match self.deliveries.record(&lease, job.accepted_at, outcome, &recipient.to_string()).await
         {
             Ok(true) => {}
             Ok(false) => {

@@ -10,6 +10,10 @@ use crate::domain::idempotency::{Idempotency, IdempotencyKey};
 use crate::domain::violations::Violations;
 use crate::error::Error;
 
+/// Bodies up to so many bytes are the same when they are the same JSON value; larger ones when they are the same bytes,
+/// because a value takes many times the memory of its text.
+const CANONICAL: usize = 1024 * 1024;
+
 /// The caller's own name for the request, if it gave one.
 pub struct IdempotencyHeader(Option<IdempotencyKey>);
 
@@ -42,11 +46,16 @@ impl IdempotencyHeader {
         body: &[u8],
     ) -> Result<Option<Idempotency>, Error> {
         let Some(key) = self.0 else { return Ok(None) };
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|error| Error::Malformed(format!("The body is not valid JSON: {error}.")))?;
         let mut hasher = Sha256::new();
         hasher.update(format!("{operation} {:?}\n", caller.key.mode));
-        digest(&value, &mut hasher);
+        if body.len() <= CANONICAL {
+            let value: Value = serde_json::from_slice(body).map_err(|error| {
+                Error::Malformed(format!("The body is not valid JSON: {error}."))
+            })?;
+            digest(&value, &mut hasher);
+        } else {
+            hasher.update(body);
+        }
         Ok(Some(Idempotency { key, request_digest: hasher.finalize().into() }))
     }
 }

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
 
 use super::client::ClientAddress;
 use super::rate_limit_headers;
@@ -49,6 +50,7 @@ impl Gate {
     /// The holder of a good key, working for the project that the request names.
     async fn admit(&self, headers: &HeaderMap, from: IpAddr) -> Result<Caller> {
         let key = self.authenticate(headers, from).await?;
+        allow(&key, from)?;
         let project = self.project(&key, headers).await?;
         self.keys.note_used(key.id, from);
         Ok(Caller { key, project })
@@ -174,6 +176,22 @@ pub async fn authenticate(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     rate_limit_headers::insert(response.headers_mut(), &decision, now);
     response
+}
+
+/// Holds a caller to the networks that its key may be used from. What cannot be read as a network lets nobody in.
+fn allow(key: &ApiKey, from: IpAddr) -> Result<()> {
+    let Some(networks) = &key.ip_allowlist else { return Ok(()) };
+    let is_in = |text: &String| {
+        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.is_ok_and(|network| network.contains(&from))
+    };
+    if key.ip_allowlist_dry_run || networks.iter().any(is_in) {
+        return Ok(());
+    }
+    Err(Error::Forbidden {
+        code: "IP_NOT_ALLOWED",
+        message: "This API key may not be used from this address.".into(),
+    })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<ApiKeyToken> {

@@ -179,6 +179,11 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     ) -> std::result::Result<Headers, A::Error> {
         let mut headers = Vec::new();
         while let Some(member) = members.next_entry()? {
+            if headers.len() > 5 * header::MAX_HEADERS {
+                return Err(de::Error::custom(
+                    "has far too many members: a mail may have 20 headers",
+                ));
+            }
             headers.push(member);
         }
         Ok(Headers(headers))

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Target;
-use crate::app::PATIENCE;
+use crate::app::{PATIENCE, Setup};
 use crate::letter;
 
 /// What comes back for these bytes until the server hangs up. It may hang up without a word.
@@ -116,7 +116,9 @@ async fn a_second_request_hidden_in_the_body_of_the_first_is_not_served() {
 
 #[tokio::test]
 async fn clients_that_never_finish_their_bodies_hold_nobody_up() {
-    let target = Target::start().await;
+    let hurried = Setup::default().with(|settings| settings.shutdown_timeout = Some("1s".into()));
+    let app = hurried.start().await;
+    let target = Target { key: app.full_key().await, app };
     let head = format!(
         "POST /v1/mails/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
          Content-Length: 1000\r\n\r\n{{\"to\":",
@@ -129,7 +131,7 @@ async fn clients_that_never_finish_their_bodies_hold_nobody_up() {
         slow.push(stream);
     }
     assert_eq!(target.app.get("/v1/mails", &target.key).await.status, 200);
-    // Half of them hang up; the other half are there until the node stops.
+    // Half of them hang up; the other half are there until the node stops, and longer than it waits for them.
     slow.truncate(100);
     target.assert_unharmed().await;
 }
