@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 #![expect(clippy::print_stderr, reason = "a test that cannot run on this machine says so")]
 
+#[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/api_client.rs"]
 mod api_client;
 mod commands;

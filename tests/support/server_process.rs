@@ -175,6 +175,17 @@ impl Server {
         self.told(&[&command, more].concat()).await
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Puts a file beside the server's data.
+    pub fn write_file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
