@@ -86,7 +86,7 @@ async fn everything_works_for_a_user_who_is_not_root() {
         eprintln!("skipped: whoever is not root sees this in every other test");
         return;
     }
-    let mut server = Server::new().as_account(65534, 65534);
+    let mut server = Server::new().run_by(65534, 65534);
     server.start().await;
     let client = client_of(&server).await;
     let id = client.send(&mail_to("ada@example.net")).await.id();

@@ -82,7 +82,7 @@ impl Server {
     }
 
     /// Runs it as another user and group, from a copy of the program that they can reach.
-    pub fn as_account(mut self, uid: u32, gid: u32) -> Self {
+    pub fn run_by(mut self, uid: u32, gid: u32) -> Self {
         let copy = self.dir.join("posthaste");
         fs::copy(&self.program, &copy).unwrap();
         std::os::unix::fs::chown(&self.dir, Some(uid), Some(gid)).unwrap();
