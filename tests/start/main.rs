@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 #![expect(clippy::print_stderr, reason = "a test that cannot run on this machine says so")]
 
+#[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/api_client.rs"]
 mod api_client;
 mod commands;
@@ -85,7 +86,7 @@ async fn everything_works_for_a_user_who_is_not_root() {
         eprintln!("skipped: whoever is not root sees this in every other test");
         return;
     }
-    let mut server = Server::new().run_as(65534, 65534);
+    let mut server = Server::new().run_by(65534, 65534);
     server.start().await;
     let client = client_of(&server).await;
     let id = client.send(&mail_to("ada@example.net")).await.id();

@@ -82,7 +82,7 @@ impl Server {
     }
 
     /// Runs it as another user and group, from a copy of the program that they can reach.
-    pub fn run_as(mut self, uid: u32, gid: u32) -> Self {
+    pub fn run_by(mut self, uid: u32, gid: u32) -> Self {
         let copy = self.dir.join("posthaste");
         fs::copy(&self.program, &copy).unwrap();
         std::os::unix::fs::chown(&self.dir, Some(uid), Some(gid)).unwrap();
@@ -173,6 +173,17 @@ impl Server {
     pub async fn create_key(&self, more: &[&str]) -> String {
         let command = ["keys", "create", "--quiet", "--name", "Test"];
         self.told(&[&command, more].concat()).await
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Puts a file beside the server's data.
+    pub fn write_file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.join(name);
+        fs::write(&path, text).unwrap();
+        path
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -60,7 +60,7 @@ async fn what_would_be_too_much_work_is_refused_before_it_begins() {
     all_are_refused([
         ("{{a}}".repeat(20_000), json!({"a": 1})),
         ("{{#each a}}".repeat(20_000) + &"{{/each}}".repeat(20_000), wide.clone()),
-        ("{{#if a}}".repeat(17) + &"{{/if}}".repeat(17), wide.clone()),
+        ("{{#if a}}".repeat(65) + &"{{/if}}".repeat(65), wide.clone()),
         ("{{#if a}}".repeat(1_000_000), wide.clone()),
         (nested.to_owned(), wide),
         ("{{#each a}}{{@root.b}}{{/each}}".to_owned(), loud),
@@ -97,7 +97,7 @@ async fn values_are_never_templates_themselves() {
 #[tokio::test]
 async fn odd_names_of_variables_are_only_names() {
     let Target { app, key } = Target::start().await;
-    let long = format!("{{{{{}}}}}", "x".repeat(100_000));
+    let long = format!("{{{{{}}}}}", "x".repeat(400));
     for template in ["{{[a\0b]}}", "{{[a\nb]}}", "{{[a b]}}", "{{[\u{202e}]}}", long.as_str()] {
         let mail = letter_with(json!({"html": format!("<p>.{template}.</p>"), "dynamicData": {}}));
         let id = app.accepted(&key, mail).await;
