@@ -107,8 +107,9 @@ fn is_name(c: char) -> bool {
     !c.is_whitespace() && !c.is_control() && !"!\"#%&'()*+,./;<=>@[\\]^`{|}~".contains(c)
 }
 
-/// A piece of the template for a message, cut where it is long.
+/// A piece of the template for a message: of one line, and cut where it is long.
 pub(super) fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(40).collect();
-    if short.len() < text.len() { format!("\"{short}…\"") } else { format!("\"{short}\"") }
+    let short: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
+    let cut = if text.chars().nth(40).is_some() { "…" } else { "" };
+    format!("\"{short}{cut}\"")
 }

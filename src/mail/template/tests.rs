@@ -91,6 +91,13 @@ fn a_missing_variable_is_empty_and_told() {
 }
 
 #[test]
+fn a_missing_name_is_told_as_text_of_one_line_that_is_not_too_long() {
+    let source = format!("{{{{[a\0\nb]}}}}{{{{{}}}}}", "x".repeat(400));
+    let rendered = fill(&source, &json!({}), Escape::None).unwrap();
+    assert_eq!(rendered.missing, ["[ab]".to_owned(), "x".repeat(100)]);
+}
+
+#[test]
 fn without_braces_nothing_is_parsed() {
     assert_eq!(text("} { \\ }}", &json!({})), "} { \\ }}");
 }
