@@ -1,9 +1,9 @@
 //! The embedded database: a real Postgres, run as a child process, for those who have no `DATABASE_URL`.
 //!
 //! It is served on a private Unix socket, ends with its owner however that ends, and survives what kills either of
-//! them. Read [`supervisor`] first: it is the whole story. [`place`] says where things lie, [`account`] who runs
-//! them, [`binaries`] which Postgres, [`cluster`] with which settings, [`guarded`] how it ends with us, and
-//! [`pid_file`] what an earlier run may have left.
+//! them. Read `supervisor` first: it is the whole story. `place` says where things lie, `account` who runs
+//! them, `binaries` which Postgres, `cluster` with which settings, `guarded` how it ends with us, and
+//! `pid_file` what an earlier run may have left.
 
 mod account;
 mod binaries;
