@@ -45,6 +45,18 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// An idle connection is used without a question for so long.
 const TRUSTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 
+/// What every session of ours asks of the server, whatever its own settings say.
+const SESSION: [(&str, &str); 4] = [
+    // What is acknowledged must be durable.
+    ("synchronous_commit", "on"),
+    // One plan fits all values of a statement of ours, and to plan the accepting one takes longer than to run it.
+    ("plan_cache_mode", "force_generic_plan"),
+    // A plan made while a table is empty would read all of it, and be kept until statistics are taken when it has grown.
+    ("enable_seqscan", "off"),
+    // The same for reading all of an index and sorting what it finds, where it could be read in order.
+    ("enable_bitmapscan", "off"),
+];
+
 /// The one that every cluster has from the beginning.
 const EMBEDDED_DATABASE: &str = "postgres";
 
@@ -81,8 +93,7 @@ impl Database {
         embedded: Option<Embedded>,
         connections: u32,
     ) -> Result<Self> {
-        // What is acknowledged must be durable, whatever the server's own setting says.
-        let options = options.application_name("posthaste").options([("synchronous_commit", "on")]);
+        let options = options.application_name("posthaste").options(SESSION);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(CONNECT_PATIENCE)

@@ -2,6 +2,9 @@
 //!
 //! A row stands for one recipient who is still to be served. Whoever works on it holds a lease: a token that every
 //! later statement repeats, so that a worker who lost its lease changes nothing (a fencing token).
+//!
+//! Statements are planned while the tables are as good as empty, and those plans stay in use while the tables grow. So
+//! whatever joins a table of ours is also held to the ids in question: then every plan reaches the rows by an index.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
@@ -52,7 +55,7 @@ pub async fn claim(
         UPDATE deliveries
         SET attempts = attempts + 1, lease_token = $1, due_at = now() + make_interval(secs => $2)
         FROM due
-        WHERE deliveries.id = due.id
+        WHERE deliveries.id = due.id AND deliveries.id = ANY (ARRAY(SELECT id FROM due))
         RETURNING deliveries.id AS "id: DeliveryId", mail_id AS "mail: MailId", position, hold, attempts AS attempt,
                   abandoned AS "abandoned!", begun AS "begun!"
         "#,
@@ -76,7 +79,7 @@ pub async fn renew(
         UPDATE deliveries
         SET due_at = now() + make_interval(secs => $3)
         FROM UNNEST($1::uuid[], $2::uuid[]) AS held (id, token)
-        WHERE deliveries.id = held.id AND lease_token = held.token
+        WHERE deliveries.id = held.id AND deliveries.id = ANY ($1) AND lease_token = held.token
         RETURNING deliveries.id AS "id: DeliveryId"
         "#,
         ids as _,
@@ -170,7 +173,8 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
         finished AS (
             DELETE FROM deliveries
             USING change
-            WHERE deliveries.id = change.id AND lease_token = token AND step IN ('sent', 'failed', 'held')
+            WHERE deliveries.id = change.id AND deliveries.id = ANY ($1) AND lease_token = token
+              AND step IN ('sent', 'failed', 'held')
             RETURNING deliveries.id, mail_id, position
         ),
         kept AS (
@@ -181,7 +185,8 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
                 attempts = attempts - (step = 'not_begun')::integer,
                 last_reply = coalesce(change.reply, last_reply)
             FROM change
-            WHERE deliveries.id = change.id AND lease_token = token AND step IN ('later', 'not_begun', 'continues')
+            WHERE deliveries.id = change.id AND deliveries.id = ANY ($1) AND lease_token = token
+              AND step IN ('later', 'not_begun', 'continues')
             RETURNING deliveries.id, mail_id, position
         ),
         done AS MATERIALIZED (
@@ -216,7 +221,7 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
                     ELSE coalesce(tally.failed_status, 'failed')
                 END
             FROM tally
-            WHERE mails.id = tally.mail_id
+            WHERE mails.id = tally.mail_id AND mails.id = ANY (ARRAY(SELECT mail_id FROM tally))
         ),
         history AS (
             INSERT INTO events (id, mail_id, position, type, attempt, reply)
@@ -226,9 +231,8 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
         ),
         suppressed AS (
             INSERT INTO suppressions (project_id, address, reason, mail_id)
-            SELECT project_id, suppress, 'hard_bounce', mail_id
+            SELECT (SELECT project_id FROM mails WHERE mails.id = mail_id) AS project_id, suppress, 'hard_bounce', mail_id
             FROM done
-            JOIN mails ON mails.id = mail_id
             WHERE suppress IS NOT NULL
             ORDER BY project_id, suppress
             ON CONFLICT DO NOTHING
@@ -313,7 +317,7 @@ pub async fn release(db: impl PgExecutor<'_>, held: &[(DeliveryId, Uuid)]) -> sq
         UPDATE deliveries
         SET lease_token = NULL, due_at = now(), attempts = attempts - 1
         FROM UNNEST($1::uuid[], $2::uuid[]) AS held (id, token)
-        WHERE deliveries.id = held.id AND lease_token = held.token
+        WHERE deliveries.id = held.id AND deliveries.id = ANY ($1) AND lease_token = held.token
         "#,
         ids as _,
         &tokens,

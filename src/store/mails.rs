@@ -99,7 +99,8 @@ pub async fn accept(
                OR (good_key.project_id IS NULL AND EXISTS (
                        SELECT FROM projects
                        WHERE projects.id = mail.project_id AND projects.account_id = good_key.account_id
-                         AND projects.deleted_at IS NULL))
+                         AND projects.deleted_at IS NULL
+                       OFFSET 0))
         ),
         claimed AS (
             INSERT INTO idempotency_keys (project_id, key, request_digest, mail_id, recipients)
@@ -119,8 +120,11 @@ pub async fn accept(
             SELECT recipient.id, recipient.mail_id, recipient.position
             FROM recipient
             JOIN accepted ON accepted.id = recipient.mail_id AND NOT accepted.bypass AND NOT accepted.test
-            JOIN suppressions ON suppressions.project_id = accepted.project_id
-                             AND suppressions.address = recipient.address
+            -- OFFSET 0 makes it a look-up for each recipient: as a join it may be planned to read all of the table.
+            WHERE EXISTS (SELECT FROM suppressions
+                          WHERE suppressions.project_id = accepted.project_id
+                            AND suppressions.address = recipient.address
+                          OFFSET 0)
         ),
         suppressions_by_mail AS (
             SELECT mail_id, array_agg(position ORDER BY position) AS positions
@@ -297,7 +301,7 @@ pub async fn list(
                from_address, to_address, subject, missing_variables, created_at
         FROM mails
         WHERE project_id = $1
-          AND ($2::uuid IS NULL OR id < $2)
+          AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
           AND ($3::text IS NULL OR status = $3)
           AND ($4::text IS NULL OR to_address = $4)
           AND ($5::text IS NULL OR from_address = $5)
@@ -344,7 +348,7 @@ pub async fn for_work(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<V
         r#"
         SELECT mails.id AS "id: MailId", test, created_at, content AS body
         FROM mails
-        JOIN mail_bodies ON mail_id = mails.id
+        JOIN mail_bodies ON mail_id = mails.id AND mail_id = ANY ($1)
         WHERE mails.id = ANY ($1)
         "#,
         ids as _,
