@@ -17,6 +17,7 @@ mod setup;
 #[path = "smtp_server/tests.rs"]
 mod tests;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -83,6 +84,24 @@ struct State {
     heard: Vec<Heard>,
 }
 
+/// How long a port may be kept by somebody's outgoing connection, which the system may give it to once it is free.
+const PORT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Asks for the address until nobody else has it.
+async fn bind(address: SocketAddr) -> TcpListener {
+    let asking = async {
+        loop {
+            match TcpListener::bind(address).await {
+                Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                bound => return bound.unwrap(),
+            }
+        }
+    };
+    tokio::time::timeout(PORT_DEADLINE, asking).await.expect("the port becomes free")
+}
+
 impl SmtpServer {
     /// On 127.0.0.1, on a port of its own.
     pub async fn start() -> Self {
@@ -95,7 +114,7 @@ impl SmtpServer {
     }
 
     async fn listen(setup: Setup, address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        let listener = bind(address).await;
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared { setup, state: Mutex::default(), changed: Notify::new() });
         let listening = tokio::spawn(session::accept(listener, shared.clone()));
