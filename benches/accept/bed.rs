@@ -142,6 +142,17 @@ impl Bed {
             .unwrap()
     }
 
+    /// Bytes that the packed content of the mails stored last takes.
+    pub async fn content_size(&self) -> f64 {
+        sqlx::query_scalar(
+            "SELECT avg(length(content))::double precision
+             FROM (SELECT content FROM mail_bodies ORDER BY mail_id DESC LIMIT 1000) AS latest",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .unwrap()
+    }
+
     /// How many rows wait in the queue.
     pub async fn queued(&self) -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM deliveries").fetch_one(&self.pool).await.unwrap()

@@ -1,7 +1,8 @@
 //! Group commit: callers hand in one item each, and share a statement and its commit with all who wait.
 //!
-//! A lone item is run at once, a crowd shares one round trip and one fsync, and no timer lingers: while one batch is on
-//! its way the next one gathers. A second lane joins only when more than a full batch waits.
+//! A lone item is run at once, a crowd shares one round trip and one fsync: while one batch is on its way the next one
+//! gathers. When enough gather meanwhile, a second lane takes them and does not wait for the first one's fsync. No timer
+//! lingers, unless the bounds ask for it because nobody waits for the answer.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -28,6 +29,10 @@ pub struct Bounds {
     pub waiting_bytes: usize,
     /// Batches on their way at the same time.
     pub lanes: usize,
+    /// So many must wait for a batch to begin while another is on its way.
+    pub crowd: usize,
+    /// How long a batch that is not full gathers before it begins.
+    pub linger: Duration,
 }
 
 /// The entrance for callers; cheap to clone.
@@ -40,7 +45,7 @@ struct Shared<T, R> {
     queue: Mutex<Queue<T, R>>,
     /// Wakes the first lane: something waits.
     some: Notify,
-    /// Wakes the others: more than a full batch waits.
+    /// Wakes the others: a crowd waits.
     crowd: Notify,
 }
 
@@ -127,7 +132,7 @@ impl<T, R> Shared<T, R> {
         queue.next_ticket += 1;
         queue.bytes += bytes;
         queue.waiting.push_back(Waiting { ticket, item, bytes, answer });
-        if queue.waiting.len() > self.bounds.batch_items {
+        if queue.waiting.len() >= self.bounds.crowd {
             self.crowd.notify_one();
         }
         self.some.notify_one();
@@ -150,22 +155,21 @@ impl<T, R> Shared<T, R> {
         F: Fn(Vec<T>) -> Fut,
         Fut: Future<Output = Result<Vec<R>>>,
     {
-        let wake = if lane == 0 { &self.some } else { &self.crowd };
+        let (wake, least) =
+            if lane == 0 { (&self.some, 1) } else { (&self.crowd, self.bounds.crowd) };
         loop {
-            let batch = self.take_batch();
+            if lane == 0 && !self.bounds.linger.is_zero() && self.has_room() {
+                stop.run_until_cancelled(tokio::time::sleep(self.bounds.linger)).await;
+            }
+            let batch = self.take_batch(least);
             if batch.is_empty() {
-                if stop.run_until_cancelled(wake.notified()).await.is_none() && self.is_empty() {
+                let stopped = stop.run_until_cancelled(wake.notified()).await.is_none();
+                if stopped && (lane > 0 || self.is_empty()) {
                     return;
                 }
                 continue;
             }
             self.run_batch(batch, run).await;
-            if lane > 0
-                && !self.is_crowded()
-                && stop.run_until_cancelled(wake.notified()).await.is_none()
-            {
-                return;
-            }
         }
     }
 
@@ -193,9 +197,13 @@ impl<T, R> Shared<T, R> {
         }
     }
 
-    fn take_batch(&self) -> Vec<Waiting<T, R>> {
+    /// The next batch, if at least so many wait.
+    fn take_batch(&self, least: usize) -> Vec<Waiting<T, R>> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = Vec::new();
+        if queue.waiting.len() < least {
+            return batch;
+        }
         let mut bytes = 0;
         while batch.len() < self.bounds.batch_items {
             let fits = |next: &Waiting<T, R>| {
@@ -216,9 +224,10 @@ impl<T, R> Shared<T, R> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting.is_empty()
     }
 
-    fn is_crowded(&self) -> bool {
+    /// Whether something waits, and a batch of it could hold more.
+    fn has_room(&self) -> bool {
         let waiting = self.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting.len();
-        waiting > self.bounds.batch_items
+        (1..self.bounds.batch_items).contains(&waiting)
     }
 }
 
@@ -231,8 +240,14 @@ struct SharedCause(#[source] Arc<Error>);
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds =
-        Bounds { batch_items: 4, batch_bytes: 100, waiting_bytes: 1000, lanes: 2 };
+    const BOUNDS: Bounds = Bounds {
+        batch_items: 4,
+        batch_bytes: 100,
+        waiting_bytes: 1000,
+        lanes: 2,
+        crowd: 4,
+        linger: Duration::ZERO,
+    };
 
     fn doubling(tasks: &TaskTracker, stop: &CancellationToken) -> Batcher<u32, (u32, usize)> {
         Batcher::start(BOUNDS, tasks, stop, |items: Vec<u32>| async move {

@@ -22,12 +22,15 @@ use crate::error::{Error, Result};
 use crate::store;
 use crate::store::mails::{AcceptedRow, NewMailRow};
 
-/// One fsync for up to so many mails; the second writer joins past that.
+/// One fsync for up to so many mails.
 const BOUNDS: Bounds = Bounds {
     batch_items: 128,
     batch_bytes: 8 * 1024 * 1024,
     waiting_bytes: 256 * 1024 * 1024,
     lanes: 2,
+    // Enough to be worth a statement of their own: it costs as much as storing some ten mails.
+    crowd: 16,
+    linger: Duration::ZERO,
 };
 
 /// How long the end of a broken commit is looked for before the callers are told that it is not known.

@@ -21,8 +21,16 @@ use crate::error::{Error, Result};
 use crate::store;
 use crate::store::deliveries::{Change, Claimed, Step};
 
-const BOUNDS: Bounds =
-    Bounds { batch_items: 256, batch_bytes: 16 * 1024 * 1024, waiting_bytes: usize::MAX, lanes: 2 };
+/// Nobody waits for a record, so each statement is given the time to gather some. The time is short, because what was
+/// sent and is not recorded is sent again if this process is killed.
+const BOUNDS: Bounds = Bounds {
+    batch_items: 256,
+    batch_bytes: 16 * 1024 * 1024,
+    waiting_bytes: usize::MAX,
+    lanes: 2,
+    crowd: 256,
+    linger: Duration::from_millis(5),
+};
 
 /// About what a change weighs.
 const CHANGE_BYTES: usize = 1024;

@@ -73,6 +73,11 @@ fn is_json(request: &Request) -> bool {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    // To note the path takes as long again as to read, so only a body that is wrong is read with it.
+    serde_json::from_slice(bytes).or_else(|_| read_noting_path(bytes))
+}
+
+fn read_noting_path<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

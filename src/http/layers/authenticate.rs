@@ -60,8 +60,8 @@ impl Gate {
         let now = self.clock.now();
         let token = bearer(headers).inspect_err(|_| self.note_failure(from, None, now))?;
         // Only what is not known to be good is refused here: a good key in use works beside any flood.
-        if !self.keys.answers_at_once(token.public_id()).await
-            && let Some(wait) = self.failures.blocked_address(from, now)
+        if let Some(wait) = self.failures.blocked_address(from, now)
+            && !self.keys.answers_at_once(token.public_id()).await
         {
             return Err(too_many_failures(wait));
         }
