@@ -48,6 +48,8 @@ CREATE TABLE api_keys (
     revoked_at     timestamptz,
     created_at     timestamptz NOT NULL DEFAULT now(),
     created_by     text NOT NULL,
+    -- The key that this one takes the place of, after a rotation.
+    replaces       uuid REFERENCES api_keys (id),
     CONSTRAINT api_keys_project_of_type CHECK ((type = 'project') = (project_id IS NOT NULL))
 );
 
@@ -59,6 +61,83 @@ CREATE TABLE api_key_usage (
     last_used_at timestamptz NOT NULL,
     last_used_ip text NOT NULL
 );
+
+-- People who may sign in.
+CREATE TABLE users (
+    id             uuid PRIMARY KEY,
+    account_id     uuid NOT NULL REFERENCES accounts (id),
+    -- In lower case.
+    email          text NOT NULL CONSTRAINT users_email UNIQUE,
+    name           text NOT NULL,
+    role           text NOT NULL CONSTRAINT users_role CHECK (role IN ('owner', 'admin', 'member', 'viewer')),
+    -- Argon2id.
+    password_phc   text NOT NULL,
+    -- Encrypted with SECRET_KEY; null without a second factor.
+    totp_secret    bytea,
+    -- The last time step that a code was taken for, so that none is good twice.
+    totp_step      bigint,
+    -- SHA-256 of the codes that stand in for a lost second factor; each is good once.
+    recovery_codes bytea[] NOT NULL DEFAULT '{}',
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    signed_in_at   timestamptz
+);
+
+CREATE INDEX users_account_id ON users (account_id, id);
+
+CREATE TABLE sessions (
+    id           uuid PRIMARY KEY,
+    -- SHA-256 of the cookie, which nobody but the browser has.
+    token_digest bytea NOT NULL CONSTRAINT sessions_token_digest UNIQUE,
+    user_id      uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    last_seen_at timestamptz NOT NULL DEFAULT now(),
+    expires_at   timestamptz NOT NULL,
+    ip           text NOT NULL,
+    user_agent   text NOT NULL
+);
+
+CREATE INDEX sessions_user_id ON sessions (user_id);
+CREATE INDEX sessions_expires_at ON sessions (expires_at);
+
+-- Links that are good once: for the first owner, for invited people, for a forgotten password.
+CREATE TABLE one_time_links (
+    id           uuid PRIMARY KEY,
+    -- SHA-256 of the token in the link.
+    token_digest bytea NOT NULL CONSTRAINT one_time_links_token_digest UNIQUE,
+    account_id   uuid NOT NULL REFERENCES accounts (id),
+    purpose      text NOT NULL
+                 CONSTRAINT one_time_links_purpose CHECK (purpose IN ('set_up', 'invitation', 'password_reset')),
+    -- Whose password is forgotten.
+    user_id      uuid REFERENCES users (id) ON DELETE CASCADE,
+    -- Who is invited, as what.
+    email        text,
+    role         text,
+    created_by   text NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    expires_at   timestamptz NOT NULL,
+    used_at      timestamptz
+);
+
+CREATE INDEX one_time_links_account_id ON one_time_links (account_id, purpose, id);
+
+-- Everything that was done to keys, projects and people. The words stay when what they name is gone.
+CREATE TABLE audit_log (
+    id         uuid PRIMARY KEY,
+    account_id uuid NOT NULL,
+    project_id uuid,
+    actor_kind text NOT NULL,
+    actor_id   uuid,
+    actor      text NOT NULL,
+    from_ip    text,
+    action     text NOT NULL,
+    subject_id uuid NOT NULL,
+    subject    text NOT NULL,
+    details    jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX audit_log_account_id ON audit_log (account_id, id);
+CREATE INDEX audit_log_subject_id ON audit_log (subject_id, id);
 
 -- What lists and states need, narrow and updated in place (HOT: no index holds a column that changes; fillfactor leaves room).
 CREATE TABLE mails (

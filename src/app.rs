@@ -35,6 +35,7 @@ use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::pepper::Pepper;
 use crate::service::projects;
+use crate::service::sessions::Sessions;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::{housekeeping, key_changes};
@@ -226,7 +227,12 @@ impl App {
             &accepting,
         );
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
-        let gate = Arc::new(Gate::new(Arc::clone(&keys), config.rate_limit, clock));
+        let gate = Arc::new(Gate::new(
+            Arc::clone(&keys),
+            Sessions::new(db.clone()),
+            config.rate_limit,
+            clock,
+        ));
 
         if delivers {
             let worker =

@@ -1,9 +1,14 @@
 //! Who is asking, and what they may do.
 
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::api_key::{KeyMode, KeyType};
-use super::id::{AccountId, ApiKeyId, ProjectId};
+use super::id::{AccountId, ApiKeyId, ProjectId, SessionId, UserId};
 use super::permission::Permission;
 
 /// An API key as it is stored, but for its secret.
@@ -89,18 +94,125 @@ impl ApiKey {
     }
 }
 
-/// The holder of a key that has proved good, working for one project.
+/// What a person may do in the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything, and says who else is an owner.
+    Owner,
+    /// Everything but changing owners.
+    Admin,
+    /// Works with mails and keys; leaves projects and people alone.
+    Member,
+    /// Looks on.
+    Viewer,
+}
+
+impl Role {
+    /// Every role, the mightiest first.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Member, Self::Viewer];
+
+    /// The published name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// Whether people of this role may do it.
+    pub fn may(self, permission: Permission) -> bool {
+        use Permission::{KeysWrite, MailsSend};
+        match self {
+            Self::Owner | Self::Admin => true,
+            Self::Member => permission.is_read() || matches!(permission, MailsSend | KeysWrite),
+            Self::Viewer => permission.is_read(),
+        }
+    }
+}
+
+/// The text names no role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of owner, admin, member and viewer")]
+pub struct UnknownRole;
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+    }
+}
+
+/// Somebody who is signed in.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Names the person.
+    pub id: UserId,
+    /// The account that the person belongs to.
+    pub account: AccountId,
+    /// Signs in with it.
+    pub email: String,
+    /// As colleagues know the person; may be empty.
+    pub name: String,
+    /// What the person may do.
+    pub role: Role,
+    /// The session that this request belongs to.
+    pub session: SessionId,
+}
+
+/// Who is asking.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// A program with a key that has proved good.
+    Key(Arc<ApiKey>),
+    /// A person with a session.
+    Person(Arc<Person>),
+}
+
+/// Who is asking, for which project, and from where.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The key.
-    pub key: std::sync::Arc<ApiKey>,
-    /// The project that this request is for; `None` for an account key that named none.
+    /// Who.
+    pub actor: Actor,
+    /// The account of the key or the person.
+    pub account: AccountId,
+    /// The project that this request is for; `None` if an account key or a person named none.
     pub project: Option<ProjectId>,
+    /// The address that the request came from, as far as it can be known.
+    pub from: IpAddr,
 }
 
 impl Caller {
-    /// Whether the key carries the permission.
+    /// Whether the key carries the permission, or the person's role does.
     pub fn may(&self, permission: Permission) -> bool {
-        self.key.permissions.contains(&permission)
+        match &self.actor {
+            Actor::Key(key) => key.permissions.contains(&permission),
+            Actor::Person(person) => person.role.may(permission),
+        }
+    }
+
+    /// The key, unless a person asks.
+    pub fn key(&self) -> Option<&Arc<ApiKey>> {
+        match &self.actor {
+            Actor::Key(key) => Some(key),
+            Actor::Person(_) => None,
+        }
+    }
+
+    /// The person, unless a program asks.
+    pub fn person(&self) -> Option<&Arc<Person>> {
+        match &self.actor {
+            Actor::Key(_) => None,
+            Actor::Person(person) => Some(person),
+        }
+    }
+
+    /// Whether the caller may work with the account itself: a person may, and a key of the account, but no key of one
+    /// project.
+    pub fn stands_for_account(&self) -> bool {
+        self.key().is_none_or(|key| key.key_type == KeyType::Account)
     }
 }

@@ -77,3 +77,19 @@ id! {
     /// Names an event in the history of a mail.
     EventId
 }
+id! {
+    /// Names a person.
+    UserId
+}
+id! {
+    /// Names a session of a person. It is no secret: the cookie is.
+    SessionId
+}
+id! {
+    /// Names an entry of the audit log.
+    AuditEntryId
+}
+id! {
+    /// Names a note about unusual use of a key.
+    AlertId
+}

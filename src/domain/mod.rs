@@ -3,6 +3,7 @@
 pub mod address;
 pub mod api_key;
 pub mod attachment;
+pub mod audit;
 pub mod caller;
 pub mod delivery;
 pub mod draft;

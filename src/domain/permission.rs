@@ -38,6 +38,19 @@ permissions! {
     ProjectsRead = "projects:read",
     /// Makes, changes and deletes projects.
     ProjectsWrite = "projects:write",
+    /// Reads who belongs to the account.
+    UsersRead = "users:read",
+    /// Invites people, changes their roles and lets them go.
+    UsersWrite = "users:write",
+    /// Reads the audit log.
+    AuditRead = "audit:read",
+}
+
+impl Permission {
+    /// Whether it changes nothing.
+    pub fn is_read(self) -> bool {
+        self.as_str().ends_with(":read")
+    }
 }
 
 /// The text names no permission.
@@ -64,7 +77,7 @@ pub fn preset(name: &str) -> Result<Vec<Permission>, UnknownPermission> {
     let chosen: fn(&Permission) -> bool = match name {
         "full_access" => |_| true,
         "sending_access" => |permission| *permission == Permission::MailsSend,
-        "read_only" => |permission| permission.as_str().ends_with(":read"),
+        "read_only" => |permission| permission.is_read(),
         single => return Ok(vec![single.parse()?]),
     };
     Ok(Permission::ALL.iter().copied().filter(chosen).collect())

@@ -11,7 +11,7 @@ use super::handoff::HandOff;
 use super::unavailable;
 use crate::domain::address::Mailbox;
 use crate::domain::api_key::KeyMode;
-use crate::domain::caller::Caller;
+use crate::domain::caller::{ApiKey, Caller};
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
 use crate::domain::id::{DeliveryId, MailId, ProjectId};
@@ -78,10 +78,14 @@ impl Mails {
         draft: Draft,
         idempotency: Option<Idempotency>,
     ) -> Result<Accepted> {
-        let test = draft.test || caller.key.mode == KeyMode::Test;
+        let key = caller.key().ok_or_else(|| Error::Forbidden {
+            code: "API_KEY_REQUIRED",
+            message: "Mail is sent with an API key; a session only looks after it.".into(),
+        })?;
+        let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
-        allow(caller, &draft)?;
+        allow(key, &draft)?;
         let (content, missing_variables, body) = prepare(draft).await?;
         let recipients = content.recipients().count();
 
@@ -95,7 +99,7 @@ impl Mails {
             let row = NewMailRow {
                 id,
                 project,
-                key: caller.key.id,
+                key: key.id,
                 test,
                 hold,
                 bypass_suppressions,
@@ -229,20 +233,15 @@ impl Mails {
 }
 
 /// Holds a mail to what its key may send, from and to whom.
-fn allow(caller: &Caller, draft: &Draft) -> Result<()> {
+fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
     let sender = draft.from.address.domain();
-    if caller
-        .key
-        .domains
-        .as_ref()
-        .is_some_and(|domains| !domains.iter().any(|domain| domain == sender))
-    {
+    if key.domains.as_ref().is_some_and(|domains| !domains.iter().any(|domain| domain == sender)) {
         return Err(Error::Forbidden {
             code: "FROM_DOMAIN_NOT_ALLOWED",
             message: format!("This API key may not send from {sender}."),
         });
     }
-    let Some(allowed) = &caller.key.recipients else { return Ok(()) };
+    let Some(allowed) = &key.recipients else { return Ok(()) };
     let is_allowed = |mailbox: &Mailbox| {
         let address = mailbox.address.to_string().to_lowercase();
         allowed.iter().any(|entry| *entry == address || entry == mailbox.address.domain())

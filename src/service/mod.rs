@@ -1,5 +1,6 @@
 //! What the system does: a function per request, a transaction per function.
 
+pub mod audit;
 pub mod batch;
 pub mod clock;
 pub mod committer;
@@ -12,6 +13,7 @@ pub mod mails;
 pub mod pepper;
 pub mod projects;
 pub mod rate_limit;
+pub mod sessions;
 
 use crate::error::Error;
 

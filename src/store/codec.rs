@@ -6,7 +6,10 @@ use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 use uuid::Uuid;
 
-use crate::domain::id::{AccountId, ApiKeyId, DeliveryId, EventId, MailId, ProjectId};
+use crate::domain::id::{
+    AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, EventId, MailId, ProjectId, SessionId,
+    UserId,
+};
 
 /// Stores identifiers as `uuid`.
 macro_rules! stored_as_uuid {
@@ -39,4 +42,15 @@ macro_rules! stored_as_uuid {
     };
 }
 
-stored_as_uuid!(AccountId, ProjectId, ApiKeyId, MailId, DeliveryId, EventId);
+stored_as_uuid!(
+    AccountId,
+    AlertId,
+    ApiKeyId,
+    AuditEntryId,
+    DeliveryId,
+    EventId,
+    MailId,
+    ProjectId,
+    SessionId,
+    UserId
+);

@@ -5,12 +5,14 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod audit_log;
 pub mod codec;
 pub mod deliveries;
 pub mod events;
 pub mod idempotency_keys;
 pub mod mails;
 pub mod projects;
+pub mod sessions;
 
 /// Every migration, in order, inside the binary.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -17,21 +17,42 @@ pub trait Grant {
     const PERMISSION: Permission;
 }
 
-/// Marks handlers that send mail.
-pub struct SendMails;
+/// Defines the marks of handlers.
+macro_rules! grants {
+    ($($(#[$doc:meta])* $name:ident = $permission:ident),+ $(,)?) => {
+        $(
+            $(#[$doc])*
+            pub struct $name;
 
-impl Grant for SendMails {
-    const PERMISSION: Permission = Permission::MailsSend;
+            impl Grant for $name {
+                const PERMISSION: Permission = Permission::$permission;
+            }
+        )+
+    };
 }
 
-/// Marks handlers that read mail.
-pub struct ReadMails;
-
-impl Grant for ReadMails {
-    const PERMISSION: Permission = Permission::MailsRead;
+grants! {
+    /// Marks handlers that send mail.
+    SendMails = MailsSend,
+    /// Marks handlers that read mail.
+    ReadMails = MailsRead,
+    /// Marks handlers that read keys.
+    ReadKeys = KeysRead,
+    /// Marks handlers that make, change and end keys.
+    WriteKeys = KeysWrite,
+    /// Marks handlers that read projects.
+    ReadProjects = ProjectsRead,
+    /// Marks handlers that make, change and delete projects.
+    WriteProjects = ProjectsWrite,
+    /// Marks handlers that read who belongs to the account.
+    ReadUsers = UsersRead,
+    /// Marks handlers that invite people, change them and let them go.
+    WriteUsers = UsersWrite,
+    /// Marks handlers that read the audit log.
+    ReadAudit = AuditRead,
 }
 
-/// A caller whose key carries the permission `G`, working for a project.
+/// A caller with the permission `G`, working for a project.
 ///
 /// A handler that does not take this argument cannot learn which project it is working for.
 pub struct Authorized<G> {
@@ -53,17 +74,7 @@ impl<S: Sync, G: Grant> FromRequestParts<S> for Authorized<G> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let caller: Caller = parts
-            .extensions
-            .get()
-            .cloned()
-            .ok_or(Error::Unauthenticated("Send an API key: `Authorization: Bearer AS_…`."))?;
-        if !caller.may(G::PERMISSION) {
-            return Err(Error::Forbidden {
-                code: "INSUFFICIENT_PERMISSIONS",
-                message: format!("This API key lacks the permission `{}`.", G::PERMISSION.as_str()),
-            });
-        }
+        let caller = permitted::<G>(parts)?;
         let project = caller.project.ok_or_else(|| Error::Forbidden {
             code: "PROJECT_REQUIRED",
             message:
@@ -72,4 +83,64 @@ impl<S: Sync, G: Grant> FromRequestParts<S> for Authorized<G> {
         })?;
         Ok(Self { project, caller, grant: PhantomData })
     }
+}
+
+/// A caller with the permission `G`, working for the account itself: a person, or an account key.
+pub struct AccountAuthorized<G> {
+    caller: Caller,
+    grant: PhantomData<G>,
+}
+
+impl<G> Deref for AccountAuthorized<G> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl<S: Sync, G: Grant> FromRequestParts<S> for AccountAuthorized<G> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let caller = permitted::<G>(parts)?;
+        if !caller.stands_for_account() {
+            return Err(Error::Forbidden {
+                code: "ACCOUNT_KEY_REQUIRED",
+                message: "A project key (AS_…) works in its project only; this needs an account key (ASA_…).".into(),
+            });
+        }
+        Ok(Self { caller, grant: PhantomData })
+    }
+}
+
+/// Anybody who is let in, whatever the permissions: for what concerns only the caller.
+pub struct Authenticated(pub Caller);
+
+impl<S: Sync> FromRequestParts<S> for Authenticated {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        caller(parts).map(Self)
+    }
+}
+
+fn caller(parts: &Parts) -> Result<Caller, Error> {
+    parts
+        .extensions
+        .get()
+        .cloned()
+        .ok_or(Error::Unauthenticated("Send an API key: `Authorization: Bearer AS_…`."))
+}
+
+fn permitted<G: Grant>(parts: &Parts) -> Result<Caller, Error> {
+    let caller = caller(parts)?;
+    if caller.may(G::PERMISSION) {
+        return Ok(caller);
+    }
+    let who = if caller.key().is_some() { "This API key lacks" } else { "Your role lacks" };
+    Err(Error::Forbidden {
+        code: "INSUFFICIENT_PERMISSIONS",
+        message: format!("{who} the permission `{}`.", G::PERMISSION.as_str()),
+    })
 }

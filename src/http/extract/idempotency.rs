@@ -47,7 +47,7 @@ impl IdempotencyHeader {
     ) -> Result<Option<Idempotency>, Error> {
         let Some(key) = self.0 else { return Ok(None) };
         let mut hasher = Sha256::new();
-        hasher.update(format!("{operation} {:?}\n", caller.key.mode));
+        hasher.update(format!("{operation} {:?}\n", caller.key().map(|key| key.mode)));
         if body.len() <= CANONICAL {
             let value: Value = serde_json::from_slice(body).map_err(|error| {
                 Error::Malformed(format!("The body is not valid JSON: {error}."))

@@ -1,26 +1,27 @@
-//! Who is asking: the Bearer key, its project and its limits.
+//! Who is asking: the Bearer key or the session, its project and its limits.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
 use super::client::ClientAddress;
-use super::rate_limit_headers;
+use super::{rate_limit_headers, session};
 use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
-use crate::domain::caller::{ApiKey, Caller, KeyStatus};
-use crate::domain::id::ProjectId;
+use crate::domain::caller::{Actor, ApiKey, Caller, KeyStatus};
+use crate::domain::id::{AccountId, ProjectId};
 use crate::domain::rate_limit::RateLimit;
 use crate::error::{Error, Result};
 use crate::service::clock::Clock;
 use crate::service::failure_limit::FailureLimit;
 use crate::service::keys::{Keys, Rejection};
 use crate::service::rate_limit::{Decision, RateLimiter};
+use crate::service::sessions::Sessions;
 
 /// Test keys get so many times the figures of live ones.
 const TEST_MODE_FACTOR: std::num::NonZeroU32 =
@@ -32,14 +33,20 @@ pub struct Gate {
     limiter: RateLimiter,
     failures: FailureLimit,
     default_limit: RateLimit,
+    sessions: Sessions,
     clock: Clock,
 }
 
 impl Gate {
     /// A gate that has seen no request. `default_limit` is for keys that name no figures of their own.
-    pub fn new(keys: Arc<Keys>, default_limit: RateLimit, clock: Clock) -> Self {
+    pub fn new(
+        keys: Arc<Keys>,
+        sessions: Sessions,
+        default_limit: RateLimit,
+        clock: Clock,
+    ) -> Self {
         let (limiter, failures) = (RateLimiter::new(), FailureLimit::new());
-        Self { keys, limiter, failures, default_limit, clock }
+        Self { keys, limiter, failures, default_limit, sessions, clock }
     }
 
     /// Forgets keys that were idle; to be called about once a minute.
@@ -47,13 +54,29 @@ impl Gate {
         self.limiter.sweep(self.clock.now());
     }
 
-    /// The holder of a good key, working for the project that the request names.
-    async fn admit(&self, headers: &HeaderMap, from: IpAddr) -> Result<Caller> {
+    /// The holder of a good key or session, working for the project that the request names.
+    async fn admit(&self, method: &Method, headers: &HeaderMap, from: IpAddr) -> Result<Caller> {
+        // Whoever sends a key means it, whatever cookies a browser adds.
+        if !headers.contains_key(header::AUTHORIZATION)
+            && let Some(cookie) = session::cookie(headers)
+        {
+            let person = self.sessions.find(cookie).await?;
+            let person =
+                person.ok_or(Error::Unauthenticated("Your session is over. Sign in again."))?;
+            session::refuse_other_sites(method, headers)?;
+            let project = self.project_in(person.account, headers).await?;
+            return Ok(Caller {
+                account: person.account,
+                actor: Actor::Person(person),
+                project,
+                from,
+            });
+        }
         let key = self.authenticate(headers, from).await?;
         allow(&key, from)?;
         let project = self.project(&key, headers).await?;
         self.keys.note_used(key.id, from);
-        Ok(Caller { key, project })
+        Ok(Caller { account: key.account, actor: Actor::Key(key), project, from })
     }
 
     async fn authenticate(&self, headers: &HeaderMap, from: IpAddr) -> Result<Arc<ApiKey>> {
@@ -94,46 +117,43 @@ impl Gate {
     }
 
     async fn project(&self, key: &ApiKey, headers: &HeaderMap) -> Result<Option<ProjectId>> {
-        let not_allowed = || Error::Forbidden {
-            code: "PROJECT_NOT_ALLOWED",
-            message: "The header `x-project-id` names no project that this API key may work in."
-                .into(),
-        };
-        let mut named = headers.get_all("x-project-id").iter();
-        let first = named.next();
-        if named.next().is_some() {
-            return Err(not_allowed());
-        }
-        let named: Option<ProjectId> = first
-            .map(|value| {
-                value
-                    .to_str()
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok())
-                    .ok_or_else(not_allowed)
-            })
-            .transpose()?;
-        match (key.key_type, named) {
-            (KeyType::Project, None) => Ok(key.project),
-            (KeyType::Project, named) if named == key.project => Ok(named),
-            (KeyType::Account, None) => Ok(None),
-            (KeyType::Account, Some(project))
-                if self.keys.account_of(project).await? == Some(key.account) =>
-            {
-                Ok(Some(project))
-            }
-            _ => Err(not_allowed()),
+        match key.key_type {
+            KeyType::Account => self.project_in(key.account, headers).await,
+            KeyType::Project => match named_project(headers)? {
+                Some(named) if Some(named) != key.project => Err(project_not_allowed()),
+                _ => Ok(key.project),
+            },
         }
     }
 
-    fn decide(&self, key: &ApiKey) -> Result<Decision> {
+    /// The project of the account that the request names, if it names one.
+    async fn project_in(
+        &self,
+        account: AccountId,
+        headers: &HeaderMap,
+    ) -> Result<Option<ProjectId>> {
+        let Some(named) = named_project(headers)? else { return Ok(None) };
+        if self.keys.account_of(named).await? == Some(account) {
+            return Ok(Some(named));
+        }
+        Err(project_not_allowed())
+    }
+
+    fn decide(&self, actor: &Actor) -> Result<Decision> {
+        let key = match actor {
+            Actor::Key(key) => key,
+            Actor::Person(person) => {
+                let id = person.session.as_uuid();
+                return Ok(self.limiter.check(id, session_limit(), self.clock.now()));
+            }
+        };
         let own = RateLimit::new(
             key.per_second.unwrap_or(self.default_limit.per_second().get()),
             key.per_minute.unwrap_or(self.default_limit.per_minute().get()),
         );
         let limit = own.map_err(|error| Error::Internal(error.into()))?;
         let limit = if key.mode == KeyMode::Test { limit.times(TEST_MODE_FACTOR) } else { limit };
-        Ok(self.limiter.check(key.id, limit, self.clock.now()))
+        Ok(self.limiter.check(key.id.as_uuid(), limit, self.clock.now()))
     }
 }
 
@@ -148,22 +168,25 @@ pub async fn authenticate(
         .get()
         .copied()
         .map_or(IpAddr::from([0, 0, 0, 0]), |ClientAddress(from)| from);
-    let caller = match gate.admit(request.headers(), from).await {
+    let caller = match gate.admit(request.method(), request.headers(), from).await {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
-    let decision = match gate.decide(&caller.key) {
+    let decision = match gate.decide(&caller.actor) {
         Ok(decision) => decision,
         Err(error) => return error.into_response(),
     };
-    tracing::debug!(key.id = %caller.key.id, "Authenticated");
+    if let Some(key) = caller.key() {
+        tracing::debug!(key.id = %key.id, "Authenticated");
+    }
 
     let mut response = match decision.retry_after {
         Some(retry_after) if !decision.allowed => {
             metrics::counter!("posthaste_rate_limited_total").increment(1);
             let (second, minute) = (decision.second.limit, decision.minute.limit);
+            let who = if caller.key().is_some() { "This API key" } else { "A session" };
             let message = format!(
-                "This API key may make {second} requests a second and {minute} a minute. Wait as long as Retry-After \
+                "{who} may make {second} requests a second and {minute} a minute. Wait as long as Retry-After \
                  says."
             );
             Error::RateLimited { retry_after, message }.into_response()
@@ -192,6 +215,28 @@ fn allow(key: &ApiKey, from: IpAddr) -> Result<()> {
         code: "IP_NOT_ALLOWED",
         message: "This API key may not be used from this address.".into(),
     })
+}
+
+fn named_project(headers: &HeaderMap) -> Result<Option<ProjectId>> {
+    let mut named = headers.get_all("x-project-id").iter();
+    let Some(value) = named.next() else { return Ok(None) };
+    if named.next().is_some() {
+        return Err(project_not_allowed());
+    }
+    let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    id.map(Some).ok_or_else(project_not_allowed)
+}
+
+fn project_not_allowed() -> Error {
+    Error::Forbidden {
+        code: "PROJECT_NOT_ALLOWED",
+        message: "The header `x-project-id` names no project that you may work in.".into(),
+    }
+}
+
+/// A dashboard makes some requests for each page that is opened, and nobody opens pages that fast.
+fn session_limit() -> RateLimit {
+    RateLimit::new(50, 1500).expect("both are positive")
 }
 
 fn bearer(headers: &HeaderMap) -> Result<ApiKeyToken> {

@@ -6,3 +6,4 @@ pub mod envelope;
 pub mod https_only;
 pub mod rate_limit_headers;
 pub mod request;
+pub mod session;

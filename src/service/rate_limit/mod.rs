@@ -15,8 +15,9 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use self::log::{AdmissionLog, MINUTE, SECOND};
-use crate::domain::id::ApiKeyId;
 use crate::domain::rate_limit::RateLimit;
 
 /// How many locks the keys are spread over, so that requests of different keys hardly ever wait for each other.
@@ -60,7 +61,7 @@ pub struct RateLimiter {
 
 #[derive(Debug, Default)]
 struct Shard {
-    logs: HashMap<ApiKeyId, AdmissionLog>,
+    logs: HashMap<Uuid, AdmissionLog>,
     /// Until then no key becomes idle, so a full shard need not be searched.
     full_until: Duration,
     /// The latest time that any call has brought.
@@ -84,11 +85,11 @@ impl RateLimiter {
         }
     }
 
-    /// Decides on one request of a key at the time `now`, and counts it if it may pass.
+    /// Decides on one request of a key, or of a session, by its id at the time `now`, and counts it if it may pass.
     ///
     /// Both windows are looked at before either is touched. Other figures than at the last request take effect at
     /// once, and what was admitted under the old ones still counts.
-    pub fn check(&self, key: ApiKeyId, limit: RateLimit, now: Duration) -> Decision {
+    pub fn check(&self, key: Uuid, limit: RateLimit, now: Duration) -> Decision {
         self.shard_of(key).check(key, limit, now, self.keys_per_shard)
     }
 
@@ -115,7 +116,7 @@ impl RateLimiter {
         self.len() == 0
     }
 
-    fn shard_of(&self, key: ApiKeyId) -> std::sync::MutexGuard<'_, Shard> {
+    fn shard_of(&self, key: Uuid) -> std::sync::MutexGuard<'_, Shard> {
         let hash = self.hasher.hash_one(key).to_le_bytes();
         self.shards[usize::from(hash[0]) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,13 +129,7 @@ impl Default for RateLimiter {
 }
 
 impl Shard {
-    fn check(
-        &mut self,
-        key: ApiKeyId,
-        limit: RateLimit,
-        now: Duration,
-        capacity: usize,
-    ) -> Decision {
+    fn check(&mut self, key: Uuid, limit: RateLimit, now: Duration, capacity: usize) -> Decision {
         let now = self.advance(now);
         if self.logs.len() >= capacity && !self.logs.contains_key(&key) {
             if self.full_until <= now {

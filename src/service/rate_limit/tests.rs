@@ -49,7 +49,7 @@ fn limits() -> impl Strategy<Value = RateLimit> {
 proptest! {
     #[test]
     fn no_window_ever_admits_more(arrivals in arrivals(), limit in limits()) {
-        let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+        let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
         let admitted: Vec<_> =
             arrivals.into_iter().filter(|now| limiter.check(key, limit, *now).allowed).collect();
         prop_assert!(keeps_within(&admitted, limit.per_second().get(), SECOND));
@@ -59,7 +59,7 @@ proptest! {
     #[test]
     fn a_client_within_both_limits_is_never_refused(arrivals in arrivals(), limit in limits()) {
         prop_assume!(limit.per_minute().get() <= 60_000);
-        let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+        let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
         let mut sent = Vec::new();
         for now in arrivals {
             sent.push(now);
@@ -76,7 +76,7 @@ proptest! {
     #[test]
     fn a_refused_request_costs_nothing(arrivals in arrivals(), limit in limits()) {
         let (all, only_admitted) = (RateLimiter::new(), RateLimiter::new());
-        let key = ApiKeyId::generate();
+        let key = Uuid::now_v7();
         for now in arrivals {
             let decision = all.check(key, limit, now);
             if decision.allowed {
@@ -87,7 +87,7 @@ proptest! {
 
     #[test]
     fn a_retry_passes_exactly_when_it_is_said_to(arrivals in arrivals(), first in limits(), second in limits()) {
-        let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+        let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
         let middle = arrivals.len() / 2;
         let mut limit = first;
         for (index, now) in arrivals.iter().enumerate() {
@@ -109,7 +109,7 @@ proptest! {
 
     #[test]
     fn the_state_says_how_many_more_pass_now_and_when_all_do(arrivals in arrivals(), limit in limits()) {
-        let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+        let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
         let mut decision = None;
         let mut now = Duration::ZERO;
         for arrival in arrivals {
@@ -131,7 +131,7 @@ proptest! {
     #[test]
     fn sweeping_changes_no_decision(arrivals in arrivals(), limit in limits()) {
         let (swept, left_alone) = (RateLimiter::new(), RateLimiter::new());
-        let key = ApiKeyId::generate();
+        let key = Uuid::now_v7();
         for now in arrivals {
             swept.sweep(now);
             prop_assert_eq!(swept.check(key, limit, now), left_alone.check(key, limit, now));
@@ -141,7 +141,7 @@ proptest! {
 
 #[test]
 fn a_thousand_threads_at_one_instant_admit_exactly_the_figure() {
-    let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+    let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
     let barrier = std::sync::Barrier::new(1000);
     let admitted = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..1000)
@@ -162,7 +162,7 @@ fn a_thousand_threads_at_one_instant_admit_exactly_the_figure() {
 
 #[test]
 fn lowered_figures_count_what_was_admitted_under_the_old_ones() {
-    let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+    let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
     for tenth in 0..40 {
         assert!(limiter.check(key, limit(20, 200), at(tenth * 100)).allowed);
     }
@@ -175,7 +175,7 @@ fn lowered_figures_count_what_was_admitted_under_the_old_ones() {
 
 #[test]
 fn a_clock_that_was_read_in_another_order_does_no_harm() {
-    let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+    let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
     assert!(limiter.check(key, limit(2, 50), at(1_001)).allowed);
     assert!(limiter.check(key, limit(2, 50), at(1_000)).allowed);
     let refused = limiter.check(key, limit(2, 50), at(999));
@@ -184,7 +184,7 @@ fn a_clock_that_was_read_in_another_order_does_no_harm() {
 
 #[test]
 fn a_sweep_lets_nobody_in_who_comes_with_an_earlier_time() {
-    let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+    let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
     assert!(limiter.check(key, limit(1, 1), at(0)).allowed);
     limiter.sweep(at(60_000));
     // It comes a moment before the first has left, and is taken for one that comes with the sweep.
@@ -209,12 +209,12 @@ fn keys_that_rest_are_forgotten_and_a_full_limiter_refuses_only_newcomers() {
     let limiter = RateLimiter::with_capacity(64);
     let mut keys = Vec::new();
     while limiter.len() < 64 {
-        let key = ApiKeyId::from(uuid::Uuid::new_v4());
+        let key = Uuid::new_v4();
         if limiter.check(key, RateLimit::default(), at(0)).allowed {
             keys.push(key);
         }
     }
-    let stranger = ApiKeyId::generate();
+    let stranger = Uuid::now_v7();
     let refused = limiter.check(stranger, RateLimit::default(), at(10_000));
     assert_eq!(refused.retry_after, Some(at(50_000)));
     assert!(limiter.check(keys[0], RateLimit::default(), at(10_000)).allowed);

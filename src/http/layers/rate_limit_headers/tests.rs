@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::id::ApiKeyId;
 use crate::domain::rate_limit::RateLimit;
 use crate::service::rate_limit::RateLimiter;
+use uuid::Uuid;
 
 /// A moment inside a second: what is rounded must be rounded from here.
 const EPOCH: Duration = Duration::from_millis(1_700_000_000_370);
@@ -28,7 +28,7 @@ fn state(headers: &HeaderMap, policy: &str) -> (u64, u64) {
 
 #[test]
 fn the_first_answer_and_the_first_refusal_read_like_this() {
-    let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+    let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
     let first = limiter.check(key, RateLimit::default(), Duration::ZERO);
     insta::assert_snapshot!(format!("{:#?}", headers(&first, Duration::ZERO)), @r#"
     {
@@ -80,7 +80,7 @@ proptest! {
         gaps in prop::collection::vec(0..900u64, 150),
     ) {
         let limit = RateLimit::new(per_second, per_minute).unwrap();
-        let (limiter, key) = (RateLimiter::new(), ApiKeyId::generate());
+        let (limiter, key) = (RateLimiter::new(), Uuid::now_v7());
         let mut now = Duration::ZERO;
         let mut allowance = 1;
         let mut windows: [(u64, Duration); 2] = [(1, Duration::MAX), (1, Duration::MAX)];
