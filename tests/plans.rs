@@ -59,6 +59,8 @@ fn mail(project: ProjectId, key: ApiKeyId) -> NewMailRow {
         hold: false,
         bypass_suppressions: false,
         from_address: "shop@example.com".into(),
+        from_name: None,
+        to_name: None,
         recipients: vec![(DeliveryId::generate(), "grace@example.com".into())],
         subject: "Subject".into(),
         missing_variables: Vec::new(),
@@ -104,8 +106,8 @@ async fn grow(db: &mut PgConnection, project: ProjectId) {
              RETURNING id
          ),
          body AS (INSERT INTO mail_bodies (mail_id, content) SELECT id, '' FROM mail)
-         INSERT INTO deliveries (id, mail_id, position, hold, due_at, lease_token)
-         SELECT gen_random_uuid(), id, 0, false, now() - random() * interval '1 hour', gen_random_uuid() FROM mail",
+         INSERT INTO deliveries (id, project_id, mail_id, position, hold, due_at, lease_token)
+         SELECT gen_random_uuid(), $2, id, 0, false, now() - random() * interval '1 hour', gen_random_uuid() FROM mail",
     ] {
         sqlx::query(statement).bind(GROWN).bind(project.as_uuid()).execute(&mut *db).await.unwrap();
     }

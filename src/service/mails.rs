@@ -29,6 +29,8 @@ use crate::store::mails::NewMailRow;
 
 pub use crate::store::mails::Filter as MailFilter;
 
+mod decisions;
+
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
 pub struct Accepted {
@@ -104,6 +106,11 @@ impl Mails {
                 hold,
                 bypass_suppressions,
                 from_address: content.from.address.to_string(),
+                from_name: content.from.name.as_ref().map(|name| name.as_str().to_owned()),
+                to_name: content
+                    .to
+                    .first()
+                    .and_then(|first| Some(first.name.as_ref()?.as_str().to_owned())),
                 recipients: content
                     .recipients()
                     .map(|address| (DeliveryId::generate(), address.to_string().to_lowercase()))
@@ -147,7 +154,8 @@ impl Mails {
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))?;
         let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
-        let pending = store::deliveries::of_mail(&self.db, id).await.map_err(unavailable)?;
+        let pending =
+            store::deliveries::of_mail(&self.db, project, id).await.map_err(unavailable)?;
         let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
         Ok(MailDetail { summary, content, pending, events })
     }

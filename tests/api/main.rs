@@ -8,6 +8,7 @@ mod authentication;
 mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
+mod decisions;
 mod delivering;
 mod document;
 mod errors;

@@ -19,6 +19,7 @@ pub const STATUSES: &[&str] = &[
     "failed",
     "suppressed",
     "held",
+    "cancelled",
 ];
 
 /// What every success looks like.
