@@ -234,7 +234,7 @@ CREATE INDEX mails_project_id ON mails (project_id, id);
 -- What a list of mails may be narrowed to. States change and are in none of them: see `events` and `deliveries`.
 CREATE INDEX mails_to_address ON mails (project_id, to_address, id);
 CREATE INDEX mails_from_address ON mails (project_id, from_address, id);
-CREATE INDEX mails_key_id ON mails (key_id, id);
+CREATE INDEX mails_key_id ON mails (project_id, key_id, id);
 CREATE INDEX mails_test ON mails (project_id, id) WHERE test;
 
 -- The recipients of a mail after the first, so that a mail is found by each of them. Most mails have none.
@@ -289,8 +289,7 @@ CREATE TABLE events (
     attempt  smallint NOT NULL DEFAULT 0,
     reply    jsonb,
     at       timestamptz NOT NULL DEFAULT now(),
-    -- Only of what most mails are spared: bounced, failed, suppressed, ambiguous, cancelled. Null for all else, which is
-    -- not indexed.
+    -- Null for `queued`, `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
     project_id uuid
 );
 

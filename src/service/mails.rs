@@ -27,9 +27,10 @@ use crate::mail::{plain_text, template};
 use crate::store;
 use crate::store::mails::NewMailRow;
 
-pub use crate::store::mails::Filter as MailFilter;
+pub use search::{MailFilter, MailPage};
 
 mod decisions;
+mod search;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
@@ -160,14 +161,15 @@ impl Mails {
         Ok(MailDetail { summary, content, pending, events })
     }
 
-    /// The mails of a project, newest first.
-    pub async fn list(
+    /// Where a mail stands and what happened to it, without its content.
+    pub async fn status(
         &self,
         project: ProjectId,
-        filter: &MailFilter,
-        limit: u16,
-    ) -> Result<Vec<MailSummary>> {
-        store::mails::list(&self.db, project, filter, i64::from(limit)).await.map_err(unavailable)
+        id: MailId,
+    ) -> Result<(MailSummary, Vec<Event>)> {
+        let summary = self.summary(project, id).await?;
+        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
+        Ok((summary, events))
     }
 
     /// The message that was captured for one recipient: composing is the same every time, so that its content is all

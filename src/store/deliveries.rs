@@ -235,7 +235,7 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
         history AS (
             INSERT INTO events (id, mail_id, position, type, attempt, reply, project_id)
             SELECT event_id, mail_id, position, event, attempt, reply,
-                   CASE WHEN event IN ('bounced', 'failed', 'suppressed', 'ambiguous', 'cancelled') THEN project_id END
+                   CASE WHEN event NOT IN ('sent', 'deferred') THEN project_id END
             FROM done
             WHERE event IS NOT NULL
         ),

@@ -7,6 +7,8 @@ use uuid::Uuid;
 use crate::domain::id::{ApiKeyId, DeliveryId, MailId, ProjectId};
 use crate::domain::record::MailSummary;
 
+pub mod search;
+
 /// A mail as it goes into the accepting statement: a column of it for each field.
 #[derive(Debug)]
 pub struct NewMailRow {
@@ -306,49 +308,25 @@ pub async fn find(
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Only mails before this one, in the order newest first.
-    pub before: Option<MailId>,
-    /// Only mails in this state.
-    pub status: Option<String>,
-    /// Only mails whose first recipient this is.
+    pub cursor: Option<MailId>,
+    /// Only this mail.
+    pub id: Option<MailId>,
+    /// Only mails in one of these states; empty for all.
+    pub statuses: Vec<String>,
+    /// Only mails to this recipient, in lower case.
     pub to_address: Option<String>,
     /// Only mails from this address.
     pub from_address: Option<String>,
+    /// Only mails from or to this address.
+    pub address: Option<String>,
+    /// Only mails that were sent with this key.
+    pub key: Option<ApiKeyId>,
+    /// Only mails that were accepted at this time or later.
+    pub after: Option<DateTime<Utc>>,
+    /// Only mails that were accepted before this time.
+    pub before: Option<DateTime<Utc>>,
     /// Only test mails, or only others.
     pub test: Option<bool>,
-}
-
-/// The mails of a project, newest first.
-pub async fn list(
-    db: impl PgExecutor<'_>,
-    project: ProjectId,
-    filter: &Filter,
-    limit: i64,
-) -> sqlx::Result<Vec<MailSummary>> {
-    sqlx::query_as!(
-        MailSummary,
-        r#"
-        SELECT id AS "id: MailId", project_id AS "project: ProjectId", test, status, pending, sent, failed, held,
-               from_address, from_name, to_address, to_name, subject, missing_variables, created_at
-        FROM mails
-        WHERE project_id = $1
-          AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-          AND ($3::text IS NULL OR status = $3)
-          AND ($4::text IS NULL OR to_address = $4)
-          AND ($5::text IS NULL OR from_address = $5)
-          AND ($6::boolean IS NULL OR test = $6)
-        ORDER BY id DESC
-        LIMIT $7
-        "#,
-        project as _,
-        filter.before as _,
-        filter.status,
-        filter.to_address,
-        filter.from_address,
-        filter.test,
-        limit,
-    )
-    .fetch_all(db)
-    .await
 }
 
 /// The packed content of a mail.

@@ -17,6 +17,7 @@ mod hostile;
 mod idempotency;
 mod limits;
 mod reading;
+mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
