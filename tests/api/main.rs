@@ -15,6 +15,7 @@ mod examples;
 mod hostile;
 mod idempotency;
 mod limits;
+mod people;
 mod reading;
 mod sending;
 #[path = "../support/smtp_server.rs"]
