@@ -48,6 +48,15 @@ pub enum Error {
         message: String,
     },
 
+    /// The request is sound, and the way things stand forbids it.
+    #[error("{message}")]
+    Impossible {
+        /// The published code, such as `LAST_PROJECT_CANNOT_BE_DELETED`.
+        code: &'static str,
+        /// What to do about it.
+        message: String,
+    },
+
     /// The caller is going too fast.
     #[error("{message}")]
     RateLimited {

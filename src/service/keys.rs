@@ -114,12 +114,6 @@ impl Keys {
     pub async fn create(&self, account: AccountId, new: NewKey) -> Result<(ApiKey, ApiKeyToken)> {
         check(&new)?;
         let key_type = if new.project.is_some() { KeyType::Project } else { KeyType::Account };
-        if let Some(project) = new.project
-            && self.account_of(project).await? != Some(account)
-        {
-            return Err(Error::NotFound("project"));
-        }
-
         let token = ApiKeyToken::generate(key_type, new.mode);
         let verifier = Verifier {
             secret_phc: self.hash(&token).await?,
@@ -147,9 +141,13 @@ impl Keys {
             created_at: Utc::now(),
             created_by: new.created_by,
         };
-        store::api_keys::insert(&self.db, &key, token.public_id(), &verifier)
+        let public_id = token.public_id();
+        if !store::api_keys::insert(&self.db, &key, public_id, &verifier)
             .await
-            .map_err(unavailable)?;
+            .map_err(unavailable)?
+        {
+            return Err(Error::NotFound("project"));
+        }
         tracing::info!(key.id = %key.id, "Made API key {}", key.id);
         Ok((key, token))
     }

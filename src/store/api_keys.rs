@@ -53,25 +53,27 @@ struct Row {
     created_by: String,
 }
 
-/// Makes a key.
+/// Makes a key; `false` if its project is no project of the account, or a deleted one. Whoever deletes the project
+/// waits for this, and ends the key as well.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     key: &ApiKey,
     public_id: &str,
     verifier: &Verifier,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<bool> {
     let permissions: Vec<String> =
         key.permissions.iter().map(|permission| permission.as_str().to_owned()).collect();
-    sqlx::query!(
+    let made = sqlx::query!(
         r#"
         INSERT INTO api_keys (
             id, account_id, project_id, name, type, mode, public_id, display_key, secret_phc, digest, digest_version,
             permissions, domains, recipients, ip_allowlist, ip_allowlist_dry_run, per_second, per_minute, active,
             expires_at, created_at, created_by
         )
-        VALUES (
-            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-            $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
+        SELECT $1, $2, $3::uuid, $4, $5, $6, $7, $8, $9, $10, $11,
+               $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
+        WHERE $3 IS NULL OR EXISTS (
+            SELECT FROM projects WHERE account_id = $2 AND id = $3 AND deleted_at IS NULL FOR SHARE
         )
         "#,
         key.id as _,
@@ -98,8 +100,8 @@ pub async fn insert(
         key.created_by,
     )
     .execute(db)
-    .await
-    .map(drop)
+    .await?;
+    Ok(made.rows_affected() == 1)
 }
 
 /// Finds a key by its public half, revoked or not, together with what proves that a caller holds it.
@@ -161,6 +163,22 @@ pub async fn revoke(
     Ok(revoked.rows_affected() == 1)
 }
 
+/// Ends every key of a project for ever. Waits for the sends that are being stored with them right now.
+pub async fn revoke_of_project(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    project: ProjectId,
+) -> sqlx::Result<u64> {
+    let revoked = sqlx::query!(
+        "UPDATE api_keys SET revoked_at = now() WHERE account_id = $1 AND project_id = $2 AND revoked_at IS NULL",
+        account as _,
+        project as _,
+    )
+    .execute(db)
+    .await?;
+    Ok(revoked.rows_affected())
+}
+
 /// Writes the digest made under the present `SECRET_KEY`.
 pub async fn renew_digest(
     db: impl PgExecutor<'_>,
@@ -185,6 +203,11 @@ pub async fn notify_changed(db: impl PgExecutor<'_>, id: ApiKeyId) -> sqlx::Resu
         .execute(db)
         .await
         .map(drop)
+}
+
+/// Tells every node that all that it remembers of keys and projects may be out of date.
+pub async fn notify_all_changed(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
+    sqlx::query!("SELECT pg_notify('posthaste_api_keys', 'all')").execute(db).await.map(drop)
 }
 
 /// A connection of its own on which changes of keys arrive.

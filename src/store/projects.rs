@@ -51,3 +51,43 @@ pub async fn account_of(
     .fetch_optional(db)
     .await
 }
+
+/// Whether the account has another project than this one.
+pub async fn has_another(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    project: ProjectId,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT FROM projects WHERE account_id = $1 AND id <> $2 AND deleted_at IS NULL
+        ) AS "has_another!"
+        "#,
+        account as _,
+        project as _,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Deletes a project and answers its name; nothing if there is no such project. Waits for sends of account keys that are
+/// being stored in it right now, and for keys that are being made for it.
+pub async fn delete(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    project: ProjectId,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"
+        UPDATE projects
+        SET deleted_at = now()
+        WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
+        RETURNING name
+        "#,
+        account as _,
+        project as _,
+    )
+    .fetch_optional(db)
+    .await
+}

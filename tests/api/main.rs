@@ -8,6 +8,7 @@ mod authentication;
 mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
+mod deleted_projects;
 mod delivering;
 mod document;
 mod errors;

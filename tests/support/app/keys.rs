@@ -3,6 +3,7 @@
 use posthaste::domain::api_key::{ApiKeyToken, KeyMode};
 use posthaste::domain::id::{ApiKeyId, ProjectId};
 use posthaste::domain::permission::Permission;
+use posthaste::error::Result;
 use posthaste::service::keys::NewKey;
 
 use super::TestApp;
@@ -50,8 +51,17 @@ impl TestApp {
         self.key_with(|key| key.mode = KeyMode::Test).await
     }
 
+    /// A key of another project that may do everything, if one can be made.
+    pub async fn try_key_of(&self, project: ProjectId) -> Result<TestKey> {
+        self.try_key_with(|key| key.project = Some(project)).await
+    }
+
     /// A key that differs in something from one of the first project that may do everything.
     pub async fn key_with(&self, change: impl FnOnce(&mut NewKey)) -> TestKey {
+        self.try_key_with(change).await.unwrap()
+    }
+
+    async fn try_key_with(&self, change: impl FnOnce(&mut NewKey)) -> Result<TestKey> {
         let mut new = NewKey {
             name: "Test".into(),
             project: Some(self.project),
@@ -63,8 +73,8 @@ impl TestApp {
             created_by: "a test".into(),
         };
         change(&mut new);
-        let (key, token) = self.keys.create(self.account, new).await.unwrap();
-        TestKey { id: key.id, token }
+        let (key, token) = self.keys.create(self.account, new).await?;
+        Ok(TestKey { id: key.id, token })
     }
 
     /// Revokes a key as another process would.
