@@ -168,7 +168,8 @@ impl App {
         let listener = Listener::bind("LISTEN_ADDR", config.listen_addr)?;
         let database = Database::open(&config).await?;
         let pepper = Pepper::derive(&secret_key::load(&config)?);
-        let keys = Arc::new(Keys::new(database.pool.clone(), pepper));
+        let keys = Keys::new(database.pool.clone(), pepper).with_default_limit(config.rate_limit);
+        let keys = Arc::new(keys);
         let (account, is_new) = projects::set_up(&database.pool).await?;
         Ok(Self { config, database, keys, listener, account, is_new, clock: Clock::monotonic() })
     }
@@ -227,12 +228,7 @@ impl App {
             &accepting,
         );
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
-        let gate = Arc::new(Gate::new(
-            Arc::clone(&keys),
-            Sessions::new(db.clone()),
-            config.rate_limit,
-            clock,
-        ));
+        let gate = Arc::new(Gate::new(Arc::clone(&keys), Sessions::new(db.clone()), clock));
 
         if delivers {
             let worker =
@@ -260,7 +256,7 @@ impl App {
             stop.cancelled().await;
             Ok(())
         } else {
-            let api = Api { mails, db, gate, way: Arc::new(way(&config)) };
+            let api = Api { mails, keys: Arc::clone(&keys), db, gate, way: Arc::new(way(&config)) };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)

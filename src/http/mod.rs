@@ -1,5 +1,7 @@
 //! From HTTP to the domain and back: the route table and the layers, in reading order.
 
+pub mod api_keys;
+pub mod audit_log;
 pub mod client_address;
 pub mod error;
 pub mod extract;
@@ -7,6 +9,8 @@ pub mod health;
 pub mod layers;
 pub mod listener;
 pub mod mails;
+pub mod page;
+pub mod projects;
 
 use std::sync::Arc;
 
@@ -32,6 +36,7 @@ use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
 use self::layers::request::{forgive_slashes, observe};
 use crate::error::Error;
+use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 
 /// The largest body: 40 MiB of files in base64, and 5 for all the rest.
@@ -42,6 +47,8 @@ const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
 pub struct Api {
     /// Mails.
     pub mails: Mails,
+    /// Keys.
+    pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
     pub db: PgPool,
     /// Who may come in.
@@ -53,7 +60,13 @@ pub struct Api {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
-    tags((name = "mails", description = "Sending mail, and what became of it"), (name = "operations")),
+    tags(
+        (name = "mails", description = "Sending mail, and what became of it"),
+        (name = "api-keys", description = "Keys, and what they may do"),
+        (name = "projects", description = "Owners of mails and keys"),
+        (name = "audit-log", description = "What was done to keys, projects and people"),
+        (name = "operations"),
+    ),
     security(("key" = [])),
 )]
 struct Document;
@@ -66,22 +79,28 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(mails::get_mail))
         .routes(routes!(mails::get_mail_status))
         .routes(routes!(mails::get_captured_message))
+        .merge(api_keys::routes())
+        .merge(projects::routes())
+        .merge(audit_log::routes())
         .split_for_parts();
     let authenticated = authenticated
         .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))
         .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+    let (reports, reports_described) = api_keys::open_routes().split_for_parts();
+    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .split_for_parts();
 
-    let mut document = described.merge_from(open_described);
+    let mut document = described.merge_from(reports_described).merge_from(open_described);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("key", bearer);
     let document = Arc::new(document);
 
     let routes = Router::new()
         .merge(authenticated)
+        .merge(reports)
         .merge(open)
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)

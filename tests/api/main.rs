@@ -15,6 +15,7 @@ mod errors;
 mod examples;
 mod hostile;
 mod idempotency;
+mod keys;
 mod limits;
 mod reading;
 mod sending;
