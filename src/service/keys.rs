@@ -3,9 +3,9 @@
 //! A request costs one look-up in memory (else one indexed query) and one HMAC. Argon2 runs when a key is made, and
 //! when its digest was made under another `SECRET_KEY`: once for all who wait on that key.
 
+mod authority;
 mod described;
 mod listing;
-mod manager;
 mod managing;
 mod minting;
 
@@ -22,8 +22,8 @@ use moka::future::Cache;
 use sqlx::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use self::authority::KeyScope;
 pub use self::listing::{KeyQuery, StatusChoice};
-pub use self::manager::KeyScope;
 pub use self::managing::KeyWish;
 pub use self::minting::NewKey;
 use super::pepper::Pepper;

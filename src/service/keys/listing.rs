@@ -3,7 +3,7 @@
 use chrono::Utc;
 
 use super::Keys;
-use super::manager::KeyScope;
+use super::authority::KeyScope;
 use crate::domain::api_key::{KeyMode, KeyType};
 use crate::domain::caller::{ApiKey, KeyStatus};
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};

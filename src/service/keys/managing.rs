@@ -6,7 +6,7 @@ use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::manager::{KeyScope, Manager};
+use super::authority::{Authority, KeyScope};
 use super::minting::store_new;
 use super::{Keys, described};
 use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
@@ -44,11 +44,11 @@ impl Keys {
         let minted = self.mint(key_type, mode).await?;
 
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let (manager, _) = Manager::hold(&mut transaction, caller, None).await?;
+        let (authority, _) = Authority::hold(&mut transaction, caller, None).await?;
         let doer = Doer::of(caller);
-        let own = match &manager {
-            Manager::Key(own) => Some(&**own),
-            Manager::Person(_) => None,
+        let own = match &authority {
+            Authority::Key(own) => Some(&**own),
+            Authority::Person(_) => None,
         };
         let mut key = ApiKey {
             id: ApiKeyId::generate(),
@@ -58,7 +58,7 @@ impl Keys {
             key_type,
             mode,
             display_key: minted.token.display(),
-            permissions: manager.permissions(),
+            permissions: authority.permissions(),
             restrictions: own.map_or_else(Restrictions::default, |own| own.restrictions.clone()),
             per_second: own.and_then(|own| own.per_second),
             per_minute: own.and_then(|own| own.per_minute),
@@ -70,7 +70,7 @@ impl Keys {
             replaces: None,
         };
         wish.change.apply(&mut key);
-        manager.check(&key, self.default_limit)?;
+        authority.check(&key, self.default_limit)?;
         store_new(&mut transaction, &key, &minted, doer).await?;
         let record = read(&mut transaction, key.account, key.id).await?;
         transaction.commit().await.map_err(unavailable)?;
@@ -87,7 +87,7 @@ impl Keys {
         change: KeyChange,
     ) -> Result<KeyRecord> {
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let (manager, found) = Manager::hold(&mut transaction, caller, Some(id)).await?;
+        let (authority, found) = Authority::hold(&mut transaction, caller, Some(id)).await?;
         let before = in_scope(found, scope)?.key;
         if before.revoked_at.is_some() {
             return Err(Error::Conflict {
@@ -99,7 +99,7 @@ impl Keys {
         change.apply(&mut after);
         keep_a_way_in(caller, &before, &after)?;
         if !before.exceeded_by(&after, self.default_limit).is_empty() {
-            manager.check(&after, self.default_limit)?;
+            authority.check(&after, self.default_limit)?;
         }
 
         store::api_keys::update(&mut *transaction, &after).await.map_err(unavailable)?;
@@ -135,7 +135,7 @@ impl Keys {
         let minted = self.mint(known.key_type, known.mode).await?;
 
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let (manager, found) = Manager::hold(&mut transaction, caller, Some(id)).await?;
+        let (authority, found) = Authority::hold(&mut transaction, caller, Some(id)).await?;
         let mut old = in_scope(found, scope)?.key;
         let now = store::now(&mut *transaction).await.map_err(unavailable)?;
         let status = old.status(now);
@@ -156,7 +156,7 @@ impl Keys {
             ..old.clone()
         };
         // Whoever rotates a key learns a secret that does what the key does.
-        manager.check(&successor, self.default_limit)?;
+        authority.check(&successor, self.default_limit)?;
         let end = now + overlap;
         old.expires_at = Some(old.expires_at.map_or(end, |own| own.min(end)));
 
@@ -185,7 +185,7 @@ impl Keys {
         id: ApiKeyId,
     ) -> Result<KeyRecord> {
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let (_, found) = Manager::hold(&mut transaction, caller, Some(id)).await?;
+        let (_, found) = Authority::hold(&mut transaction, caller, Some(id)).await?;
         let key = in_scope(found, scope)?.key;
         end(&mut transaction, &key, Doer::of(caller), json!({})).await?;
         let record = read(&mut transaction, key.account, id).await?;

@@ -27,14 +27,14 @@ impl KeyScope {
 }
 
 /// Who manages keys, as the rows say that a transaction holds, and not as a node may remember them.
-pub(super) enum Manager {
+pub(super) enum Authority {
     /// A key that works at this moment.
     Key(Box<ApiKey>),
     /// A person of this role.
     Person(Role),
 }
 
-impl Manager {
+impl Authority {
     /// Holds the caller's own key, if it is one, and another one, and reads both as they are now.
     ///
     /// A key that was revoked, switched off or robbed of its permission is let in by a node that has not heard of it,
@@ -55,7 +55,7 @@ impl Manager {
         let find = |id| records.iter().find(|record| Some(record.key.id) == id).cloned();
 
         let now = store::now(&mut *transaction).await.map_err(unavailable)?;
-        let manager = match &caller.actor {
+        let authority = match &caller.actor {
             Actor::Person(person) => Self::Person(person.role),
             Actor::Key(_) => {
                 let works = |record: &KeyRecord| record.key.status(now) == KeyStatus::Active;
@@ -71,10 +71,10 @@ impl Manager {
                 Self::Key(Box::new(own.key))
             }
         };
-        Ok((manager, find(other)))
+        Ok((authority, find(other)))
     }
 
-    /// The widest of what this manager may give away.
+    /// The most that may be given away.
     pub(super) fn permissions(&self) -> Vec<Permission> {
         match self {
             Self::Key(key) => key.permissions.clone(),
@@ -84,7 +84,7 @@ impl Manager {
         }
     }
 
-    /// Refuses a key that may do more than its manager.
+    /// Refuses a key that may do more than who asks for it.
     pub(super) fn check(&self, key: &ApiKey, default_limit: RateLimit) -> Result<()> {
         let (exceeded, rule) = match self {
             Self::Key(own) => (
