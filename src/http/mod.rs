@@ -7,6 +7,7 @@ pub mod health;
 pub mod layers;
 pub mod listener;
 pub mod mails;
+mod silence;
 
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::restart;
 use crate::error::{Error, Result};
 
 /// How long an item may wait for its batch to begin. Past that the database is too slow to promise anything.
@@ -69,7 +70,8 @@ impl<T, R> Clone for Batcher<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
-    /// Starts the lanes. `run` gets each batch and answers for its items in order; an error is answered to all.
+    /// Starts the lanes. `run` gets each batch and answers for its items in order; an error is answered to all, as
+    /// [`Error::Unavailable`] unless it is [`Error::OutcomeUnknown`]. If it panics, its batch has no known end.
     ///
     /// The lanes end when `stop` is cancelled and nothing waits any more.
     pub fn start<F, Fut>(
@@ -92,14 +94,18 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         let run = Arc::new(run);
         for lane in 0..bounds.lanes {
             let (shared, run, stop) = (Arc::clone(&shared), Arc::clone(&run), stop.clone());
-            tasks.spawn(async move { shared.work(lane, &*run, &stop).await });
+            tasks.spawn(restart::whenever_it_panics("batches", move || {
+                let (shared, run, stop) = (Arc::clone(&shared), Arc::clone(&run), stop.clone());
+                async move { shared.work(lane, &*run, &stop).await }
+            }));
         }
         Self { shared }
     }
 
     /// Runs an item in the next batch. `bytes` is what it weighs.
     ///
-    /// Refuses with [`Error::Unavailable`] when too much waits or the item waited too long; nothing was done then.
+    /// Refuses with [`Error::Unavailable`] when too much waits or the item waited too long; nothing was done then. Fails
+    /// with [`Error::OutcomeUnknown`] when its batch began and did not come to an end.
     pub async fn submit(&self, item: T, bytes: usize) -> Result<R> {
         let (answer, mut answered) = oneshot::channel();
         let ticket = self.shared.enqueue(item, bytes, answer)?;
@@ -115,8 +121,9 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
             // It is on its way, and only its end says what to answer.
             Err(_) => answered.await,
         };
-        answer
-            .unwrap_or_else(|_| Err(Error::Unavailable(anyhow::anyhow!("the batch was abandoned"))))
+        answer.unwrap_or_else(|_| {
+            Err(Error::OutcomeUnknown(anyhow::anyhow!("the batch was abandoned on its way")))
+        })
     }
 }
 
@@ -187,10 +194,15 @@ impl<T, R> Shared<T, R> {
                 .zip(results)
                 .for_each(|(answer, result)| drop(answer.send(Ok(result)))),
             Err(error) => {
+                let is_unknown = matches!(error, Error::OutcomeUnknown(_));
                 let cause = Arc::new(error);
                 for answer in answers {
-                    let error =
-                        Error::Unavailable(anyhow::Error::new(SharedCause(Arc::clone(&cause))));
+                    let cause = anyhow::Error::new(SharedCause(Arc::clone(&cause)));
+                    let error = if is_unknown {
+                        Error::OutcomeUnknown(cause)
+                    } else {
+                        Error::Unavailable(cause)
+                    };
                     drop(answer.send(Err(error)));
                 }
             }
