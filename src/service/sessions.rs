@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
-use super::unavailable;
+use super::{in_time, unavailable};
 use crate::domain::caller::Person;
 use crate::error::{Error, Result};
 use crate::store;
@@ -25,7 +25,9 @@ impl Sessions {
     /// Whose cookie this is, if its session is not over.
     pub async fn find(&self, cookie: &str) -> Result<Option<Arc<Person>>> {
         let digest = Sha256::digest(cookie.as_bytes());
-        let Some(row) = store::sessions::find(&self.db, &digest).await.map_err(unavailable)? else {
+        let Some(row) =
+            in_time(store::sessions::find(&self.db, &digest)).await.map_err(unavailable)?
+        else {
             return Ok(None);
         };
         let role = row
