@@ -313,4 +313,33 @@ mod tests {
         }
         assert!(refused > 100);
     }
+
+    #[tokio::test]
+    async fn a_panic_leaves_its_own_batch_without_a_known_end_and_no_other() {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let batcher = Batcher::start(BOUNDS, &tasks, &stop, |items: Vec<u32>| async move {
+            assert!(!items.contains(&13), "an unlucky number");
+            Ok(items)
+        });
+        assert_eq!(batcher.submit(12, 1).await.unwrap(), 12);
+        let unlucky = batcher.submit(13, 1).await;
+        assert!(matches!(unlucky, Err(Error::OutcomeUnknown(_))), "{unlucky:?}");
+        assert_eq!(batcher.submit(14, 1).await.unwrap(), 14);
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_that_nothing_was_done_when_that_is_not_known() {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let batcher: Batcher<u32, u32> = Batcher::start(BOUNDS, &tasks, &stop, |_| async {
+            Err(Error::OutcomeUnknown(anyhow::anyhow!("the connection broke")))
+        });
+        let (one, another) = tokio::join!(batcher.submit(1, 1), batcher.submit(2, 1));
+        for answer in [one, another] {
+            assert!(matches!(answer, Err(Error::OutcomeUnknown(_))), "{answer:?}");
+        }
+        stop.cancel();
+    }
 }

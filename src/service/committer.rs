@@ -2,7 +2,7 @@
 //! side.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use tokio::sync::OwnedSemaphorePermit;
@@ -13,7 +13,7 @@ use super::batch::{Batcher, Bounds};
 use super::handoff::{HandOff, Job, Lease};
 use super::storing::store_all;
 use crate::domain::mail::Content;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::mails::{AcceptedRow, NewMailRow};
 
 /// One fsync for up to so many mails.
@@ -80,7 +80,12 @@ async fn store_and_hand_over(
         .unzip();
     // Without a hand-off nothing is stored under a lease.
     let lease = handoff.map_or(Duration::ZERO, HandOff::lease);
-    let verdicts = store_all(db, &rows, lease).await?;
+    let asked = Instant::now();
+    let stored = store_all(db, &rows, lease).await;
+    if let Some(handoff) = handoff {
+        give_back_what_is_unknown(handoff, &rows, &stored);
+    }
+    let verdicts = stored?;
 
     if let Some(handoff) = handoff {
         for ((row, (content, room)), verdict) in rows.into_iter().zip(rest).zip(&verdicts) {
@@ -102,16 +107,28 @@ async fn store_and_hand_over(
                     continue;
                 }
                 let accepted_at = accepted.accepted_at;
-                handoff.hand_over(Job {
-                    mail: row.id,
-                    test: row.test,
-                    accepted_at,
-                    content,
-                    deliveries,
-                    room,
-                });
+                let (mail, test) = (row.id, row.test);
+                let job = Job { mail, test, accepted_at, content, deliveries, room };
+                handoff.hand_over(job, asked);
             }
         }
     }
     Ok(verdicts)
+}
+
+/// What may have been stored and is not going to be handed over must not wait for its leases to run out.
+fn give_back_what_is_unknown(
+    handoff: &HandOff,
+    rows: &[NewMailRow],
+    stored: &Result<Vec<Result<AcceptedRow>>>,
+) {
+    let is_unknown = |place: usize| match stored {
+        Ok(verdicts) => matches!(verdicts.get(place), Some(Err(Error::OutcomeUnknown(_)))),
+        Err(error) => matches!(error, Error::OutcomeUnknown(_)),
+    };
+    for (_, row) in rows.iter().enumerate().filter(|(place, _)| is_unknown(*place)) {
+        if let Some(token) = row.lease_token {
+            handoff.give_back(row.recipients.iter().map(|(delivery, _)| (*delivery, token)));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::committer::{Committer, Submission};
 use super::handoff::HandOff;
-use super::unavailable;
+use super::{in_time, unavailable};
 use crate::domain::address::Mailbox;
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::{ApiKey, Caller};
@@ -142,13 +142,14 @@ impl Mails {
     /// One mail with its deliveries and its history.
     pub async fn find(&self, project: ProjectId, id: MailId) -> Result<MailDetail> {
         let summary = self.summary(project, id).await?;
-        let body = store::mails::body(&self.db, id)
+        let body = in_time(store::mails::body(&self.db, id))
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))?;
         let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
-        let pending = store::deliveries::of_mail(&self.db, id).await.map_err(unavailable)?;
-        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
+        let pending =
+            in_time(store::deliveries::of_mail(&self.db, id)).await.map_err(unavailable)?;
+        let events = in_time(store::events::list(&self.db, id)).await.map_err(unavailable)?;
         Ok(MailDetail { summary, content, pending, events })
     }
 
@@ -159,7 +160,9 @@ impl Mails {
         filter: &MailFilter,
         limit: u16,
     ) -> Result<Vec<MailSummary>> {
-        store::mails::list(&self.db, project, filter, i64::from(limit)).await.map_err(unavailable)
+        in_time(store::mails::list(&self.db, project, filter, i64::from(limit)))
+            .await
+            .map_err(unavailable)
     }
 
     /// The message that was captured for one recipient: composing is the same every time, so that its content is all
@@ -190,7 +193,7 @@ impl Mails {
     }
 
     async fn summary(&self, project: ProjectId, id: MailId) -> Result<MailSummary> {
-        store::mails::find(&self.db, project, id)
+        in_time(store::mails::find(&self.db, project, id))
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))
@@ -207,10 +210,11 @@ impl Mails {
             )));
         };
         let key = claim.key.as_str();
-        let Some(first) =
-            store::idempotency_keys::find(&self.db, project, key).await.map_err(unavailable)?
+        let Some(first) = in_time(store::idempotency_keys::find(&self.db, project, key))
+            .await
+            .map_err(unavailable)?
         else {
-            store::idempotency_keys::forget_if_over(&self.db, project, key)
+            in_time(store::idempotency_keys::forget_if_over(&self.db, project, key))
                 .await
                 .map_err(unavailable)?;
             return Ok(None);

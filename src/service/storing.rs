@@ -17,7 +17,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::{PgPool, Postgres};
 
-use super::{in_time, unavailable, without_values};
+use super::{in_time, in_time_for, unavailable, without_values};
 use crate::domain::id::MailId;
 use crate::error::{Error, Result};
 use crate::store;
@@ -64,11 +64,12 @@ async fn store_batch(
     // Nothing has begun yet, so that a failure here is a refusal.
     let mut connection = db.acquire().await.map_err(unavailable)?;
     let deadline = Instant::now() + RESOLVE_WITHIN;
+    let bytes = rows.iter().map(|row| row.body.len()).sum();
     // Whether an earlier statement may have stored them, or may do so yet.
     let mut is_in_doubt = false;
     loop {
         let accepting = store::mails::accept(&mut *connection, rows, lease.as_secs_f64());
-        let error = match in_time(accepting).await {
+        let error = match in_time_for(bytes, accepting).await {
             Ok(accepted) if is_in_doubt => {
                 return Ok(settle(&mut connection, rows, accepted).await);
             }
