@@ -18,6 +18,12 @@ pub enum Error {
     #[error("{0}")]
     Unauthenticated(&'static str),
 
+    /// The password was right, and a code of the second factor is needed beside it.
+    #[error(
+        "Send the code that your authenticator app shows, or one of your recovery codes, as `code`."
+    )]
+    SecondFactorRequired,
+
     /// The key is good, but not for this.
     #[error("{message}")]
     Forbidden {

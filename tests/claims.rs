@@ -88,6 +88,8 @@ impl Scene {
             hold: false,
             bypass_suppressions: false,
             from_address: "shop@example.com".into(),
+            from_name: None,
+            to_name: None,
             recipients: vec![(DeliveryId::generate(), "ada@example.org".into())],
             subject: "Large".into(),
             missing_variables: Vec::new(),

@@ -21,6 +21,7 @@ pub const RETRY_WHEN_UNAVAILABLE: Duration = Duration::from_secs(2);
 pub fn published(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        Error::SecondFactorRequired => (StatusCode::UNAUTHORIZED, "TOTP_REQUIRED"),
         Error::Forbidden { code, .. } => (StatusCode::FORBIDDEN, code),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Error::Malformed(_) | Error::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_FAILED"),

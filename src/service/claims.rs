@@ -112,11 +112,15 @@ impl Deliveries {
             return Ok(Portion::default());
         }
         leased.extend(claimed.iter().map(|delivery| delivery.id));
-        let mut changes: Vec<Change> = claimed
+        let abandoned: Vec<Change> = claimed
             .iter()
             .filter_map(|delivery| after_abandoned_attempt(delivery, token, Utc::now()))
             .collect();
-        let (order, mut due) = by_mail(claimed, &changes, token);
+        if !abandoned.is_empty() {
+            store::deliveries::record(&mut *transaction, &abandoned).await?;
+        }
+        let (mut changes, going_on) = without_the_ended(claimed, &abandoned, token);
+        let (order, mut due) = by_mail(going_on, token);
         let starts = store::mails::body_starts(&mut *transaction, &order).await?;
         let lengths: HashMap<MailId, usize> =
             starts.iter().map(|body| (body.id, packing::unpacked_length(&body.start))).collect();
@@ -159,18 +163,28 @@ impl Deliveries {
     }
 }
 
-/// What was claimed and goes on, by mail, and the mails in the order in which they were due.
-fn by_mail(
-    mut claimed: Vec<Claimed>,
-    changes: &[Change],
+/// What was claimed and goes on; and the ends of what somebody has asked to stop, where the attempt that was abandoned
+/// has not ended it.
+fn without_the_ended(
+    claimed: Vec<Claimed>,
+    abandoned: &[Change],
     token: Uuid,
-) -> (Vec<MailId>, HashMap<MailId, Due>) {
-    let ended: HashSet<DeliveryId> = changes
+) -> (Vec<Change>, Vec<Claimed>) {
+    let ended: HashSet<DeliveryId> = abandoned
         .iter()
         .filter(|change| change.step != Step::Continues)
         .map(|change| change.id)
         .collect();
-    claimed.retain(|delivery| !ended.contains(&delivery.id));
+    let (cancelled, going_on): (Vec<_>, Vec<_>) = claimed
+        .into_iter()
+        .filter(|delivery| !ended.contains(&delivery.id))
+        .partition(|delivery| delivery.cancelled);
+    let ends = cancelled.iter().map(|delivery| after_cancellation(delivery, token)).collect();
+    (ends, going_on)
+}
+
+/// What goes on, by mail, and the mails in the order in which they were due.
+fn by_mail(mut claimed: Vec<Claimed>, token: Uuid) -> (Vec<MailId>, HashMap<MailId, Due>) {
     claimed.sort_by_key(|delivery| delivery.due_at);
     let (mut order, mut due) = (Vec::new(), HashMap::new());
     for delivery in claimed {
@@ -233,6 +247,21 @@ fn after_abandoned_attempt(delivery: &Claimed, token: Uuid, now: DateTime<Utc>) 
         reply: Some(Reply::described(text)),
         suppress: None,
     })
+}
+
+/// The end of a delivery that somebody asked to stop while an attempt was being made.
+fn after_cancellation(delivery: &Claimed, token: Uuid) -> Change {
+    Change {
+        id: delivery.id,
+        token,
+        attempt: delivery.attempt - 1,
+        step: Step::Failed,
+        mail_status: "cancelled",
+        delay_seconds: 0.0,
+        event: Some("cancelled"),
+        reply: None,
+        suppress: None,
+    }
 }
 
 /// When a mail was named, which is when it was accepted.

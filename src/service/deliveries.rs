@@ -67,7 +67,7 @@ impl Deliveries {
     /// because the lease is lost.
     pub async fn begin(&self, lease: &Lease) -> Result<bool> {
         // Somebody else may have taken over, and send what we would send as well.
-        if !self.leases.is_held(lease) {
+        if !self.leases.begin(lease) {
             return Ok(false);
         }
         if !lease.hold {
@@ -141,7 +141,6 @@ impl Deliveries {
 
     /// Lengthens every lease that this node holds, and lets go of those that it has lost or does not want.
     pub async fn renew_leases(&self) -> Result<()> {
-        self.give_back_unwanted().await?;
         let held = self.leases.held();
         for some in held.chunks(1000) {
             let asked = Instant::now();
@@ -149,7 +148,7 @@ impl Deliveries {
             let renewed = in_time(renewing).await.map_err(unavailable)?;
             self.leases.renewed(some, &renewed.into_iter().collect(), asked);
         }
-        Ok(())
+        self.give_back_unwanted().await
     }
 }
 

@@ -164,11 +164,12 @@ async fn resolve(
     connection: &mut PoolConnection<Postgres>,
     rows: impl Iterator<Item = &NewMailRow> + Clone,
 ) -> sqlx::Result<HashSet<MailId>> {
-    let ids: Vec<MailId> = rows.clone().map(|row| row.id).collect();
+    let mails: Vec<_> = rows.clone().map(|row| (row.project, row.id)).collect();
+    let ids: Vec<MailId> = mails.iter().map(|(_, id)| *id).collect();
     let stored = store::mails::existing(&mut **connection, &ids).await?;
     if !stored.is_empty() {
         for token in rows.filter_map(|row| row.lease_token) {
-            store::deliveries::release_token(&mut **connection, &ids, token).await?;
+            store::deliveries::release_token(&mut **connection, &mails, token).await?;
         }
     }
     Ok(stored.into_iter().collect())

@@ -12,6 +12,7 @@ use crate::service::deliveries::Deliveries;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::restart;
+use crate::service::sessions::Sessions;
 
 /// How often the last use of keys is written down: what a crash may lose of it.
 const USAGE: Duration = Duration::from_secs(5);
@@ -55,6 +56,15 @@ pub async fn forget_what_is_over(mails: Mails, stop: CancellationToken) {
         async move { mails.forget_what_is_over().await }
     };
     every(FORGET, LONGEST_PAUSE, "forget old idempotency keys", stop, forget).await;
+}
+
+/// Forgets sessions and links that are over.
+pub async fn forget_sessions(sessions: Sessions, stop: CancellationToken) {
+    let forget = move || {
+        let sessions = sessions.clone();
+        async move { sessions.forget_what_is_over().await }
+    };
+    every(FORGET, LONGEST_PAUSE, "forget sessions that are over", stop, forget).await;
 }
 
 /// Does what keeps memory bounded, every few seconds.

@@ -9,6 +9,7 @@ mod authentication;
 mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
+mod decisions;
 mod deleted_projects;
 mod delivering;
 mod document;
@@ -17,7 +18,9 @@ mod examples;
 mod hostile;
 mod idempotency;
 mod limits;
+mod people;
 mod reading;
+mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
