@@ -288,6 +288,8 @@ CREATE TABLE deliveries (
     -- Stop when the end of an attempt is not known, instead of trying again.
     hold             boolean NOT NULL,
     attempts         smallint NOT NULL DEFAULT 0,
+    -- Leases that ran out, because their worker died or had to be given up.
+    times_abandoned  smallint NOT NULL DEFAULT 0,
     -- When something happens next: the next attempt, or, under a lease, the moment it may be taken over.
     due_at           timestamptz NOT NULL,
     -- The fencing token of whoever works on it; null when nobody does.

@@ -1,5 +1,6 @@
 //! The only place where everything is wired together, started and stopped.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -109,6 +110,18 @@ impl Database {
                     if used.idle_for > TRUSTED_WHEN_IDLE_FOR {
                         connection.ping().await?;
                     }
+                    Ok(true)
+                })
+            })
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // What was given up in the middle is heard to its end, and a connection that carries nothing any
+                    // more is closed instead of being waited for.
+                    tokio::time::timeout(CONNECT_PATIENCE, connection.ping())
+                        .await
+                        .unwrap_or_else(
+                            |_| Err(std::io::Error::from(ErrorKind::TimedOut).into()),
+                        )?;
                     Ok(true)
                 })
             })

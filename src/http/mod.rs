@@ -12,6 +12,7 @@ pub mod mails;
 pub mod page;
 pub mod people;
 pub mod projects;
+mod silence;
 
 use std::sync::Arc;
 
