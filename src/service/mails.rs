@@ -296,7 +296,7 @@ fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
         return Err(Error::Invalid(violations));
     };
     let html = html.flatten();
-    let text = text.flatten().or_else(|| html.as_deref().map(plain_text::from_html));
+    let text = text.flatten().or_else(|| html.as_deref().and_then(plain_text::from_html));
     let content = Content {
         from: draft.from,
         to: draft.to,
