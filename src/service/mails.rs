@@ -34,7 +34,7 @@ pub use crate::store::mails::Filter as MailFilter;
 pub struct Accepted {
     /// Names the mail.
     pub id: MailId,
-    /// How many recipients it has.
+    /// How many recipients it has; one who is named twice counts once.
     pub recipients: usize,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
@@ -106,7 +106,7 @@ impl Mails {
                 from_address: content.from.address.to_string(),
                 recipients: content
                     .recipients()
-                    .map(|address| (DeliveryId::generate(), address.to_string().to_lowercase()))
+                    .map(|address| (DeliveryId::generate(), address.folded()))
                     .collect(),
                 subject: content.subject.as_str().to_owned(),
                 missing_variables: missing_variables.clone(),
@@ -243,7 +243,7 @@ fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
     }
     let Some(allowed) = &key.recipients else { return Ok(()) };
     let is_allowed = |mailbox: &Mailbox| {
-        let address = mailbox.address.to_string().to_lowercase();
+        let address = mailbox.address.folded();
         allowed.iter().any(|entry| *entry == address || entry == mailbox.address.domain())
     };
     if draft.to.iter().chain(&draft.cc).chain(&draft.bcc).all(is_allowed) {

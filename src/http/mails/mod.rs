@@ -153,7 +153,7 @@ pub async fn get_mail_status(
     get, path = "/v1/mails/{id}/captured/{position}", tag = "mails", operation_id = "getCapturedMessage",
     params(
         ("id" = String, Path, description = "The id that sending answered"),
-        ("position" = u16, Path, description = "The recipient's place among to, cc and bcc, from 0"),
+        ("position" = u16, Path, description = "The place among `deliveries`, from 0"),
     ),
     responses((status = 200, content_type = "message/rfc822", body = Vec<u8>), (status = "4XX", body = ErrorEnvelope)),
 )]

@@ -7,7 +7,7 @@ use serde::{Deserialize, de};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::domain::address::{DisplayName, EmailAddress, Mailbox};
+use crate::domain::address::{DisplayName, EmailAddress, InvalidMailbox, Mailbox};
 use crate::domain::attachment::{self, Attachment};
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
@@ -99,8 +99,15 @@ pub struct AttachmentBody {
 /// One address or several: an object, a list of objects, or text such as `Ada <ada@example.com>`.
 #[derive(Debug)]
 struct Addresses {
-    bodies: Vec<AddressBody>,
+    written: Vec<Written>,
     is_list: bool,
+}
+
+/// One address in one of the forms that it may have.
+#[derive(Debug)]
+enum Written {
+    Object(AddressBody),
+    Text(String),
 }
 
 impl<'de> Deserialize<'de> for Addresses {
@@ -119,38 +126,31 @@ impl<'de> Visitor<'de> for AddressesVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Addresses, E> {
-        let body = match text.trim().strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
-            Some((name, email)) => {
-                let name = name.trim().trim_matches('"').to_owned();
-                AddressBody { email: email.to_owned(), name: Some(name) }
-            }
-            None => AddressBody { email: text.to_owned(), name: None },
-        };
-        Ok(Addresses { bodies: vec![body], is_list: false })
+        Ok(Addresses { written: vec![Written::Text(text.to_owned())], is_list: false })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Addresses, A::Error> {
         let body = AddressBody::deserialize(de::value::MapAccessDeserializer::new(map))?;
-        Ok(Addresses { bodies: vec![body], is_list: false })
+        Ok(Addresses { written: vec![Written::Object(body)], is_list: false })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(
         self,
         mut items: A,
     ) -> std::result::Result<Addresses, A::Error> {
-        let mut bodies = Vec::new();
+        let mut written = Vec::new();
         while let Some(mut one) = items.next_element::<Addresses>()? {
             if one.is_list {
                 return Err(de::Error::custom("must not be a list within a list"));
             }
-            bodies.append(&mut one.bodies);
-            if bodies.len() > 10 * Content::MAX_RECIPIENTS {
+            written.append(&mut one.written);
+            if written.len() > 10 * Content::MAX_RECIPIENTS {
                 return Err(de::Error::custom(
                     "has far too many entries: a mail may have 50 recipients",
                 ));
             }
         }
-        Ok(Addresses { bodies, is_list: true })
+        Ok(Addresses { written, is_list: true })
     }
 }
 
@@ -278,20 +278,36 @@ fn mailboxes(
     addresses: Option<Addresses>,
     violations: &mut Violations,
 ) -> Vec<Mailbox> {
-    let Some(Addresses { bodies, is_list }) = addresses else { return Vec::new() };
-    let mut read = Vec::with_capacity(bodies.len());
-    for (place, AddressBody { email, name }) in bodies.into_iter().enumerate() {
+    let Some(Addresses { written, is_list }) = addresses else { return Vec::new() };
+    let mut read = Vec::with_capacity(written.len());
+    for (place, one) in written.into_iter().enumerate() {
         let path = if is_list { format!("{field}[{place}]") } else { field.to_owned() };
-        let address =
-            violations.check(format!("{path}.email"), email.trim().parse::<EmailAddress>());
-        let name = name.filter(|name| !name.trim().is_empty());
-        let name =
-            name.map(|name| violations.check(format!("{path}.name"), DisplayName::parse(name)));
-        if let (Some(address), None | Some(Some(_))) = (address, &name) {
-            read.push(Mailbox { address, name: name.flatten() });
-        }
+        read.extend(match one {
+            Written::Object(body) => mailbox_of_object(&path, body, violations),
+            Written::Text(text) => mailbox_of_text(&path, &text, violations),
+        });
     }
     read
+}
+
+fn mailbox_of_object(
+    path: &str,
+    AddressBody { email, name }: AddressBody,
+    violations: &mut Violations,
+) -> Option<Mailbox> {
+    let address = violations.check(format!("{path}.email"), email.trim().parse::<EmailAddress>());
+    let name = name.filter(|name| !name.trim().is_empty());
+    let name = name.map(|name| violations.check(format!("{path}.name"), DisplayName::parse(name)));
+    if name == Some(None) {
+        return None;
+    }
+    Some(Mailbox::new(address?, name.flatten()))
+}
+
+fn mailbox_of_text(path: &str, text: &str, violations: &mut Violations) -> Option<Mailbox> {
+    let mailbox = text.parse::<Mailbox>();
+    let part = if matches!(mailbox, Err(InvalidMailbox::Name(_))) { "name" } else { "email" };
+    violations.check(format!("{path}.{part}"), mailbox)
 }
 
 fn single(
@@ -300,7 +316,7 @@ fn single(
     violations: &mut Violations,
 ) -> Option<Mailbox> {
     let addresses = addresses?;
-    if addresses.bodies.len() != 1 {
+    if addresses.written.len() != 1 {
         violations.add(field, "must be one address");
         return None;
     }
