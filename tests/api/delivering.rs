@@ -240,9 +240,9 @@ async fn who_is_named_twice_gets_the_mail_once_and_the_headers_stay_as_given() {
     assert_eq!(recipients(&mail["cc"], "email"), ["ada@example.org", "carol@example.org"]);
 
     let received = server.wait_for(4).await;
-    let mut served: Vec<_> = received.iter().flat_map(|mail| mail.to.clone()).collect();
-    served.sort_unstable();
-    assert_eq!(served, expected);
+    let mut envelopes: Vec<_> = received.iter().flat_map(|mail| mail.to.clone()).collect();
+    envelopes.sort_unstable();
+    assert_eq!(envelopes, expected);
     let message = String::from_utf8(received[0].data.clone()).unwrap();
     assert!(message.contains("Cc: ada@example.org, carol@example.org\r\n"), "{message}");
     app.stop().await;

@@ -1,5 +1,6 @@
 //! Takes connections, plain or with TLS, and hands their requests to the router.
 
+mod answers;
 mod certificates;
 mod connection;
 mod room;
