@@ -11,7 +11,7 @@ pub mod mails;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::FromRef;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -27,15 +27,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::extract::Json;
+use self::extract::body_room::{self, BodyRoom};
 use self::layers::authenticate::{Gate, authenticate};
 use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
 use self::layers::request::{forgive_slashes, observe};
 use crate::error::Error;
 use crate::service::mails::Mails;
-
-/// The largest body: 40 MiB of files in base64, and 5 for all the rest.
-const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
 
 /// What handlers ask for; each takes only its part.
 #[derive(Clone, FromRef)]
@@ -94,7 +92,7 @@ pub fn router(api: Api) -> Router {
                 .layer(CatchPanicLayer::custom(|_| {
                     Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
                 }))
-                .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+                .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
                 .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
         )
         .with_state(api);

@@ -20,6 +20,7 @@ use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadMails, SendMails};
+use crate::http::extract::body_room::BodyShare;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path, Query};
 use crate::service::mails::{MailFilter, Mails};
 
@@ -37,8 +38,10 @@ pub async fn send_mail(
     caller: Authorized<SendMails>,
     State(mails): State<Mails>,
     idempotency: IdempotencyHeader,
+    share: BodyShare,
     Json { value, bytes }: Json<SendMailRequest>,
 ) -> Result<Response> {
+    share.take(value.weight())?;
     let idempotency = idempotency.of("mails/send", &caller, &bytes)?;
     drop(bytes);
     let accepted = mails.send(&caller, caller.project, value.try_into()?, idempotency).await?;
