@@ -10,11 +10,12 @@ CREATE TABLE projects (
     account_id uuid NOT NULL REFERENCES accounts (id),
     name       text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    -- A deleted project keeps its mails for the retention time, and does nothing any more.
+    -- A deleted project keeps its mails for a month or the retention time, and does nothing any more.
     deleted_at timestamptz
 );
 
 CREATE INDEX projects_account_id ON projects (account_id, id);
+CREATE INDEX projects_deleted_at ON projects (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE api_keys (
     id             uuid PRIMARY KEY,

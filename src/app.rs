@@ -35,6 +35,7 @@ use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::pepper::Pepper;
 use crate::service::projects;
+use crate::service::retention::Retention;
 use crate::service::sessions::Sessions;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
@@ -243,6 +244,8 @@ impl App {
         }
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
+        let retention = Retention::new(db.clone(), config.retention);
+        loops.spawn(housekeeping::remove_old_mails(retention, delivering.clone()));
         let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
         let sweep = move || {
             swept.sweep();

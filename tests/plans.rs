@@ -127,6 +127,8 @@ async fn work(
     deliveries::renew(&mut *db, &[(id, token)], 60.0).await.unwrap();
     deliveries::record(&mut *db, &[bounced(id, token)]).await.unwrap();
     deliveries::release(&mut *db, &[(id, token)]).await.unwrap();
+    mails::remove_before(&mut *db, Uuid::nil().into(), 100).await.unwrap();
+    mails::remove_of_deleted_projects(&mut *db, 60.0, 100).await.unwrap();
 }
 
 async fn rows_read(db: &mut PgConnection) -> i64 {

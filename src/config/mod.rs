@@ -65,6 +65,8 @@ pub struct Config {
     /// `LEASE_SECONDS`: how long a node may hold a delivery before another takes it over. Only tests change it, which
     /// kill nodes and do not want to wait.
     pub lease: Duration,
+    /// `RETENTION_DAYS`: how long mails are kept; for ever without it.
+    pub retention: Option<Duration>,
     /// `SHUTDOWN_TIMEOUT`: how long a stop may take.
     pub shutdown_timeout: Duration,
 }

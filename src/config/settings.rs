@@ -105,7 +105,8 @@ pub struct Settings {
     #[arg(long, env, global = true, hide = true, hide_env_values = true, value_name = "NUMBER")]
     pub lease_seconds: Option<String>,
 
-    /// For how many days mails are kept (not supported yet)
+    /// For how many days mails, their contents and their histories are kept; without it for ever. Mails that are not
+    /// over stay, and so does the audit log
     #[arg(long, env, global = true, hide_env_values = true, value_name = "DAYS")]
     pub retention_days: Option<String>,
 

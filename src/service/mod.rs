@@ -13,6 +13,7 @@ pub mod mails;
 pub mod pepper;
 pub mod projects;
 pub mod rate_limit;
+pub mod retention;
 pub mod sessions;
 
 use crate::error::Error;

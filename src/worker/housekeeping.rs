@@ -10,12 +10,19 @@ use crate::error::Result;
 use crate::service::deliveries::Deliveries;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::retention::Retention;
 
 /// How often the last use of keys is written down: what a crash may lose of it.
 const USAGE: Duration = Duration::from_secs(5);
 
 /// How often idempotency keys whose day is over are forgotten, and the queue is measured.
 const FORGET: Duration = Duration::from_mins(1);
+
+/// How often mails are removed whose time is over.
+const REMOVE: Duration = Duration::from_mins(10);
+
+/// Between two batches of them: the database has other things to do.
+const PAUSE_BETWEEN_BATCHES: Duration = Duration::from_millis(50);
 
 /// Renews the leases that this node holds, three times in the life of one.
 pub async fn renew_leases(deliveries: Deliveries, stop: CancellationToken) {
@@ -39,6 +46,29 @@ pub async fn now_and_then(tidy: impl Fn() + Send, stop: CancellationToken) {
         std::future::ready(Ok(()))
     };
     every(USAGE, "tidy up", &stop, tidy).await;
+}
+
+/// Removes mails whose time is over, at the start and then now and then.
+pub async fn remove_old_mails(retention: Retention, stop: CancellationToken) {
+    loop {
+        let result = stop.run_until_cancelled(remove_batches(&retention)).await;
+        if let Some(Err(error)) = result {
+            tracing::warn!(%error, "Could not remove old mails; trying again in {REMOVE:?}");
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(REMOVE)).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn remove_batches(retention: &Retention) -> Result<()> {
+    while retention.remove_old_mails().await? {
+        tokio::time::sleep(PAUSE_BETWEEN_BATCHES).await;
+    }
+    while retention.remove_mails_of_deleted_projects().await? {
+        tokio::time::sleep(PAUSE_BETWEEN_BATCHES).await;
+    }
+    Ok(())
 }
 
 async fn every<F, Fut>(period: Duration, what: &str, stop: &CancellationToken, mut act: F)

@@ -16,6 +16,7 @@ mod hostile;
 mod idempotency;
 mod limits;
 mod reading;
+mod retention;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
