@@ -58,7 +58,7 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `LOG_LEVEL`: what is logged.
     pub log_level: Targets,
-    /// `METRICS_ADDR`: where `/metrics` is served; nowhere without it.
+    /// `METRICS_ADDR`: where `/metrics` is served, and health for nodes of every role; nowhere without it.
     pub metrics_addr: Option<SocketAddr>,
     /// `ROLE`: what this process does.
     pub role: Role,

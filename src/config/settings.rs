@@ -110,7 +110,8 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "DAYS")]
     pub retention_days: Option<String>,
 
-    /// The address to serve /metrics on, for Prometheus; without it they are not served
+    /// The address to serve /metrics on, for Prometheus, and /healthz and /readyz with every role; without it /metrics are
+    /// not served
     #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS:PORT")]
     pub metrics_addr: Option<String>,
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
@@ -20,13 +21,23 @@ pub struct Way {
     pub https_only: Option<HttpsOnly>,
 }
 
+/// Whether it has been said that a proxy seems to be forgotten.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
 /// The client's address, as far as it can be known.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
 /// Notes the client's address.
 pub async fn locate(State(way): State<Arc<Way>>, mut request: Request, next: Next) -> Response {
-    let origin = way.proxies.origin(peer(&request), request.headers());
+    let peer = peer(&request);
+    let origin = way.proxies.origin(peer, request.headers());
+    if way.proxies.forgets(peer, request.headers()) && !TOLD.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "A proxy on this machine sends X-Forwarded-For and is not named in TRUSTED_PROXIES: its clients are taken \
+             for clients on this machine, and plain HTTP is let pass"
+        );
+    }
     request.extensions_mut().insert(ClientAddress(origin.address));
     next.run(request).await
 }
