@@ -31,6 +31,7 @@ use self::extract::body_room::{self, BodyRoom};
 use self::layers::authenticate::{Gate, authenticate};
 use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
+use self::layers::framing::hold_to_http;
 use self::layers::request::{forgive_slashes, observe};
 use crate::error::Error;
 use crate::service::mails::Mails;
@@ -92,6 +93,7 @@ pub fn router(api: Api) -> Router {
                 .layer(CatchPanicLayer::custom(|_| {
                     Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
                 }))
+                .layer(from_fn(hold_to_http))
                 .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
                 .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
         )

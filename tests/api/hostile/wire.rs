@@ -151,6 +151,83 @@ async fn noise_behind_a_good_request_is_refused_by_itself() {
 }
 
 #[tokio::test]
+async fn one_host_is_named_and_no_other() {
+    let target = Target::start().await;
+    for hosts in ["", "Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n"] {
+        let answer =
+            answer_to(&target, format!("GET /healthz HTTP/1.1\r\n{hosts}\r\n").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{hosts:?}: {answer}");
+        assert_enveloped(hosts, &answer);
+    }
+    for request in [
+        "GET /healthz HTTP/1.0\r\n\r\n",
+        "GET http://other.example/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ] {
+        let answer = answer_to(&target, request.as_bytes()).await;
+        assert!(answer.contains(" 200 OK"), "{request:?}: {answer}");
+    }
+    target.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn what_stands_behind_chunks_is_no_request() {
+    let target = Target::start().await;
+    let head = format!(
+        "POST /v1/mails/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n",
+        target.key.text(),
+    );
+    let letter = letter().to_string();
+    let hidden = format!("{head}Content-Length: {}\r\n\r\n{letter}", letter.len());
+    for lengths in [
+        "Transfer-Encoding: chunked\r\n",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        "Transfer-Encoding: x\r\n",
+        "Transfer-Encoding: \u{b}chunked\r\n",
+        "Transfer-Encoding : chunked\r\n",
+    ] {
+        let request = format!("{head}{lengths}\r\n2\r\n{{}}\r\n0\r\n\r\n{hidden}");
+        let answer = answer_to(&target, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{lengths:?}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{lengths:?}: {answer}");
+        assert_enveloped(lengths, &answer);
+    }
+    for chunks in [
+        "-1\r\n{}",
+        "0x2\r\n{}\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\n{}",
+        "2\n{}\n0\n\n",
+        "2\r\n{}XX0\r\n\r\n",
+        "2;a\nb\r\n{}\r\n0\r\n\r\n",
+        "2\r\n{}\r\n0\r\nX\0: y\r\n\r\n",
+    ] {
+        let request = format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunks}{hidden}");
+        let answer = answer_to(&target, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{chunks:?}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{chunks:?}: {answer}");
+    }
+    target.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_client_that_has_said_everything_gets_its_answer() {
+    let target = Target::start().await;
+    let letter = letter().to_string();
+    let send = format!(
+        "POST /v1/mails/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{letter}",
+        target.key.text(),
+        letter.len(),
+    );
+    // It closes its half of the connection while the mail is being stored.
+    let answer = answer_to(&target, send.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    target.app.stop().await;
+}
+
+#[tokio::test]
 async fn a_second_request_hidden_in_the_body_of_the_first_is_not_served() {
     let target = Target::start().await;
     let hidden = format!(
