@@ -42,7 +42,7 @@ impl Retention {
             .unwrap_or_default();
         // The first id of that moment: mails sort by the time at which they came.
         let before = Builder::from_unix_timestamp_millis(before * 1000, &[0; 10]).into_uuid();
-        let removed = store::mails::remove_before(&self.db, MailId::from(before), BATCH).await;
+        let removed = store::retention::remove_before(&self.db, MailId::from(before), BATCH).await;
         removed.map(is_full).map_err(unavailable)
     }
 
@@ -51,7 +51,7 @@ impl Retention {
         let keep =
             self.keep.map_or(KEPT_OF_DELETED_PROJECTS, |keep| keep.min(KEPT_OF_DELETED_PROJECTS));
         let removed =
-            store::mails::remove_of_deleted_projects(&self.db, keep.as_secs_f64(), BATCH).await;
+            store::retention::remove_of_deleted_projects(&self.db, keep.as_secs_f64(), BATCH).await;
         removed.map(is_full).map_err(unavailable)
     }
 }

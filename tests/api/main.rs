@@ -8,6 +8,7 @@ mod authentication;
 mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
+mod decisions;
 mod delivering;
 mod document;
 mod errors;
@@ -15,8 +16,10 @@ mod examples;
 mod hostile;
 mod idempotency;
 mod limits;
+mod people;
 mod reading;
 mod retention;
+mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;

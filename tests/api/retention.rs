@@ -1,11 +1,22 @@
 //! What is over for long enough is removed, and nothing else is.
 
+use serde_json::{Value, json};
+
 use crate::app::{Setup, TestApp, TestKey, eventually};
-use crate::letter;
+use crate::letter_with;
 
 /// Every table that has something of each mail.
-const OF_MAILS: [(&str, &str); 3] =
-    [("mails", "id"), ("mail_bodies", "mail_id"), ("events", "mail_id")];
+const OF_MAILS: [(&str, &str); 4] = [
+    ("mails", "id"),
+    ("mail_bodies", "mail_id"),
+    ("events", "mail_id"),
+    ("mail_recipients", "mail_id"),
+];
+
+/// A mail that leaves something in each of them.
+fn letter() -> Value {
+    letter_with(json!({"cc": ["bob@example.org"]}))
+}
 
 /// Makes a mail that is over look as if it had come in 2019; its new id.
 async fn aged(app: &TestApp, key: &TestKey) -> String {

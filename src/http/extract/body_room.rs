@@ -1,10 +1,11 @@
 //! How much of the bodies of all requests may be in memory at once.
 //!
 //! Bodies are counted as they arrive, so that whoever only announces one takes nothing from the others. The beginning of
-//! each comes out of a room of its own, which large bodies cannot fill: mails of the usual size pass beside them.
+//! each comes out of a room of its own, which large bodies cannot fill: mails of the usual size pass beside them. So do
+//! the bodies of those who have not said who they are.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -17,6 +18,9 @@ use crate::error::Error;
 /// The largest body: 40 MiB of files in base64, and 5 for all the rest.
 pub const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
 
+/// The largest body of a stranger: an address, a password, a token.
+pub const MAX_STRANGERS_BODY_BYTES: usize = 64 * 1024;
+
 /// What counts as the beginning of a body, in bytes.
 const BEGINNING: usize = 64 * 1024;
 
@@ -26,11 +30,15 @@ const BEGINNINGS: usize = 64 * 1024 * 1024;
 /// All that is behind the beginnings, in bytes.
 const REST: usize = 256 * 1024 * 1024;
 
+/// All bodies of strangers together, in bytes.
+const STRANGERS: usize = 8 * 1024 * 1024;
+
 /// The room that there is for bodies.
 #[derive(Clone, Debug)]
 pub struct BodyRoom {
     beginnings: Arc<Semaphore>,
     rest: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
 }
 
 impl Default for BodyRoom {
@@ -44,6 +52,7 @@ impl BodyRoom {
         Self {
             beginnings: Arc::new(Semaphore::new(beginnings)),
             rest: Arc::new(Semaphore::new(rest)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
         }
     }
 }
@@ -64,41 +73,47 @@ impl BodyShare {
         Self(Arc::new(Mutex::new(Taken { room, bytes: 0, permits: Vec::new() })))
     }
 
-    /// Takes so many bytes more, or nothing where there is no room.
+    /// Takes so many bytes more, or answers that there is no room.
     pub fn take(&self, bytes: usize) -> Result<(), Error> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken();
         let beginning = bytes.min(BEGINNING.saturating_sub(taken.bytes));
-        let rest = bytes - beginning;
-        for (room, bytes) in [(&taken.room.beginnings, beginning), (&taken.room.rest, rest)]
-            .map(|(room, bytes)| (Arc::clone(room), bytes))
-        {
-            if bytes == 0 {
-                continue;
-            }
-            let permit =
-                u32::try_from(bytes).ok().and_then(|bytes| room.try_acquire_many_owned(bytes).ok());
-            let Some(permit) = permit else {
-                return Err(Error::Unavailable(anyhow::anyhow!(
-                    "there is no room for more bodies"
-                )));
-            };
-            taken.keep(permit);
-        }
+        let room = taken.room.clone();
         taken.bytes += bytes;
-        Ok(())
+        taken.take_of(&room.beginnings, beginning)?;
+        taken.take_of(&room.rest, bytes - beginning)
+    }
+
+    /// The same for somebody who has not said who it is.
+    pub fn take_for_stranger(&self, bytes: usize) -> Result<(), Error> {
+        let mut taken = self.taken();
+        let room = Arc::clone(&taken.room.strangers);
+        taken.take_of(&room, bytes)
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Taken {
-    /// One permit for each of the two rooms, however many pieces a body comes in.
-    fn keep(&mut self, permit: OwnedSemaphorePermit) {
-        let same =
-            |held: &&mut OwnedSemaphorePermit| Arc::ptr_eq(held.semaphore(), permit.semaphore());
+    fn take_of(&mut self, room: &Arc<Semaphore>, bytes: usize) -> Result<(), Error> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let permit = u32::try_from(bytes)
+            .ok()
+            .and_then(|bytes| Arc::clone(room).try_acquire_many_owned(bytes).ok())
+            .ok_or_else(|| {
+                Error::Unavailable(anyhow::anyhow!("there is no room for more bodies"))
+            })?;
+        // One permit for each room, however many pieces a body comes in.
+        let same = |held: &&mut OwnedSemaphorePermit| Arc::ptr_eq(held.semaphore(), room);
         if let Some(held) = self.permits.iter_mut().find(same) {
             held.merge(permit);
         } else {
             self.permits.push(permit);
         }
+        Ok(())
     }
 }
 
@@ -140,6 +155,22 @@ mod tests {
         drop(other);
         assert_eq!(room.rest.available_permits(), MAX_BODY_BYTES - BEGINNING);
         assert_eq!(room.beginnings.available_permits(), 10 * BEGINNING);
+    }
+
+    #[test]
+    fn strangers_take_nothing_from_those_who_are_known() {
+        let room = BodyRoom::new(BEGINNING, BEGINNING);
+        let strangers: Vec<_> = (0..STRANGERS / MAX_STRANGERS_BODY_BYTES)
+            .map(|_| {
+                let share = BodyShare::of(room.clone());
+                share.take_for_stranger(MAX_STRANGERS_BODY_BYTES).unwrap();
+                share
+            })
+            .collect();
+        BodyShare::of(room.clone()).take_for_stranger(1).unwrap_err();
+        BodyShare::of(room.clone()).take(2 * BEGINNING).unwrap();
+        drop(strangers);
+        BodyShare::of(room).take_for_stranger(1).unwrap();
     }
 
     #[test]

@@ -10,7 +10,8 @@ use http_body_util::BodyExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::body_room::{BodyShare, MAX_BODY_BYTES};
+use super::body_room::{BodyShare, MAX_BODY_BYTES, MAX_STRANGERS_BODY_BYTES};
+use crate::domain::caller::Caller;
 use crate::domain::violations::Violations;
 use crate::error::Error;
 
@@ -59,9 +60,11 @@ async fn arrived_within(deadline: Duration, request: Request) -> Result<Bytes, R
 async fn arrived(request: Request) -> Result<Bytes, Response> {
     let too_large = || StatusCode::PAYLOAD_TOO_LARGE.into_response();
     let share = request.extensions().get::<BodyShare>().cloned();
+    let is_known = request.extensions().get::<Caller>().is_some();
+    let most = if is_known { MAX_BODY_BYTES } else { MAX_STRANGERS_BODY_BYTES };
     let mut body = request.into_body();
     let hint = body.size_hint();
-    if hint.lower() > MAX_BODY_BYTES as u64 {
+    if hint.lower() > most as u64 {
         return Err(too_large());
     }
     let announced = hint.exact().and_then(|length| usize::try_from(length).ok());
@@ -71,11 +74,16 @@ async fn arrived(request: Request) -> Result<Bytes, Response> {
         // It broke off, or its chunks are none.
         let frame = frame.map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
         let Ok(piece) = frame.into_data() else { continue };
-        if whole.len() + piece.len() > MAX_BODY_BYTES {
+        if whole.len() + piece.len() > most {
             return Err(too_large());
         }
         if let Some(share) = &share {
-            share.take(piece.len()).map_err(IntoResponse::into_response)?;
+            let taken = if is_known {
+                share.take(piece.len())
+            } else {
+                share.take_for_stranger(piece.len())
+            };
+            taken.map_err(IntoResponse::into_response)?;
         }
         if announced == Some(piece.len()) {
             return Ok(piece);

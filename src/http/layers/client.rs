@@ -28,7 +28,11 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
-/// Notes the client's address.
+/// Whether the request came over our own TLS, or over that of a trusted proxy.
+#[derive(Clone, Copy, Debug)]
+pub struct OverTls(pub bool);
+
+/// Notes the client's address, and whether anybody could read along on the way.
 pub async fn locate(State(way): State<Arc<Way>>, mut request: Request, next: Next) -> Response {
     let peer = peer(&request);
     let origin = way.proxies.origin(peer, request.headers());
@@ -38,7 +42,10 @@ pub async fn locate(State(way): State<Arc<Way>>, mut request: Request, next: Nex
              for clients on this machine, and plain HTTP is let pass"
         );
     }
+    let transport = request.extensions().get().copied().unwrap_or(Transport::Plain);
+    let over_tls = OverTls(transport == Transport::Tls || origin.forwarded_https);
     request.extensions_mut().insert(ClientAddress(origin.address));
+    request.extensions_mut().insert(over_tls);
     next.run(request).await
 }
 

@@ -1,5 +1,6 @@
 //! Too much of what would be fine.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -57,6 +58,19 @@ async fn what_is_just_not_too_much_is_taken() {
         app.accepted(&key, letter_with(members)).await;
     }
     app.stop().await;
+}
+
+#[tokio::test]
+async fn a_stranger_may_not_say_much() {
+    let target = Target::start().await;
+    let sign_in = |email: String| {
+        let request = target.app.request(Method::POST, "/v1/auth/sign-in");
+        let body = json!({"email": email, "password": "a password that is wrong"});
+        target.app.ask(request.header("sec-fetch-site", "same-origin").json(&body))
+    };
+    sign_in("x".repeat(100_000)).await.assert_refused(413, "PAYLOAD_TOO_LARGE");
+    sign_in("ada@example.org".to_owned()).await.assert_refused(401, "UNAUTHORIZED");
+    target.assert_unharmed().await;
 }
 
 #[tokio::test]
