@@ -253,8 +253,8 @@ CREATE TABLE mail_recipients (
     PRIMARY KEY (project_id, address, mail_id)
 );
 
--- For their removal with the mail.
-CREATE INDEX mail_recipients_mail_id ON mail_recipients (mail_id);
+-- For their removal with the mail. As text, so that no search by address takes it for an order of ids.
+CREATE INDEX mail_recipients_mail_id ON mail_recipients ((mail_id::text));
 
 -- The content, compressed by us and never updated; claims and lists do not touch it.
 CREATE TABLE mail_bodies (

@@ -28,7 +28,7 @@ pub async fn remove_before(
             DELETE FROM events WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
         ),
         removed_recipient AS (
-            DELETE FROM mail_recipients WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
+            DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM old))
         )
         DELETE FROM mails WHERE id = ANY (ARRAY(SELECT id FROM old))
         "#,
@@ -66,7 +66,7 @@ pub async fn remove_of_deleted_projects(
             DELETE FROM events WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
         ),
         removed_recipient AS (
-            DELETE FROM mail_recipients WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
+            DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM old))
         )
         DELETE FROM mails WHERE id = ANY (ARRAY(SELECT id FROM old))
         "#,
