@@ -17,7 +17,7 @@ mod silence;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::FromRef;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -33,9 +33,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::extract::Json;
+use self::extract::body_room::{self, BodyRoom};
 use self::layers::authenticate::{Gate, authenticate};
 use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
+use self::layers::framing::hold_to_http;
 use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::own_pages_only;
 use self::people::Installation;
@@ -44,9 +46,6 @@ use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::people::People;
 use crate::service::sessions::Sessions;
-
-/// The largest body: 40 MiB of files in base64, and 5 for all the rest.
-const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
 
 /// What handlers ask for; each takes only its part.
 #[derive(Clone, FromRef)]
@@ -137,7 +136,8 @@ pub fn router(api: Api) -> Router {
                 .layer(CatchPanicLayer::custom(|_| {
                     Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
                 }))
-                .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+                .layer(from_fn(hold_to_http))
+                .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
                 .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
         )
         .with_state(api);

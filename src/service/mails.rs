@@ -37,7 +37,7 @@ mod search;
 pub struct Accepted {
     /// Names the mail.
     pub id: MailId,
-    /// How many recipients it has.
+    /// How many recipients it has; one who is named twice counts once.
     pub recipients: usize,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
@@ -114,7 +114,7 @@ impl Mails {
                     .and_then(|first| Some(first.name.as_ref()?.as_str().to_owned())),
                 recipients: content
                     .recipients()
-                    .map(|address| (DeliveryId::generate(), address.to_string().to_lowercase()))
+                    .map(|address| (DeliveryId::generate(), address.folded()))
                     .collect(),
                 subject: content.subject.as_str().to_owned(),
                 missing_variables: missing_variables.clone(),
@@ -305,7 +305,7 @@ fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
         return Err(Error::Invalid(violations));
     };
     let html = html.flatten();
-    let text = text.flatten().or_else(|| html.as_deref().map(plain_text::from_html));
+    let text = text.flatten().or_else(|| html.as_deref().and_then(plain_text::from_html));
     let content = Content {
         from: draft.from,
         to: draft.to,

@@ -18,6 +18,7 @@ pub mod pepper;
 pub mod projects;
 pub mod rate_limit;
 pub mod restart;
+pub mod retention;
 pub mod room;
 pub mod seal;
 pub mod sessions;

@@ -14,6 +14,7 @@ pub mod mails;
 pub mod one_time_links;
 pub mod own_mails;
 pub mod projects;
+pub mod retention;
 pub mod sessions;
 pub mod users;
 

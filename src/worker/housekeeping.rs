@@ -12,6 +12,7 @@ use crate::service::deliveries::Deliveries;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::restart;
+use crate::service::retention::Retention;
 use crate::service::sessions::Sessions;
 
 /// How often the last use of keys is written down: what a crash may lose of it.
@@ -25,6 +26,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Between tries of what failed, at most, where it does not press.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// How often mails are removed whose time is over.
+const REMOVE: Duration = Duration::from_mins(10);
+
+/// Between two batches of them: the database has other things to do.
+const PAUSE_BETWEEN_BATCHES: Duration = Duration::from_millis(50);
 
 /// Renews the leases that this node holds, three times in the life of one.
 pub async fn renew_leases(deliveries: Deliveries, stop: CancellationToken) {
@@ -74,6 +80,37 @@ pub async fn now_and_then(tidy: impl Fn() + Send + Sync + 'static, stop: Cancell
         std::future::ready(Ok(()))
     };
     every(USAGE, LONGEST_PAUSE, "tidy up", stop, tidy).await;
+}
+
+/// Removes mails whose time is over, at the start and then now and then.
+pub async fn remove_old_mails(retention: Retention, stop: CancellationToken) {
+    let retention = Arc::new(retention);
+    restart::whenever_it_panics("remove old mails", move || {
+        remove_now_and_then(Arc::clone(&retention), stop.clone())
+    })
+    .await;
+}
+
+async fn remove_now_and_then(retention: Arc<Retention>, stop: CancellationToken) {
+    loop {
+        let result = stop.run_until_cancelled(remove_batches(&retention)).await;
+        if let Some(Err(error)) = result {
+            tracing::warn!(%error, "Could not remove old mails; trying again in {REMOVE:?}");
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(REMOVE)).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn remove_batches(retention: &Retention) -> Result<()> {
+    while retention.remove_old_mails().await? {
+        tokio::time::sleep(PAUSE_BETWEEN_BATCHES).await;
+    }
+    while retention.remove_mails_of_deleted_projects().await? {
+        tokio::time::sleep(PAUSE_BETWEEN_BATCHES).await;
+    }
+    Ok(())
 }
 
 /// Acts once in a period; after a failure sooner, and then later and later up to `longest`. A panic is a failure that

@@ -25,6 +25,7 @@ mod leaked_keys;
 mod limits;
 mod people;
 mod reading;
+mod retention;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]

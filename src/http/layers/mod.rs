@@ -3,6 +3,7 @@
 pub mod authenticate;
 pub mod client;
 pub mod envelope;
+pub mod framing;
 pub mod https_only;
 pub mod rate_limit_headers;
 pub mod request;
