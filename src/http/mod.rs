@@ -32,6 +32,7 @@ use self::extract::Json;
 use self::layers::authenticate::{Gate, authenticate};
 use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
+use self::layers::patience::bound_time;
 use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::own_pages_only;
 use self::people::Installation;
@@ -118,6 +119,7 @@ pub fn router(api: Api) -> Router {
                 .layer(CatchPanicLayer::custom(|_| {
                     Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
                 }))
+                .layer(from_fn(bound_time))
                 .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
                 .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
         )

@@ -4,6 +4,7 @@ pub mod authenticate;
 pub mod client;
 pub mod envelope;
 pub mod https_only;
+pub mod patience;
 pub mod rate_limit_headers;
 pub mod request;
 pub mod session;
