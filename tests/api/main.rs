@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod abandoned;
+mod account_projects;
 #[path = "../support/app.rs"]
 mod app;
 mod authentication;
@@ -17,6 +18,10 @@ mod errors;
 mod examples;
 mod hostile;
 mod idempotency;
+mod key_powers;
+mod key_restrictions;
+mod keys;
+mod leaked_keys;
 mod limits;
 mod people;
 mod reading;

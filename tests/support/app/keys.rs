@@ -1,12 +1,14 @@
 //! Keys for tests.
 
 use posthaste::domain::api_key::{ApiKeyToken, KeyMode};
+use posthaste::domain::audit::Doer;
 use posthaste::domain::id::{ApiKeyId, ProjectId};
 use posthaste::domain::permission::Permission;
+use posthaste::domain::restrictions::Restrictions;
 use posthaste::error::Result;
 use posthaste::service::keys::NewKey;
 
-use super::TestApp;
+use super::{Reply, TestApp};
 
 /// A key with its secret.
 pub struct TestKey {
@@ -15,6 +17,16 @@ pub struct TestKey {
 }
 
 impl TestKey {
+    /// The key that an answer of the API has just shown.
+    pub fn made(reply: &Reply) -> Self {
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        let data = &reply.body["data"];
+        Self {
+            id: data["id"].as_str().unwrap().parse().unwrap(),
+            token: data["key"].as_str().unwrap().parse().unwrap(),
+        }
+    }
+
     /// What goes behind `Bearer `.
     pub fn text(&self) -> &str {
         self.token.reveal()
@@ -67,10 +79,11 @@ impl TestApp {
             project: Some(self.project),
             mode: KeyMode::Live,
             permissions: Permission::ALL.to_vec(),
+            restrictions: Restrictions::default(),
             per_second: None,
             per_minute: None,
             expires_at: None,
-            created_by: "a test".into(),
+            created_by: Doer::server(),
         };
         change(&mut new);
         let (key, token) = self.keys.create(self.account, new).await?;
@@ -79,6 +92,6 @@ impl TestApp {
 
     /// Revokes a key as another process would.
     pub async fn revoke(&self, key: &TestKey) {
-        self.keys.revoke(self.account, key.id).await.unwrap();
+        self.keys.revoke(self.account, key.id, Doer::server()).await.unwrap();
     }
 }
