@@ -38,6 +38,7 @@ use self::layers::authenticate::{Gate, authenticate};
 use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
 use self::layers::framing::hold_to_http;
+use self::layers::patience::bound_time;
 use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::own_pages_only;
 use self::people::Installation;
@@ -137,6 +138,7 @@ pub fn router(api: Api) -> Router {
                     Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
                 }))
                 .layer(from_fn(hold_to_http))
+                .layer(from_fn(bound_time))
                 .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
                 .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
         )

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::service::backoff::Backoff;
 use crate::service::deliveries::Deliveries;
 use crate::service::keys::Keys;
@@ -20,6 +20,9 @@ const USAGE: Duration = Duration::from_secs(5);
 
 /// How often idempotency keys whose day is over are forgotten, and the queue is measured.
 const FORGET: Duration = Duration::from_mins(1);
+
+/// How long anything here may take: a connection to the database that carries nothing any more says so to nobody.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Between what failed and the next try.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -132,7 +135,10 @@ async fn every<F, Fut>(
             let mut backoff = Backoff::new(FIRST_PAUSE, longest);
             let mut pause = period;
             while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-                pause = match act().await {
+                let acted = tokio::time::timeout(PATIENCE, act()).await.unwrap_or_else(|_| {
+                    Err(Error::Unavailable(anyhow::anyhow!("it took longer than {PATIENCE:?}")))
+                });
+                pause = match acted {
                     Ok(()) => {
                         backoff.reset();
                         period

@@ -5,6 +5,7 @@ pub mod client;
 pub mod envelope;
 pub mod framing;
 pub mod https_only;
+pub mod patience;
 pub mod rate_limit_headers;
 pub mod request;
 pub mod session;
