@@ -34,7 +34,7 @@ pub enum Error {
     },
 
     /// There is no such thing in the caller's project.
-    #[error("No such {0} in this project.")]
+    #[error("There is no such {0}.")]
     NotFound(&'static str),
 
     /// The request could not be read at all.
@@ -75,6 +75,11 @@ pub enum Error {
     /// Something that we need is away for the moment; nothing was done.
     #[error("The service is temporarily unavailable and nothing was stored; please try again.")]
     Unavailable(#[source] anyhow::Error),
+
+    /// It was begun, and nobody can tell whether it was done: an answer of any kind would be a guess, so that none is
+    /// given.
+    #[error("Whether this was done is not known.")]
+    OutcomeUnknown(#[source] anyhow::Error),
 
     /// Our fault. The cause is for the logs and never leaves the process.
     #[error("Something went wrong on our side; nothing was stored.")]

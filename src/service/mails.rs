@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::committer::{Committer, Submission};
 use super::handoff::HandOff;
-use super::unavailable;
+use super::{in_time, unavailable};
 use crate::domain::address::Mailbox;
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::{ApiKey, Caller};
@@ -150,14 +150,15 @@ impl Mails {
     /// One mail with its deliveries and its history.
     pub async fn find(&self, project: ProjectId, id: MailId) -> Result<MailDetail> {
         let summary = self.summary(project, id).await?;
-        let body = store::mails::body(&self.db, id)
+        let body = in_time(store::mails::body(&self.db, id))
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))?;
         let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
-        let pending =
-            store::deliveries::of_mail(&self.db, project, id).await.map_err(unavailable)?;
-        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
+        let pending = in_time(store::deliveries::of_mail(&self.db, project, id))
+            .await
+            .map_err(unavailable)?;
+        let events = in_time(store::events::list(&self.db, id)).await.map_err(unavailable)?;
         Ok(MailDetail { summary, content, pending, events })
     }
 
@@ -168,7 +169,7 @@ impl Mails {
         id: MailId,
     ) -> Result<(MailSummary, Vec<Event>)> {
         let summary = self.summary(project, id).await?;
-        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
+        let events = in_time(store::events::list(&self.db, id)).await.map_err(unavailable)?;
         Ok((summary, events))
     }
 
@@ -200,7 +201,7 @@ impl Mails {
     }
 
     async fn summary(&self, project: ProjectId, id: MailId) -> Result<MailSummary> {
-        store::mails::find(&self.db, project, id)
+        in_time(store::mails::find(&self.db, project, id))
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))
@@ -217,10 +218,11 @@ impl Mails {
             )));
         };
         let key = claim.key.as_str();
-        let Some(first) =
-            store::idempotency_keys::find(&self.db, project, key).await.map_err(unavailable)?
+        let Some(first) = in_time(store::idempotency_keys::find(&self.db, project, key))
+            .await
+            .map_err(unavailable)?
         else {
-            store::idempotency_keys::forget_if_over(&self.db, project, key)
+            in_time(store::idempotency_keys::forget_if_over(&self.db, project, key))
                 .await
                 .map_err(unavailable)?;
             return Ok(None);
@@ -244,19 +246,16 @@ impl Mails {
 
 /// Holds a mail to what its key may send, from and to whom.
 fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
-    let sender = draft.from.address.domain();
-    if key.domains.as_ref().is_some_and(|domains| !domains.iter().any(|domain| domain == sender)) {
+    let restrictions = &key.restrictions;
+    if !restrictions.allow_sender(&draft.from.address) {
+        let sender = draft.from.address.domain();
         return Err(Error::Forbidden {
             code: "FROM_DOMAIN_NOT_ALLOWED",
             message: format!("This API key may not send from {sender}."),
         });
     }
-    let Some(allowed) = &key.recipients else { return Ok(()) };
-    let is_allowed = |mailbox: &Mailbox| {
-        let address = mailbox.address.folded();
-        allowed.iter().any(|entry| *entry == address || entry == mailbox.address.domain())
-    };
-    if draft.to.iter().chain(&draft.cc).chain(&draft.bcc).all(is_allowed) {
+    let mut recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
+    if recipients.all(|recipient| restrictions.allow_recipient(&recipient.address)) {
         return Ok(());
     }
     Err(Error::Forbidden {
