@@ -24,16 +24,17 @@ const FORGET: Duration = Duration::from_mins(1);
 /// How long anything here may take: a connection to the database that carries nothing any more says so to nobody.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Between what failed and the next try.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// Between tries of what failed, at most, where it does not press.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How often mails are removed whose time is over.
 const REMOVE: Duration = Duration::from_mins(10);
 
 /// Between two batches of them: the database has other things to do.
 const PAUSE_BETWEEN_BATCHES: Duration = Duration::from_millis(50);
+
+/// Between what failed and the next try.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Between tries of what failed, at most, where it does not press.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Renews the leases that this node holds, three times in the life of one.
 pub async fn renew_leases(deliveries: Deliveries, stop: CancellationToken) {
@@ -87,14 +88,13 @@ pub async fn now_and_then(tidy: impl Fn() + Send + Sync + 'static, stop: Cancell
 
 /// Removes mails whose time is over, at the start and then now and then.
 pub async fn remove_old_mails(retention: Retention, stop: CancellationToken) {
-    let retention = Arc::new(retention);
     restart::whenever_it_panics("remove old mails", move || {
-        remove_now_and_then(Arc::clone(&retention), stop.clone())
+        keep_removing(retention.clone(), stop.clone())
     })
     .await;
 }
 
-async fn remove_now_and_then(retention: Arc<Retention>, stop: CancellationToken) {
+async fn keep_removing(retention: Retention, stop: CancellationToken) {
     loop {
         let result = stop.run_until_cancelled(remove_batches(&retention)).await;
         if let Some(Err(error)) = result {

@@ -19,7 +19,7 @@ use crate::error::Error;
 pub const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
 
 /// The largest body of a stranger: an address, a password, a token.
-pub const MAX_STRANGERS_BODY_BYTES: usize = 64 * 1024;
+pub const MAX_STRANGERS_BODY_BYTES: usize = 256 * 1024;
 
 /// What counts as the beginning of a body, in bytes.
 const BEGINNING: usize = 64 * 1024;

@@ -68,7 +68,7 @@ async fn a_stranger_may_not_say_much() {
         let body = json!({"email": email, "password": "a password that is wrong"});
         target.app.ask(request.header("sec-fetch-site", "same-origin").json(&body))
     };
-    sign_in("x".repeat(100_000)).await.assert_refused(413, "PAYLOAD_TOO_LARGE");
+    sign_in("x".repeat(300_000)).await.assert_refused(413, "PAYLOAD_TOO_LARGE");
     sign_in("ada@example.org".to_owned()).await.assert_refused(401, "UNAUTHORIZED");
     target.assert_unharmed().await;
 }
