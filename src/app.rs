@@ -33,9 +33,11 @@ use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{self, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::overview::Overviews;
 use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::service::sessions::Sessions;
+use crate::service::usage::Usage;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::{housekeeping, key_changes};
@@ -234,6 +236,8 @@ impl App {
             clock,
         ));
 
+        let usage = Arc::new(Usage::new(db.clone()));
+
         if delivers {
             let worker =
                 DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
@@ -242,6 +246,9 @@ impl App {
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
+        loops.spawn(housekeeping::add_up_days(mails.clone(), delivering.clone()));
+        loops.spawn(housekeeping::write_requests(Arc::clone(&usage), delivering.clone()));
+        loops.spawn(housekeeping::watch_use(Arc::clone(&usage), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
         let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
         let sweep = move || {
@@ -260,7 +267,15 @@ impl App {
             stop.cancelled().await;
             Ok(())
         } else {
-            let api = Api { mails, db, gate, way: Arc::new(way(&config)) };
+            let overviews = Overviews::new(db.clone(), mails.clone());
+            let api = Api {
+                mails,
+                usage: Arc::clone(&usage),
+                overviews,
+                db,
+                gate,
+                way: Arc::new(way(&config)),
+            };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
@@ -282,7 +297,7 @@ impl App {
                 tasks.close();
                 tasks.wait().await;
             }
-            if let Err(error) = keys.flush_usage().await {
+            if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
                 tracing::warn!(%error, "Could not write down the last use of keys");
             }
             // Waits for connections in use, and so for a database that does not answer.

@@ -22,4 +22,5 @@ pub mod record;
 pub mod rehearsal;
 pub mod retry;
 pub mod subject;
+pub mod usage;
 pub mod violations;

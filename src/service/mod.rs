@@ -10,10 +10,12 @@ pub mod handoff;
 pub mod health;
 pub mod keys;
 pub mod mails;
+pub mod overview;
 pub mod pepper;
 pub mod projects;
 pub mod rate_limit;
 pub mod sessions;
+pub mod usage;
 
 use crate::error::Error;
 

@@ -161,6 +161,27 @@ pub async fn revoke(
     Ok(revoked.rows_affected() == 1)
 }
 
+/// Whether there is such a key, revoked or not, of the account, or of one of its projects.
+pub async fn exists(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    project: Option<ProjectId>,
+    id: ApiKeyId,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT FROM api_keys WHERE account_id = $1 AND id = $2 AND ($3::uuid IS NULL OR project_id = $3)
+        ) AS "exists!"
+        "#,
+        account as _,
+        id as _,
+        project as _,
+    )
+    .fetch_one(db)
+    .await
+}
+
 /// Writes the digest made under the present `SECRET_KEY`.
 pub async fn renew_digest(
     db: impl PgExecutor<'_>,

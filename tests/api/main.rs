@@ -16,11 +16,13 @@ mod examples;
 mod hostile;
 mod idempotency;
 mod limits;
+mod overview;
 mod reading;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod usage;
 
 use serde_json::{Value, json};
 

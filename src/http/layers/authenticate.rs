@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
 use super::client::ClientAddress;
+use super::usage::KeyInUse;
 use super::{rate_limit_headers, session};
 use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
 use crate::domain::caller::{Actor, ApiKey, Caller, KeyStatus};
@@ -55,7 +56,15 @@ impl Gate {
     }
 
     /// The holder of a good key or session, working for the project that the request names.
-    async fn admit(&self, method: &Method, headers: &HeaderMap, from: IpAddr) -> Result<Caller> {
+    ///
+    /// `in_use` becomes the key as soon as its secret has proved right, whatever is found out after that.
+    async fn admit(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        from: IpAddr,
+        in_use: &mut Option<KeyInUse>,
+    ) -> Result<Caller> {
         // Whoever sends a key means it, whatever cookies a browser adds.
         if !headers.contains_key(header::AUTHORIZATION)
             && let Some(cookie) = session::cookie(headers)
@@ -72,14 +81,24 @@ impl Gate {
                 from,
             });
         }
-        let key = self.authenticate(headers, from).await?;
-        allow(&key, from)?;
+        let key = self.authenticate(headers, from, in_use).await?;
+        let allowed = allow(&key, from);
+        let would_have_blocked = key.ip_allowlist_dry_run && allowed.is_err();
+        *in_use = Some(KeyInUse { key: key.id, would_have_blocked });
+        if !key.ip_allowlist_dry_run {
+            allowed?;
+        }
         let project = self.project(&key, headers).await?;
         self.keys.note_used(key.id, from);
         Ok(Caller { account: key.account, actor: Actor::Key(key), project, from })
     }
 
-    async fn authenticate(&self, headers: &HeaderMap, from: IpAddr) -> Result<Arc<ApiKey>> {
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        from: IpAddr,
+        in_use: &mut Option<KeyInUse>,
+    ) -> Result<Arc<ApiKey>> {
         let now = self.clock.now();
         let token = bearer(headers).inspect_err(|_| self.note_failure(from, None, now))?;
         // Only what is not known to be good is refused here: a good key in use works beside any flood.
@@ -90,13 +109,16 @@ impl Gate {
         }
         match self.keys.verify(&token).await? {
             Ok(key) => Ok(key),
-            Err(Rejection::Ended(status)) => Err(Error::Unauthenticated(match status {
-                KeyStatus::Revoked => "The API key was revoked. Use another key.",
-                KeyStatus::Expired => "The API key has expired. Make a new key.",
-                KeyStatus::Inactive | KeyStatus::Active => {
-                    "The API key is switched off. Switch it on or use another."
-                }
-            })),
+            Err(Rejection::Ended(status, key)) => {
+                *in_use = Some(KeyInUse { key, would_have_blocked: false });
+                Err(Error::Unauthenticated(match status {
+                    KeyStatus::Revoked => "The API key was revoked. Use another key.",
+                    KeyStatus::Expired => "The API key has expired. Make a new key.",
+                    KeyStatus::Inactive | KeyStatus::Active => {
+                        "The API key is switched off. Switch it on or use another."
+                    }
+                }))
+            }
             Err(Rejection::Unknown) => {
                 let blocked = self
                     .failures
@@ -158,20 +180,25 @@ impl Gate {
 }
 
 /// Lets good keys within their limits through, and tells every one of them how it stands.
-pub async fn authenticate(
-    State(gate): State<Arc<Gate>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let from = request
         .extensions()
         .get()
         .copied()
         .map_or(IpAddr::from([0, 0, 0, 0]), |ClientAddress(from)| from);
-    let caller = match gate.admit(request.method(), request.headers(), from).await {
-        Ok(caller) => caller,
-        Err(error) => return error.into_response(),
+    let mut in_use = None;
+    let admitted = gate.admit(request.method(), request.headers(), from, &mut in_use).await;
+    let mut response = match admitted {
+        Ok(caller) => let_through(&gate, caller, request, next).await,
+        Err(error) => error.into_response(),
     };
+    if let Some(in_use) = in_use {
+        response.extensions_mut().insert(in_use);
+    }
+    response
+}
+
+async fn let_through(gate: &Gate, caller: Caller, mut request: Request, next: Next) -> Response {
     let decision = match gate.decide(&caller.actor) {
         Ok(decision) => decision,
         Err(error) => return error.into_response(),
@@ -208,7 +235,7 @@ fn allow(key: &ApiKey, from: IpAddr) -> Result<()> {
         let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         network.is_ok_and(|network| network.contains(&from))
     };
-    if key.ip_allowlist_dry_run || networks.iter().any(is_in) {
+    if networks.iter().any(is_in) {
         return Ok(());
     }
     Err(Error::Forbidden {
