@@ -18,6 +18,12 @@ pub enum Error {
     #[error("{0}")]
     Unauthenticated(&'static str),
 
+    /// The password was right, and a code of the second factor is needed beside it.
+    #[error(
+        "Send the code that your authenticator app shows, or one of your recovery codes, as `code`."
+    )]
+    SecondFactorRequired,
+
     /// The key is good, but not for this.
     #[error("{message}")]
     Forbidden {
@@ -43,6 +49,15 @@ pub enum Error {
     #[error("{message}")]
     Conflict {
         /// The published code, such as `IDEMPOTENCY_KEY_REUSED`.
+        code: &'static str,
+        /// What to do about it.
+        message: String,
+    },
+
+    /// The request is sound, and the way things stand forbids it.
+    #[error("{message}")]
+    Impossible {
+        /// The published code, such as `LAST_PROJECT_CANNOT_BE_DELETED`.
         code: &'static str,
         /// What to do about it.
         message: String,

@@ -17,8 +17,11 @@ pub mod events;
 pub mod idempotency_keys;
 pub mod mail_days;
 pub mod mails;
+pub mod one_time_links;
+pub mod own_mails;
 pub mod projects;
 pub mod sessions;
+pub mod users;
 
 /// Every migration, in order, inside the binary.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -15,6 +15,7 @@ use crate::service::usage::Usage;
 
 /// How often the requests of keys are written down: what a kill may lose of the counts.
 pub const REQUESTS: Duration = Duration::from_secs(10);
+use crate::service::sessions::Sessions;
 
 /// How often the last use of keys is written down: what a crash may lose of it.
 const USAGE: Duration = Duration::from_secs(5);
@@ -54,6 +55,11 @@ pub async fn add_up_days(mails: Mails, stop: CancellationToken) {
 /// Forgets what is over.
 pub async fn forget_what_is_over(mails: Mails, stop: CancellationToken) {
     every(FORGET, "forget old idempotency keys", &stop, || mails.forget_what_is_over()).await;
+}
+
+/// Forgets sessions and links that are over.
+pub async fn forget_sessions(sessions: Sessions, stop: CancellationToken) {
+    every(FORGET, "forget sessions that are over", &stop, || sessions.forget_what_is_over()).await;
 }
 
 /// Does what keeps memory bounded, every few seconds.

@@ -17,6 +17,7 @@ mod hostile;
 mod idempotency;
 mod limits;
 mod overview;
+mod people;
 mod reading;
 mod searching;
 mod sending;
