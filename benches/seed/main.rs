@@ -15,10 +15,12 @@ use std::time::Instant;
 use posthaste::app::Database;
 use posthaste::config::{Config, Settings};
 use posthaste::domain::api_key::KeyMode;
+use posthaste::domain::audit::Doer;
 use posthaste::domain::id::AccountId;
 use posthaste::domain::mail::Content;
 use posthaste::domain::packing;
 use posthaste::domain::permission::Permission;
+use posthaste::domain::restrictions::Restrictions;
 use posthaste::secret_key;
 use posthaste::service::keys::{Keys, NewKey};
 use posthaste::service::pepper::Pepper;
@@ -68,7 +70,8 @@ async fn seed(keys: i64, mails: i64) {
     let db = database.pool.clone();
     let (account, _) = projects::set_up(&db).await.unwrap();
     for number in projects::list(&db, account).await.unwrap().len()..=PROJECTS {
-        projects::create(&db, account, &format!("Project {number}")).await.unwrap();
+        let name = format!("Project {number}").parse().unwrap();
+        projects::create(&db, account, &name, None, Doer::command_line()).await.unwrap();
     }
     let pepper = Pepper::derive(&secret_key::load(&config).unwrap());
     println!("an account key for looking around: {}", usable_key(&db, pepper, account).await);
@@ -134,7 +137,8 @@ async fn usable_key(db: &PgPool, pepper: Pepper, account: AccountId) -> String {
         per_second: Some(1000),
         per_minute: Some(10_000),
         expires_at: None,
-        created_by: "seed".into(),
+        restrictions: Restrictions::default(),
+        created_by: Doer::command_line(),
     };
     let (_, token) = Keys::new(db.clone(), pepper).create(account, new).await.unwrap();
     token.reveal().to_owned()
