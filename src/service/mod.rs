@@ -13,6 +13,7 @@ pub mod hashing;
 pub mod health;
 pub mod keys;
 pub mod mails;
+pub mod overview;
 pub mod people;
 pub mod pepper;
 pub mod projects;
@@ -23,6 +24,7 @@ pub mod room;
 pub mod seal;
 pub mod sessions;
 mod storing;
+pub mod usage;
 
 use std::future::Future;
 use std::time::Duration;

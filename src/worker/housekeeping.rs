@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
@@ -14,6 +15,10 @@ use crate::service::mails::Mails;
 use crate::service::restart;
 use crate::service::retention::Retention;
 use crate::service::sessions::Sessions;
+use crate::service::usage::Usage;
+
+/// How often the requests of keys are written down: what a kill may lose of the counts.
+pub const REQUESTS: Duration = Duration::from_secs(10);
 
 /// How often the last use of keys is written down: what a crash may lose of it.
 const USAGE: Duration = Duration::from_secs(5);
@@ -57,6 +62,36 @@ pub async fn write_usage(keys: Arc<Keys>, stop: CancellationToken) {
         async move { keys.flush_usage().await }
     };
     every(USAGE, LONGEST_PAUSE, "write down the use of keys", stop, write).await;
+}
+
+/// Writes down how many requests keys made.
+pub async fn write_requests(usage: Arc<Usage>, stop: CancellationToken) {
+    let write = move || {
+        let usage = Arc::clone(&usage);
+        async move { usage.flush().await }
+    };
+    every(REQUESTS, LONGEST_PAUSE, "write down the requests of keys", stop, write).await;
+}
+
+/// Looks for what is unusual about the use of keys, and forgets what is too old.
+pub async fn watch_use(usage: Arc<Usage>, stop: CancellationToken) {
+    let look = move || {
+        let usage = Arc::clone(&usage);
+        async move {
+            usage.look_for_the_unusual(Utc::now()).await?;
+            usage.forget_old().await
+        }
+    };
+    every(FORGET, LONGEST_PAUSE, "look at the use of keys", stop, look).await;
+}
+
+/// Adds up the recipients of mails by day.
+pub async fn add_up_days(mails: Mails, stop: CancellationToken) {
+    let add_up = move || {
+        let mails = mails.clone();
+        async move { mails.add_up_days().await }
+    };
+    every(REQUESTS, LONGEST_PAUSE, "add up the mails of the day", stop, add_up).await;
 }
 
 /// Forgets what is over.

@@ -23,6 +23,7 @@ mod key_restrictions;
 mod keys;
 mod leaked_keys;
 mod limits;
+mod overview;
 mod people;
 mod reading;
 mod retention;
@@ -30,6 +31,7 @@ mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod usage;
 
 use serde_json::{Value, json};
 

@@ -9,3 +9,4 @@ pub mod patience;
 pub mod rate_limit_headers;
 pub mod request;
 pub mod session;
+pub mod usage;
