@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit_log;
 pub mod codec;
+pub mod credentials;
 pub mod deliveries;
 pub mod events;
 pub mod idempotency_keys;
