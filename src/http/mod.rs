@@ -23,7 +23,7 @@ use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,7 +32,7 @@ use self::layers::authenticate::{Gate, authenticate};
 use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
 use self::layers::request::{forgive_slashes, observe};
-use self::layers::session::own_pages_only;
+use self::layers::session::{self, own_pages_only};
 use self::people::Installation;
 use crate::error::Error;
 use crate::service::mails::Mails;
@@ -69,7 +69,7 @@ pub struct Api {
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "operations"),
     ),
-    security(("key" = [])),
+    security(("key" = []), ("session" = [])),
 )]
 struct Document;
 
@@ -99,7 +99,10 @@ pub fn router(api: Api) -> Router {
 
     let mut document = described.merge_from(signing_in_described).merge_from(open_described);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    document.components.get_or_insert_default().add_security_scheme("key", bearer);
+    let cookie = ApiKeyValue::new(session::SESSION.over(true));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("key", bearer);
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     let document = Arc::new(document);
 
     let routes = Router::new()
