@@ -31,7 +31,7 @@ use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -43,7 +43,7 @@ use self::layers::envelope::render_errors;
 use self::layers::framing::hold_to_http;
 use self::layers::patience::bound_time;
 use self::layers::request::{forgive_slashes, observe};
-use self::layers::session::own_pages_only;
+use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
 use crate::error::Error;
@@ -90,7 +90,7 @@ pub struct Api {
         (name = "audit-log", description = "What was done to keys, projects and people"),
         (name = "operations"),
     ),
-    security(("key" = [])),
+    security(("key" = []), ("session" = [])),
 )]
 struct Document;
 
@@ -139,7 +139,10 @@ pub fn router(api: Api) -> Router {
         .merge_from(reports_described)
         .merge_from(open_described);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    document.components.get_or_insert_default().add_security_scheme("key", bearer);
+    let cookie = ApiKeyValue::new(session::SESSION.over(true));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("key", bearer);
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     let document = Arc::new(document);
 
     let routes = Router::new()

@@ -12,6 +12,7 @@ pub mod api_key_would_have_blocked;
 pub mod api_keys;
 pub mod audit_log;
 pub mod codec;
+pub mod credentials;
 pub mod deliveries;
 pub mod events;
 pub mod idempotency_keys;
