@@ -11,7 +11,6 @@ import { me, projectName } from "../session.js";
 import { ACTIONS } from "../words.js";
 
 const FILTERS = ["action", "projectId", "subjectId"];
-const KINDS = { api_key: "key", user: "person", command_line: "command line", server: "server", holder: "holder of the key" };
 
 export function AuditPage() {
   const { action, projectId, subjectId } = place.value.query;
@@ -33,7 +32,7 @@ export function AuditPage() {
         { head: "When", cell: (entry) => html`<${Moment} at=${entry.at} precise />` },
         { head: "What", look: "main", cell: (entry) => html`<b>${ACTIONS[entry.action] ?? entry.action}</b>` },
         { head: "To", cell: (entry) => html`<${Subject} entry=${entry} />` },
-        { head: "Who", cell: (entry) => html`<span class="wrap">${entry.actor.label}</span> <span class="soft small">${KINDS[entry.actor.kind] ?? entry.actor.kind}</span>` },
+        { head: "Who", cell: (entry) => html`<span class="wrap">${entry.actor.label}</span>${entry.actor.kind === "api_key" && html` <span class="soft small">key</span>`}` },
         { head: "From", cell: (entry) => (entry.from ? html`<code>${entry.from}</code>` : html`<span class="soft">–</span>`) },
         { head: "Details", cell: (entry) => html`<${Details} entry=${entry} />` },
       ]} />`;

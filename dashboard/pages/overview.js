@@ -94,7 +94,7 @@ function Alerts() {
   return html`<${Card} title="Unusual activity" look="warn">
     <ul class="rows">${alerts.items.map((alert) => html`<li key=${alert.id}>
       <div>
-        <p><${Badge} look="warn">${ALERTS[alert.kind] ?? alert.kind}<//> <a href=${address(`/keys/${alert.keyId}`)}>${alert.keyName}</a> <code class="soft">${alert.displayKey}</code></p>
+        <p><${Badge} look="warn">${ALERTS[alert.kind] ?? alert.kind}<//> <a href=${address(`/keys/${alert.keyId}`)}>${alert.keyName}</a> <code class="soft line">${alert.displayKey}</code></p>
         <p>${alert.message}</p>
       </div>
       <span class="soft small"><${Moment} at=${alert.at} /></span>

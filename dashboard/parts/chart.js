@@ -75,10 +75,16 @@ function Drawing({ title, series, points, width, total, setNear }) {
           const tall = from - y(reached);
           return tall > 0 && html`<rect class=${`fill-${look}`} x=${left(index)} y=${y(reached)} width=${bar} height=${Math.max(tall, 1)} />`;
         })}
-        ${(points.length - 1 - index) % every === 0 && html`<text class="day" x=${left(index) + bar / 2} y=${HEIGHT - 8}>${point.label}</text>`}
+        ${(points.length - 1 - index) % every === 0 && html`<${Mark} right=${width - EDGE.right} x=${left(index) + bar / 2} label=${point.label} />`}
       </g>`;
     })}
   </svg>`;
+}
+
+/** What a bar stands for, below it; the last one must not run out of the picture. */
+function Mark({ x, right, label }) {
+  const isLast = x + 22 > right;
+  return html`<text class=${isLast ? "day last" : "day"} x=${isLast ? right : x} y=${HEIGHT - 8}>${label}</text>`;
 }
 
 const short = (value) => (value >= 1e6 ? `${value / 1e6} M` : value >= 1e4 ? `${value / 1e3} k` : value.toLocaleString("en"));

@@ -28,9 +28,5 @@ export function Listing({ list, empty, ...table }) {
   return html`
     <${Table} ...${table} rows=${list.items} />
     <${Failure} error=${list.error} again=${list.more} />
-    <p class="more">
-      ${list.more
-        ? html`<button type="button" class="button" onClick=${list.more} disabled=${list.busy}>Show more</button>`
-        : html`<span class="soft small">That is all.</span>`}
-    </p>`;
+    ${list.more && html`<p class="more"><button type="button" class="button" onClick=${list.more} disabled=${list.busy}>Show more</button></p>`}`;
 }

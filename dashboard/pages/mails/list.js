@@ -25,7 +25,7 @@ function midnight(day, later = 0) {
 
 function useMails(fixed) {
   const { q, status, test, after, before, keyId } = place.value.query;
-  const query = { q, status, test, keyId, after: midnight(after), before: midnight(before, 1), limit: 50, ...fixed };
+  const query = { q, status, test, keyId, after: midnight(after), before: midnight(before, 1), limit: 25, ...fixed };
   return useList(withQuery("/v1/mails", query), "mails", { scoped: true });
 }
 

@@ -15,7 +15,7 @@ export function Deliveries({ mail }) {
     <p>${UNDER_WAY.includes(delivery.status) && html`<b>Why is it not there yet? </b>`}${delivery.explanation}</p>
     ${(delivery.attempts > 0 || delivery.nextAttemptAt) && html`<p class="soft small">
       ${delivery.attempts > 0 && `${delivery.attempts} attempt${delivery.attempts === 1 ? "" : "s"} so far. `}
-      ${delivery.nextAttemptAt && html`Something happens next <${Moment} at=${delivery.nextAttemptAt} />.`}
+      ${delivery.nextAttemptAt && (Date.parse(delivery.nextAttemptAt) > Date.now() ? html`The next step comes <${Moment} at=${delivery.nextAttemptAt} />.` : "The next step is due now.")}
     </p>`}
     ${delivery.lastReply && html`<${Reply} reply=${delivery.lastReply} />`}
   </li>`)}</ul>`;
