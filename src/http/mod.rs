@@ -81,6 +81,8 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(mails::get_mail))
         .routes(routes!(mails::get_mail_status))
         .routes(routes!(mails::get_captured_message))
+        .routes(routes!(mails::retry_mail))
+        .routes(routes!(mails::cancel_mail))
         .merge(people::routes())
         .split_for_parts();
     let authenticated = authenticated
