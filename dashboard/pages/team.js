@@ -78,7 +78,9 @@ function InviteDialog({ onClose, onDone }) {
   if (invited) {
     return html`<${Dialog} title="Invited" key="invited" onClose=${onClose}>
       <div class="body">
-        <p>A mail to <b>${invited.email}</b> is on its way. Should it not arrive, pass this link on yourself; it is good for one use, until <${Moment} at=${invited.expiresAt} />.</p>
+        <p>${invited.mailed === false
+          ? html`No mail could be sent to <b class="wrap">${invited.email}</b>, so pass this link on yourself.`
+          : html`A mail to <b class="wrap">${invited.email}</b> is on its way. Should it not arrive, pass this link on yourself.`} It is good for one use, until <${Moment} at=${invited.expiresAt} />.</p>
         <${Copyable} text=${invited.link} what="link" />
       </div>
       <footer><button type="button" class="button primary" data-first onClick=${onClose}>Done</button></footer>

@@ -63,11 +63,20 @@ function Acceptance({ token, link }) {
   const first = useFirstField();
   const { title, about, action } = SPEAK[link.purpose] ?? SPEAK.invitation;
   const isNew = link.purpose !== "password_reset";
-  const form = useForm({ email: link.email ?? "", name: "", password: "" }, async ({ email, name, password }) => {
+  // A new password alone does not get past a second factor.
+  const [needsCode, setNeedsCode] = useState(false);
+  const form = useForm({ email: link.email ?? "", name: "", password: "", code: "" }, async ({ email, name, password, code }) => {
     const body = { token, password };
     if (link.purpose === "set_up") body.email = email.trim();
     if (isNew && name.trim()) body.name = name.trim();
-    await ask("POST", "/v1/auth/links/accept", { body, quiet: true });
+    if (needsCode) body.code = code.trim();
+    try {
+      await ask("POST", "/v1/auth/links/accept", { body, quiet: true });
+    } catch (failure) {
+      if (failure.code !== "TOTP_REQUIRED" || needsCode) throw failure;
+      setNeedsCode(true);
+      return;
+    }
     await loadMe();
     go(address("/"), { replace: true });
   });
@@ -77,8 +86,9 @@ function Acceptance({ token, link }) {
         ? html`<${Text} form=${form} name="email" type="email" label="Email" hint="You sign in with it, and alerts go there." autocomplete="username" required />`
         : html`<input class="unseen" type="email" name="email" autocomplete="username" value=${link.email} readonly tabindex="-1" aria-hidden="true" />`}
       ${isNew && html`<${Text} form=${form} name="name" label="Name" hint="As colleagues know you." autocomplete="name" maxlength="100" />`}
-      <${Password} form=${form} name="password" label="Password" hint="Twelve characters or more. A few words in a row are good." autocomplete="new-password" minlength="12" required />
-      <${FormFailure} form=${form} fields=${["email", "name", "password"]} />
+      <${Password} form=${form} name="password" label="Password" hint="Ten characters or more. Three or four unrelated words are easy to keep in mind." autocomplete="new-password" minlength="10" required />
+      ${needsCode && html`<${Text} form=${form} name="code" label="Code" hint="Of your authenticator app, or a recovery code." autocomplete="one-time-code" spellcheck="false" autofocus required />`}
+      <${FormFailure} form=${form} fields=${["email", "name", "password", "code"]} />
       <${Submit} form=${form}>${action}<//>
     </form>
   <//>`;

@@ -6,8 +6,8 @@ import { Icon } from "./icon.js";
 /** How long a reader's typing may rest before it is searched for, in milliseconds. */
 const REST = 350;
 
-/** A line to search with, bound to `q` of the address. */
-export function SearchFilter({ label, placeholder, name = "q" }) {
+/** A line to search with, bound to `q` of the address. `whole` says that a part of a word finds nothing, so that Enter is waited for. */
+export function SearchFilter({ label, placeholder, name = "q", whole = false }) {
   const now = place.value.query[name] ?? "";
   const [text, setText] = useState(now);
   const timer = useRef();
@@ -17,7 +17,7 @@ export function SearchFilter({ label, placeholder, name = "q" }) {
     const { value } = event.currentTarget;
     setText(value);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => search(value), REST);
+    if (!whole || value === "") timer.current = setTimeout(() => search(value), REST);
   };
   const submit = (event) => {
     event.preventDefault();

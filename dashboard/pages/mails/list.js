@@ -42,7 +42,7 @@ export function MailsPage() {
   return html`
     <${Heading} title="Mails" about="Everything that this project sent, newest first." actions=${refresh(list)} />
     <div class="filters">
-      <${SearchFilter} label="Search mails" placeholder="Address or mail id" />
+      <${SearchFilter} label="Search mails" placeholder="Whole address or mail id" whole />
       <${SelectFilter} name="status" label="Status" options=${[["", "All"], ...SHOWN.map((state) => [state, MAIL_STATES[state][1]])]} />
       <${SelectFilter} name="test" label="Mode" options=${[["", "All"], ["false", "Live"], ["true", "Test"]]} />
       <${DayFilter} name="after" label="From" />
@@ -65,7 +65,7 @@ export function MailboxPage() {
   return html`
     <${Heading} title="Mailbox" about=${about} actions=${refresh(list)} />
     <div class="filters">
-      <${SearchFilter} label="Search the mailbox" placeholder="Address or mail id" />
+      <${SearchFilter} label="Search the mailbox" placeholder="Whole address or mail id" whole />
       <${DayFilter} name="after" label="From" />
       <${DayFilter} name="before" label="To" />
       <${ClearFilters} names=${["q", "after", "before"]} />

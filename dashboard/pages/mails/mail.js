@@ -33,8 +33,8 @@ export function MailPage({ id }) {
   if (error) return html`<${Heading} title="Mail" back=${back} /><${Failure} error=${error} again=${reload} />`;
   if (!mail) return html`<${Heading} title="Mail" back=${back} /><${Loading} />`;
   const has = (states) => mail.deliveries.some(({ status }) => states.includes(status));
-  const mayRetry = may("mails:send") && has(["held", "ambiguous", "failed", "deferred"]);
-  const mayCancel = may("mails:send") && has(["queued", "deferred", "held", "ambiguous"]);
+  const mayRetry = may("mails:send") && has(["held", "deferred"]);
+  const mayCancel = may("mails:send") && has(["queued", "deferred", "held"]);
   const act = (verb, words) => async () => {
     replace(await ask("POST", `${path}/${verb}`, { scoped: true }));
     setAsking(null);
@@ -64,8 +64,8 @@ export function MailPage({ id }) {
     <${MailContent} mail=${mail} />
     <${Card} title="Timeline" about="Everything that happened, oldest first."><${Timeline} events=${mail.events} /><//>
     ${asking === "retry" && html`<${Confirmation} title="Try again?" action="Try again" onClose=${() => setAsking(null)} onConfirm=${act("retry", "It is tried again now.")}>
-      <p>Every recipient who does not have the mail yet gets another attempt at once.</p>
-      ${has(["held", "ambiguous"]) && html`<p>Where the relay’s answer was lost, the mail may already have arrived and would come a second time.</p>`}
+      <p>Every recipient whose mail waits or is held gets another attempt now.</p>
+      ${has(["held"]) && html`<p>Where the relay’s answer was lost, the mail may already have arrived and would come a second time.</p>`}
     <//>`}
     ${asking === "cancel" && html`<${Confirmation} title="Cancel what is left?" action="Cancel the mail" look="danger" onClose=${() => setAsking(null)} onConfirm=${act("cancel", "It is cancelled.")}>
       <p>Recipients who do not have the mail yet will not get it. What was sent cannot be taken back.</p>

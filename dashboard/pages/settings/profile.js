@@ -35,7 +35,7 @@ export function PasswordCard() {
     <form onSubmit=${form.submit}>
       <input class="unseen" type="email" autocomplete="username" value=${me.value.user.email} readonly tabindex="-1" aria-hidden="true" />
       <${Password} form=${form} name="currentPassword" label="Current password" autocomplete="current-password" required />
-      <${Password} form=${form} name="newPassword" label="New password" hint="Twelve characters or more." autocomplete="new-password" minlength="12" required />
+      <${Password} form=${form} name="newPassword" label="New password" hint="Ten characters or more. Three or four unrelated words are easy to keep in mind." autocomplete="new-password" minlength="10" required />
       <${FormFailure} form=${form} fields=${["currentPassword", "newPassword"]} />
       <p><${Submit} form=${form} look="">Change password<//></p>
     </form>

@@ -1,14 +1,14 @@
 // Where one is signed in.
-import { ask, useLoaded } from "../../api.js";
+import { ask, useList } from "../../api.js";
 import { html } from "../../html.js";
 import { Badge } from "../../parts/badge.js";
 import { Moment } from "../../parts/moment.js";
-import { Failure, Loading, say } from "../../parts/notice.js";
+import { say } from "../../parts/notice.js";
 import { Card } from "../../parts/page.js";
-import { Table } from "../../parts/table.js";
+import { Listing } from "../../parts/table.js";
 
 export function SessionsCard() {
-  const sessions = useLoaded("/v1/auth/sessions");
+  const sessions = useList("/v1/auth/sessions", "sessions");
   const end = async (path, method, words) => {
     try {
       await ask(method, path);
@@ -18,19 +18,16 @@ export function SessionsCard() {
     }
     sessions.reload();
   };
-  const rows = sessions.data?.sessions;
-  const others = rows?.some(({ current }) => !current);
+  const others = sessions.items?.some(({ current }) => !current);
   return html`<${Card} title="Sessions" about="Where you are signed in. End what you do not know, and change your password."
     actions=${others && html`<button type="button" class="button small" onClick=${() => end("/v1/auth/sessions/end-others", "POST", "All other sessions are ended.")}>End all others</button>`}>
-    <${Failure} error=${sessions.error} again=${sessions.reload} />
-    ${!rows && !sessions.error && html`<${Loading} />`}
-    ${rows && html`<${Table} caption="Sessions" rows=${rows} columns=${[
+    <${Listing} list=${sessions} caption="Sessions" columns=${[
       { head: "Browser", look: "main", cell: (one) => html`<b title=${one.userAgent}>${browser(one.userAgent)}</b> ${one.current && html`<${Badge} look="good">This one<//>`}` },
-      { head: "From", cell: (one) => html`<code>${one.ip ?? "–"}</code>` },
+      { head: "From", cell: (one) => html`<code>${one.ip || "–"}</code>` },
       { head: "Last seen", cell: (one) => html`<${Moment} at=${one.lastSeenAt} />` },
       { head: "Signed in", cell: (one) => html`<${Moment} at=${one.createdAt} />` },
       { name: "Actions", look: "end", cell: (one) => !one.current && html`<button type="button" class="button small" onClick=${() => end(`/v1/auth/sessions/${one.id}`, "DELETE", "The session is ended.")}>End</button>` },
-    ]} />`}
+    ]} />
   <//>`;
 }
 
