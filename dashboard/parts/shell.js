@@ -24,7 +24,7 @@ export function Shell({ children }) {
   const close = (event) => event.key === "Escape" && setOpen(false);
   return html`<div class="shell">
     <a class="skip" href="#main">Skip to the page</a>
-    <div class=${`side ${open ? "open" : ""}`} onKeyDown=${close}>
+    <header class=${`side ${open ? "open" : ""}`} onKeyDown=${close}>
       <div class="top">
         <a class="brand" href=${address("/")}><${Mark} />Posthaste</a>
         <button type="button" class="button bare quiet" aria-expanded=${open} aria-controls="navigation" aria-label="Menu" onClick=${() => setOpen(!open)}>
@@ -36,7 +36,7 @@ export function Shell({ children }) {
         <nav aria-label="Pages"><ul>${SECTIONS.filter(({ permission }) => !permission || may(permission)).map((section) => html`<${Section} ...${section} />`)}</ul></nav>
         <${Reader} />
       </div>
-    </div>
+    </header>
     <main id="main" tabindex="-1">${children}</main>
   </div>`;
 }
