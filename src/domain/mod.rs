@@ -18,6 +18,7 @@ pub mod packing;
 pub mod password;
 pub mod permission;
 pub mod project;
+pub mod randomness;
 pub mod rank;
 pub mod rate_limit;
 pub mod record;

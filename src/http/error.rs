@@ -25,7 +25,7 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::Forbidden { code, .. } => (StatusCode::FORBIDDEN, code),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Error::Malformed(_) | Error::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_FAILED"),
-        Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, code),
+        Error::Impossible { code, .. } => (StatusCode::BAD_REQUEST, code),
         Error::Conflict { code, .. } => (StatusCode::CONFLICT, code),
         Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED"),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),

@@ -16,6 +16,7 @@ mod examples;
 mod hostile;
 mod idempotency;
 mod limits;
+mod people;
 mod reading;
 mod searching;
 mod sending;
