@@ -1,5 +1,5 @@
 // Projects: what keeps mails and keys of one program apart from those of another.
-import { ask, useLoaded } from "../api.js";
+import { ask, project, useList } from "../api.js";
 import { html, useState } from "../html.js";
 import { Badge } from "../parts/badge.js";
 import { Copyable } from "../parts/copy.js";
@@ -7,15 +7,14 @@ import { NameDialog, TypedConfirmation } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { Menu } from "../parts/menu.js";
 import { Moment } from "../parts/moment.js";
-import { Failure, Loading, say } from "../parts/notice.js";
+import { say } from "../parts/notice.js";
 import { Heading } from "../parts/page.js";
-import { Table } from "../parts/table.js";
-import { project } from "../api.js";
+import { Listing } from "../parts/table.js";
 import { address } from "../router.js";
 import { chooseProject, loadMe, may } from "../session.js";
 
 export function ProjectsPage() {
-  const projects = useLoaded("/v1/account/projects");
+  const projects = useList("/v1/account/projects", "projects");
   const [open, setOpen] = useState(null);
   const mayWrite = may("projects:write");
   const close = () => setOpen(null);
@@ -25,7 +24,6 @@ export function ProjectsPage() {
     projects.reload();
     await loadMe();
   };
-  const rows = projects.data?.projects;
   const columns = [
     {
       head: "Name",
@@ -33,7 +31,7 @@ export function ProjectsPage() {
       cell: (one) => html`<b class="wrap">${one.name}</b> ${one.id === project.value && html`<${Badge} look="note">Chosen<//>`}`,
     },
     { head: "Project id", cell: (one) => html`<${Copyable} text=${one.id} what="project id" />` },
-    rows?.some((one) => one.createdAt) && { head: "Created", cell: (one) => html`<${Moment} at=${one.createdAt} never="" />` },
+    { head: "Created", cell: (one) => html`<${Moment} at=${one.createdAt} never="" />` },
     { head: "Keys", cell: (one) => html`<a href=${address("/keys", { projectId: one.id })}>Show keys</a>` },
     {
       name: "Actions",
@@ -44,13 +42,11 @@ export function ProjectsPage() {
         mayWrite && { label: "Delete…", look: "danger", act: () => setOpen({ remove: one }) },
       ]} />`,
     },
-  ].filter(Boolean);
+  ];
   return html`
     <${Heading} title="Projects" about="Mails, keys and limits of one program, apart from those of all others."
       actions=${mayWrite && html`<button type="button" class="button primary" onClick=${() => setOpen({ create: true })}><${Icon} name="plus" />New project</button>`} />
-    ${projects.error && html`<${Failure} error=${projects.error} again=${projects.reload} />`}
-    ${!rows && !projects.error && html`<${Loading} />`}
-    ${rows && html`<${Table} caption="Projects" columns=${columns} rows=${rows} />`}
+    <${Listing} list=${projects} caption="Projects" columns=${columns} />
     ${open?.create && html`<${NameDialog} title="New project" label="Name" action="Create" hint="For instance a product, or one of its environments." onClose=${close}
       onSend=${async (name) => {
         await ask("POST", "/v1/account/projects", { body: { name } });

@@ -54,8 +54,12 @@ function Rename({ apiKey, onClose, onDone }) {
 }
 
 function Restrict({ apiKey, onClose, onDone }) {
-  const form = useForm(valuesOf(apiKey), async (values) => {
-    await change(apiKey, bodyOf(values));
+  const start = valuesOf(apiKey);
+  const form = useForm(start, async (values) => {
+    const before = bodyOf(start);
+    const differs = ([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]);
+    // What was not touched stays exactly as it is: a time, for one, is shown without its seconds.
+    await change(apiKey, Object.fromEntries(Object.entries(bodyOf(values)).filter(differs)));
     onDone("The changes hold from the next request on.");
   });
   return html`<${Dialog} title="Change key" wide onClose=${onClose}>
