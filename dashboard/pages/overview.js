@@ -17,8 +17,9 @@ const SERIES = [
   { name: "captured", words: "Captured", look: "second" },
   { name: "bounced", words: "Bounced", look: "third" },
   { name: "failed", words: "Failed", look: "fourth" },
-  { name: "rest", words: "Under way or held", look: "rest" },
 ];
+const ACCEPTED = { name: "accepted", words: "Accepted", look: "rest" };
+const ALERTS = { refusals: "Many refusals", new_network: "New network", rate_jump: "Jump in rate" };
 
 export function OverviewPage() {
   const { days = "30", of } = place.value.query;
@@ -35,11 +36,8 @@ export function OverviewPage() {
 }
 
 function Figures({ totals, byDay, attention, days }) {
-  if (totals.accepted === 0) return html`<${Attention} items=${attention} /><${FirstMail} />`;
-  const points = byDay.map((day) => {
-    const known = day.delivered + day.captured + day.bounced + day.failed;
-    return { ...day, label: dayName(day.day), rest: Math.max(0, day.accepted - known) };
-  });
+  if (Object.values(totals).every((figure) => figure === 0)) return html`<${Attention} items=${attention} /><${FirstMail} />`;
+  const points = byDay.map((day) => ({ ...day, label: dayName(day.day) }));
   const series = SERIES.filter(({ name }) => name === "delivered" || name === "bounced" || points.some((point) => point[name] > 0));
   return html`
     <${Attention} items=${attention} />
@@ -52,7 +50,7 @@ function Figures({ totals, byDay, attention, days }) {
       <${Tile} name="Held" value=${totals.held} state="held" look=${totals.held > 0 ? "warn" : ""} />
       <${Tile} name="Under way" value=${totals.pending} />
     </ul>
-    <${Card}><${Chart} title=${`Mails of the last ${days} days, by outcome`} series=${series} points=${points} /><//>`;
+    <${Card}><${Chart} title=${`Recipients by day, last ${days} days`} series=${series} line=${ACCEPTED} points=${points} /><//>`;
 }
 
 function Tile({ name, value, state, look = "" }) {
@@ -60,11 +58,20 @@ function Tile({ name, value, state, look = "" }) {
   return html`<li class=${look}>${state && may("mails:read") ? html`<a href=${scoped("/mails", { status: state })}>${figure}</a>` : html`<div>${figure}</div>`}</li>`;
 }
 
-/** The server's hints: keys nobody uses, mails that wait for a decision. */
+/** Mails that wait for a decision, keys that are old or that nobody uses. What is unusual about keys stands above. */
 function Attention({ items }) {
-  if (items.length === 0) return null;
+  const listed = (kind) => useList(may("keys:read") ? `/v1/account/api-keys?attention=${kind}&limit=3` : null, "apiKeys").items ?? [];
+  const unused = listed("unused_90_days");
+  const old = listed("older_than_90_days");
+  const others = items.filter(({ kind }) => !(kind in ALERTS && may("keys:read")));
+  if (others.length + unused.length + old.length === 0) return null;
   return html`<${Card} title="Needs attention">
-    <ul class="rows">${items.map((item) => html`<li>
+    <ul class="rows">
+    ${unused.length > 0 && html`<li><p>Not used for 90 days: <${KeyNames} keys=${unused} />. What nobody needs is best deleted.</p>
+      <a class="button small" href=${address("/keys", { attention: "unused_90_days" })}>Look at them</a></li>`}
+    ${old.length > 0 && html`<li><p>Older than 90 days: <${KeyNames} keys=${old} />. Rotate them now and then.</p>
+      <a class="button small" href=${address("/keys", { attention: "older_than_90_days" })}>Look at them</a></li>`}
+    ${others.map((item) => html`<li>
       <p>${item.message}</p>
       <span class="soft small"><${Moment} at=${item.at} never="" /></span>
       ${item.keyId && html`<a class="button small" href=${address(`/keys/${item.keyId}`)}>Look at the key</a>`}
@@ -73,7 +80,11 @@ function Attention({ items }) {
   <//>`;
 }
 
-const ALERTS = { refusals: "Many refusals", new_network: "New network", rate_jump: "Jump in rate" };
+/** Two names, and whether there are more. */
+function KeyNames({ keys }) {
+  const named = keys.slice(0, 2).map(({ id, name }, index) => html`${index > 0 && ", "}<a class="wrap" href=${address(`/keys/${id}`)}>${name}</a>`);
+  return html`${named}${keys.length > 2 && " and others"}`;
+}
 
 /** Unusual activity of keys. One click holds a key; a second look can set it free again. */
 function Alerts() {

@@ -21,31 +21,32 @@ function useWidth(element) {
   return width;
 }
 
-/** `series` are `{name, words, look}`, the lowest first; `points` are `{label, at, [name]: number}`. */
-export function Chart({ title, series, points }) {
+/** `series` are `{name, words, look}`, the lowest first; one more may be drawn as a `line` across each bar. `points` are `{label, at, [name]: number}`. */
+export function Chart({ title, series, line, points }) {
   const frame = useRef();
   const width = useWidth(frame);
   const [asTable, setAsTable] = useState(false);
   const [near, setNear] = useState(null);
   const id = useId();
+  const all = line ? [line, ...series] : series;
   const total = (point) => series.reduce((sum, { name }) => sum + point[name], 0);
   return html`<figure class="chart" aria-labelledby=${id}>
     <figcaption>
       <span id=${id} class="title">${title}</span>
-      <ul class="legend">${series.map(({ words, look }) => html`<li><i class=${`fill-${look}`}></i>${words}</li>`)}</ul>
+      <ul class="legend">${all.map(({ words, look }) => html`<li><i class=${`fill-${look}`}></i>${words}</li>`)}</ul>
       <button type="button" class="button quiet small" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>Show as table</button>
     </figcaption>
     <div ref=${frame} class="drawing">
       ${asTable
-        ? html`<${Figures} title=${title} series=${series} points=${points} />`
-        : html`<${Drawing} ...${{ title, series, points, width, total, setNear }} />`}
-      ${!asTable && near !== null && points[near] && html`<${Reading} series=${series} point=${points[near]} share=${near / points.length} />`}
+        ? html`<${Figures} title=${title} series=${all} points=${points} />`
+        : html`<${Drawing} ...${{ title, series, line, points, width, total, setNear }} />`}
+      ${!asTable && near !== null && points[near] && html`<${Reading} series=${all} point=${points[near]} share=${near / points.length} />`}
     </div>
   </figure>`;
 }
 
-function Drawing({ title, series, points, width, total, setNear }) {
-  const size = step(Math.max(0, ...points.map(total)));
+function Drawing({ title, series, line, points, width, total, setNear }) {
+  const size = step(Math.max(0, ...points.map((point) => Math.max(total(point), line ? point[line.name] : 0))));
   const top = size * 4;
   const inner = { width: width - EDGE.left - EDGE.right, height: HEIGHT - EDGE.top - EDGE.bottom };
   const slot = inner.width / Math.max(points.length, 1);
@@ -75,6 +76,7 @@ function Drawing({ title, series, points, width, total, setNear }) {
           const tall = from - y(reached);
           return tall > 0 && html`<rect class=${`fill-${look}`} x=${left(index)} y=${y(reached)} width=${bar} height=${Math.max(tall, 1)} />`;
         })}
+        ${line && point[line.name] > 0 && html`<line class="mark-line" x1=${left(index) - 2} x2=${left(index) + bar + 2} y1=${y(point[line.name])} y2=${y(point[line.name])} />`}
         ${(points.length - 1 - index) % every === 0 && html`<${Mark} right=${width - EDGE.right} x=${left(index) + bar / 2} label=${point.label} />`}
       </g>`;
     })}

@@ -11,7 +11,7 @@ export function Dialog({ title, onClose, wide = false, stays = false, children }
     const opener = document.activeElement;
     const element = dialog.current;
     element.showModal();
-    element.querySelector("[data-first], input, select, textarea")?.focus();
+    element.querySelector("[data-first], input:not([readonly]), select, textarea")?.focus();
     return () => {
       element.close();
       if (opener?.isConnected) opener.focus();

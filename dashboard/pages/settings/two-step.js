@@ -83,6 +83,7 @@ function AskPassword({ title, action, look = "primary", send, onClose }) {
   return html`<${Dialog} key="password" title=${title} onClose=${onClose}>
     <form onSubmit=${form.submit}>
       <div class="body">
+        <input class="unseen" type="email" autocomplete="username" value=${me.value.user.email} readonly tabindex="-1" aria-hidden="true" />
         <${Password} form=${form} name="password" label="Your password" autocomplete="current-password" required />
         <${FormFailure} form=${form} fields=${["password"]} />
       </div>
