@@ -16,6 +16,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
@@ -57,10 +59,9 @@ static FILES: LazyLock<BTreeMap<String, File>> = LazyLock::new(|| {
 fn gather(folder: &Dir<'static>, files: &mut BTreeMap<String, File>) {
     for file in folder.files() {
         let path = file.path().to_string_lossy().replace('\\', "/");
-        let digest = Sha256::digest(file.contents());
-        let tag: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let tag = URL_SAFE_NO_PAD.encode(Sha256::digest(file.contents()));
         let tag = HeaderValue::from_maybe_shared(Bytes::from(format!("\"{tag}\"")))
-            .expect("hexadecimal digits can stand in a header");
+            .expect("base64 can stand in a header");
         let media_type = media_type(&path);
         files.insert(path, File { content: file.contents(), media_type, tag });
     }
