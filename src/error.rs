@@ -34,7 +34,7 @@ pub enum Error {
     },
 
     /// There is no such thing in the caller's project.
-    #[error("No such {0} in this project.")]
+    #[error("There is no such {0}.")]
     NotFound(&'static str),
 
     /// The request could not be read at all.

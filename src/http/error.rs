@@ -23,6 +23,7 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
         Error::SecondFactorRequired => (StatusCode::UNAUTHORIZED, "TOTP_REQUIRED"),
         Error::Forbidden { code, .. } => (StatusCode::FORBIDDEN, code),
+        Error::NotFound("project") => (StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND"),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Error::Malformed(_) | Error::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_FAILED"),
         Error::Impossible { code, .. } => (StatusCode::BAD_REQUEST, code),

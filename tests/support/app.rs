@@ -28,6 +28,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use posthaste::app::App;
 use posthaste::config::Settings;
+use posthaste::domain::audit::Doer;
 use posthaste::domain::id::{AccountId, ProjectId};
 use posthaste::service::clock::Clock;
 use posthaste::service::keys::Keys;
@@ -184,6 +185,15 @@ impl TestApp {
         self.ask(request.json(&body.into())).await
     }
 
+    pub async fn patch(&self, path: &str, key: &TestKey, body: impl Into<Value>) -> Reply {
+        let request = self.request(Method::PATCH, path).bearer_auth(key.text());
+        self.ask(request.json(&body.into())).await
+    }
+
+    pub async fn delete(&self, path: &str, key: &TestKey) -> Reply {
+        self.ask(self.request(Method::DELETE, path).bearer_auth(key.text())).await
+    }
+
     pub async fn send(&self, key: &TestKey, mail: impl Into<Value>) -> Reply {
         self.post("/v1/mails/send", key, mail).await
     }
@@ -253,7 +263,10 @@ impl TestApp {
 
     /// Another project of the same account.
     pub async fn another_project(&self) -> ProjectId {
-        projects::create(&self.database.pool, self.account, "Another project").await.unwrap()
+        let name = "Another project".parse().unwrap();
+        let made =
+            projects::create(&self.database.pool, self.account, &name, None, Doer::server()).await;
+        made.unwrap().id
     }
 
     /// Stops the node as SIGTERM would, and fails if that failed or if anything in it ever panicked.
