@@ -11,7 +11,7 @@ const HOSTILE: &str =
     r#""'><img src=x onerror="top.caught=1"><svg onload="top.caught=1"></svg>{{7*7}}${7*7}"#;
 
 /// The same and more, in a mail, which is HTML and shown as such.
-const HOSTILE_MAIL: &str = r##"
+const HOSTILE_MAIL: &str = r#"
     <h1>Offer of the day</h1>
     <script>top.caught = 1; parent.caught = 1</script>
     <img src=x onerror="top.caught=1; parent.caught=1">
@@ -21,7 +21,7 @@ const HOSTILE_MAIL: &str = r##"
     <form action="/v1/auth/sign-out" method="post" target="_top"><button id="b">Go</button></form>
     <a href="javascript:top.caught=1" target="_top">Open</a>
     <style>@import url("//example.com/x.css"); body { background: url("//example.com/y.png") }</style>
-"##;
+"#;
 
 /// Nothing ran, and nothing of a stranger's became an element.
 async fn assert_harmless(page: &Page, place: &str) {

@@ -1,4 +1,4 @@
-//! A browser without a window, led over WebDriver (W3C): JSON over HTTP, of which these tests need a dozen calls.
+//! A browser without a window, led over `WebDriver` (W3C): JSON over HTTP, of which these tests need a dozen calls.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 /// Between two looks at what is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
-/// The key under which an element travels (WebDriver, section 12.1).
+/// The key under which an element travels (`WebDriver`, section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 const ARGUMENTS: &[&str] = &[
