@@ -84,3 +84,56 @@ async fn sign_in_leads_to_pages_of_ours_only() {
     }
     page.stop().await;
 }
+
+#[tokio::test]
+async fn a_viewer_is_offered_nothing_that_would_be_refused() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let invitation = json!({"email": "vera@example.org", "role": "viewer"});
+    let invited = page.ask("POST", "/v1/account/invitations", invitation).await;
+    page.click("button", "Sign out").await;
+    page.see_heading("Sign in").await;
+    page.browser.open(invited["link"].as_str().unwrap()).await;
+    page.see("as viewer").await;
+    page.fill("Name", "Vera").await;
+    page.fill("Password", "nine loud geese flying").await;
+    page.click("button", "Join").await;
+    page.see_heading("Overview").await;
+
+    let writes = "return [...document.querySelectorAll('main button, main a.button')].map((one) => one.innerText.trim())
+        .filter((words) => /key$|project$|^Invite|Delete|Rotate|Take back/i.test(words))";
+    for (path, heading) in [("/keys", "API keys"), ("/projects", "Projects"), ("/team", "Team")] {
+        page.open(path).await;
+        page.see_heading(heading).await;
+        page.settled().await;
+        assert_eq!(page.browser.run(writes, json!([])).await, json!([]), "{path}");
+    }
+    page.assert_no_complaints(&[]).await;
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn filters_and_the_theme_outlive_a_reload() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    page.open("/settings").await;
+    page.see_heading("Settings").await;
+    page.browser.run("document.querySelector('[name=theme][value=dark]').click()", json!([])).await;
+    page.open("/keys").await;
+    page.see("First key").await;
+    page.fill("Search keys", "nothing like that").await;
+    page.see_heading("No key is like that").await;
+    assert_eq!(page.place().await, "/dashboard/keys?q=nothing+like+that");
+    page.browser.run("location.reload()", json!([])).await;
+    page.see_heading("No key is like that").await;
+    page.click("button", "Clear").await;
+    page.see("First key").await;
+    assert_eq!(page.place().await, "/dashboard/keys");
+    let theme = "return document.documentElement.dataset.theme";
+    assert_eq!(page.browser.run(theme, json!([])).await, json!("dark"));
+    page.stop().await;
+}
