@@ -131,8 +131,6 @@ CREATE INDEX api_key_would_have_blocked_last_seen_at ON api_key_would_have_block
 CREATE TABLE alerts (
     id           uuid PRIMARY KEY,
     account_id   uuid NOT NULL,
-    -- The key's, if it is of one project.
-    project_id   uuid,
     key_id       uuid NOT NULL,
     kind         text NOT NULL,
     day          date NOT NULL,

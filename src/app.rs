@@ -35,11 +35,13 @@ use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{self, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::overview::Overviews;
 use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
+use crate::service::usage::Usage;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::{housekeeping, key_changes};
@@ -247,6 +249,8 @@ impl App {
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
 
+        let usage = Arc::new(Usage::new(db.clone()));
+
         if delivers {
             let worker =
                 DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
@@ -255,6 +259,9 @@ impl App {
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
+        loops.spawn(housekeeping::add_up_days(mails.clone(), delivering.clone()));
+        loops.spawn(housekeeping::write_requests(Arc::clone(&usage), delivering.clone()));
+        loops.spawn(housekeeping::watch_use(Arc::clone(&usage), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions.clone(), delivering.clone()));
         let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
@@ -274,11 +281,23 @@ impl App {
             stop.cancelled().await;
             Ok(())
         } else {
+            let overviews = Overviews::new(db.clone(), mails.clone());
             let capture_mailbox = config.smtp_url.is_none();
             let installation = Arc::new(Installation { capture_mailbox, public_url });
             let way = Arc::new(way(&config));
-            let keys = Arc::clone(&keys);
-            let api = Api { mails, people, sessions, installation, keys, db, gate, way };
+            let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
+            let api = Api {
+                mails,
+                usage,
+                overviews,
+                people,
+                sessions,
+                installation,
+                keys,
+                db,
+                gate,
+                way,
+            };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
@@ -300,7 +319,7 @@ impl App {
                 tasks.close();
                 tasks.wait().await;
             }
-            if let Err(error) = keys.flush_usage().await {
+            if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
                 tracing::warn!(%error, "Could not write down the last use of keys");
             }
             // Waits for connections in use, and so for a database that does not answer.

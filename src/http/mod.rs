@@ -1,14 +1,17 @@
 //! From HTTP to the domain and back: the route table and the layers, in reading order.
 
+pub mod alerts;
 pub mod api_keys;
 pub mod audit_log;
 pub mod client_address;
 pub mod error;
 pub mod extract;
 pub mod health;
+pub mod key_usage;
 pub mod layers;
 pub mod listener;
 pub mod mails;
+pub mod overview;
 pub mod page;
 pub mod people;
 pub mod projects;
@@ -37,12 +40,15 @@ use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
 use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::own_pages_only;
+use self::layers::usage::count;
 use self::people::Installation;
 use crate::error::Error;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::sessions::Sessions;
+use crate::service::usage::Usage;
 
 /// The largest body: 40 MiB of files in base64, and 5 for all the rest.
 const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
@@ -52,6 +58,10 @@ const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
 pub struct Api {
     /// Mails.
     pub mails: Mails,
+    /// How keys are used.
+    pub usage: Arc<Usage>,
+    /// What became of mail.
+    pub overviews: Overviews,
     /// People.
     pub people: Arc<People>,
     /// Their sessions.
@@ -93,6 +103,16 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(mails::get_captured_message))
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
+        .routes(routes!(mails::preview::preview_mail))
+        .routes(routes!(key_usage::get_account_key_usage))
+        .routes(routes!(key_usage::get_key_usage))
+        .routes(routes!(key_usage::list_account_key_requests))
+        .routes(routes!(key_usage::list_key_requests))
+        .routes(routes!(key_usage::list_account_key_would_have_blocked))
+        .routes(routes!(key_usage::list_key_would_have_blocked))
+        .routes(routes!(alerts::list_alerts))
+        .routes(routes!(alerts::dismiss_alert))
+        .routes(routes!(overview::get_overview))
         .merge(people::routes())
         .merge(api_keys::routes())
         .merge(projects::routes())
@@ -100,6 +120,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .split_for_parts();
     let authenticated = authenticated
         .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))
+        .route_layer(from_fn_with_state(Arc::clone(&api.usage), count))
         .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
     let signing_in = signing_in

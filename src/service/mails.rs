@@ -30,6 +30,7 @@ use crate::store::mails::NewMailRow;
 pub use search::{MailFilter, MailPage};
 
 mod decisions;
+mod preview;
 mod search;
 
 /// What the sender of a mail is told.
@@ -185,6 +186,11 @@ impl Mails {
         }
         compose::compose(&content, &Identity::of(id, &content, summary.created_at))
             .map_err(|error| Error::Internal(error.into()))
+    }
+
+    /// Adds up the recipients of mails by day.
+    pub async fn add_up_days(&self) -> Result<()> {
+        store::mail_days::add_up(&self.db).await.map_err(unavailable)
     }
 
     /// Forgets idempotency keys whose day is over, and measures the queue.

@@ -11,12 +11,14 @@ pub mod hashing;
 pub mod health;
 pub mod keys;
 pub mod mails;
+pub mod overview;
 pub mod people;
 pub mod pepper;
 pub mod projects;
 pub mod rate_limit;
 pub mod seal;
 pub mod sessions;
+pub mod usage;
 
 use crate::error::Error;
 

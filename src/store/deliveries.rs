@@ -19,6 +19,7 @@ pub mod decisions;
 
 /// A delivery that the caller now holds the lease of.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are what the row says")]
 pub struct Claimed {
     /// The delivery.
     pub id: DeliveryId,

@@ -4,12 +4,17 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::service::deliveries::Deliveries;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::usage::Usage;
+
+/// How often the requests of keys are written down: what a kill may lose of the counts.
+pub const REQUESTS: Duration = Duration::from_secs(10);
 use crate::service::sessions::Sessions;
 
 /// How often the last use of keys is written down: what a crash may lose of it.
@@ -26,6 +31,25 @@ pub async fn renew_leases(deliveries: Deliveries, stop: CancellationToken) {
 /// Writes down when and from where keys were used.
 pub async fn write_usage(keys: Arc<Keys>, stop: CancellationToken) {
     every(USAGE, "write down the use of keys", &stop, || keys.flush_usage()).await;
+}
+
+/// Writes down how many requests keys made.
+pub async fn write_requests(usage: Arc<Usage>, stop: CancellationToken) {
+    every(REQUESTS, "write down the requests of keys", &stop, || usage.flush()).await;
+}
+
+/// Looks for what is unusual about the use of keys, and forgets what is too old.
+pub async fn watch_use(usage: Arc<Usage>, stop: CancellationToken) {
+    let look = || async {
+        usage.look_for_the_unusual(Utc::now()).await?;
+        usage.forget_old().await
+    };
+    every(FORGET, "look at the use of keys", &stop, look).await;
+}
+
+/// Adds up the recipients of mails by day.
+pub async fn add_up_days(mails: Mails, stop: CancellationToken) {
+    every(REQUESTS, "add up the mails of the day", &stop, || mails.add_up_days()).await;
 }
 
 /// Forgets what is over.

@@ -22,12 +22,14 @@ mod key_restrictions;
 mod keys;
 mod leaked_keys;
 mod limits;
+mod overview;
 mod people;
 mod reading;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod usage;
 
 use serde_json::{Value, json};
 

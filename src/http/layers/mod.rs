@@ -7,3 +7,4 @@ pub mod https_only;
 pub mod rate_limit_headers;
 pub mod request;
 pub mod session;
+pub mod usage;

@@ -2,6 +2,7 @@
 
 pub mod detail;
 pub mod list;
+pub mod preview;
 pub mod request;
 pub mod response;
 
