@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::config::values::{RequireHttps, Role};
+use crate::dashboard;
 use crate::domain::id::AccountId;
 use crate::http::client_address::TrustedProxies;
 use crate::http::health;
@@ -322,7 +323,7 @@ impl App {
                 }
                 None => None,
             };
-            listener.serve(http::router(api), certificates, stop, grace).await
+            listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };
 
         tracing::info!("Stopping: finishing what has begun");

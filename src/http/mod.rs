@@ -94,8 +94,8 @@ pub struct Api {
 )]
 struct Document;
 
-/// Builds the whole API, together with the document that describes it.
-pub fn router(api: Api) -> Router {
+/// Builds the whole API, together with the document that describes it, and `pages` beside it.
+pub fn router(api: Api, pages: Router<Api>) -> Router {
     let (authenticated, described) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(mails::send_mail))
         .routes(routes!(mails::list_mails))
@@ -150,6 +150,7 @@ pub fn router(api: Api) -> Router {
         .merge(signing_in)
         .merge(reports)
         .merge(open)
+        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         // Outermost first: a request passes through these from top to bottom.
