@@ -4,6 +4,7 @@
 mod account_projects;
 #[path = "../support/app.rs"]
 mod app;
+mod audit_log;
 mod authentication;
 #[path = "../support/database.rs"]
 mod database;
@@ -16,6 +17,7 @@ mod errors;
 mod examples;
 mod hostile;
 mod idempotency;
+mod key_lists;
 mod key_powers;
 mod key_restrictions;
 mod keys;

@@ -15,6 +15,8 @@ pub struct Filter {
     pub before: Option<ApiKeyId>,
     /// Only keys in one of these states: `active`, `inactive`, `revoked`.
     pub states: Vec<&'static str>,
+    /// Only keys that expire at some time, or only others, or both.
+    pub expires: Vec<bool>,
     /// Only expired keys, or only others.
     pub expired: Option<bool>,
     /// Only keys of one of these types.
@@ -39,13 +41,14 @@ pub async fn of_account(
         r#"
         SELECT listed.id AS "id: ApiKeyId"
         FROM UNNEST($2::text[]) AS wanted_state (state)
+        CROSS JOIN UNNEST($10::boolean[]) AS wanted_expiry (expires)
         CROSS JOIN UNNEST($3::text[]) AS wanted_type (type)
         CROSS JOIN UNNEST($4::text[]) AS wanted_mode (mode)
         CROSS JOIN LATERAL (
             SELECT id
             FROM api_keys
-            WHERE account_id = $1 AND state = wanted_state.state AND type = wanted_type.type
-              AND mode = wanted_mode.mode
+            WHERE account_id = $1 AND state = wanted_state.state AND expires = wanted_expiry.expires
+              AND type = wanted_type.type AND mode = wanted_mode.mode
               AND id < coalesce($5, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
               AND ($6::boolean IS NULL OR coalesce(expires_at <= now(), false) = $6)
               AND ($7::timestamptz IS NULL OR NOT EXISTS (
@@ -69,6 +72,7 @@ pub async fn of_account(
         filter.unused_since,
         filter.prefix,
         limit,
+        &filter.expires,
     )
     .fetch_all(db)
     .await
@@ -87,12 +91,13 @@ pub async fn of_project(
         r#"
         SELECT listed.id AS "id: ApiKeyId"
         FROM UNNEST($3::text[]) AS wanted_state (state)
+        CROSS JOIN UNNEST($11::boolean[]) AS wanted_expiry (expires)
         CROSS JOIN UNNEST($5::text[]) AS wanted_mode (mode)
         CROSS JOIN LATERAL (
             SELECT id
             FROM api_keys
-            WHERE project_id = $2 AND state = wanted_state.state AND mode = wanted_mode.mode
-              AND account_id = $1 AND type = ANY ($4)
+            WHERE project_id = $2 AND state = wanted_state.state AND expires = wanted_expiry.expires
+              AND mode = wanted_mode.mode AND account_id = $1 AND type = ANY ($4)
               AND id < coalesce($6, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
               AND ($7::boolean IS NULL OR coalesce(expires_at <= now(), false) = $7)
               AND ($8::timestamptz IS NULL OR NOT EXISTS (
@@ -117,6 +122,7 @@ pub async fn of_project(
         filter.unused_since,
         filter.prefix,
         limit,
+        &filter.expires,
     )
     .fetch_all(db)
     .await
