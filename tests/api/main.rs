@@ -47,3 +47,8 @@ fn letter_with(members: Value) -> Value {
     letter.as_object_mut().unwrap().extend(members);
     letter
 }
+
+/// The entries of a restriction, each of which can be read.
+fn entries<T: std::str::FromStr<Err: std::fmt::Debug>>(texts: &[&str]) -> Vec<T> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}

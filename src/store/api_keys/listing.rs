@@ -128,7 +128,8 @@ pub async fn of_project(
     .await
 }
 
-/// Some keys of an account whose name (in any case), display key or public id begins like this.
+/// Some keys of an account whose name (in any case), display key or public id begins like this. Each part is ordered, so
+/// that no index but its own will do.
 pub async fn beginning_with(
     db: impl PgExecutor<'_>,
     account: AccountId,
@@ -140,14 +141,17 @@ pub async fn beginning_with(
         (SELECT id AS "id!: ApiKeyId" FROM api_keys
          WHERE account_id = $1 AND lower(name) COLLATE "C" >= lower($2)
            AND lower(name) COLLATE "C" < lower($2) || U&'\+10FFFF'
+         ORDER BY lower(name) COLLATE "C"
          LIMIT $3)
         UNION
         (SELECT id FROM api_keys
          WHERE account_id = $1 AND display_key COLLATE "C" >= $2 AND display_key COLLATE "C" < $2 || U&'\+10FFFF'
+         ORDER BY display_key COLLATE "C"
          LIMIT $3)
         UNION
         (SELECT id FROM api_keys
          WHERE account_id = $1 AND public_id COLLATE "C" >= $2 AND public_id COLLATE "C" < $2 || U&'\+10FFFF'
+         ORDER BY public_id COLLATE "C"
          LIMIT $3)
         "#,
         account as _,
@@ -172,14 +176,15 @@ pub async fn among(
     sqlx::query_scalar!(
         r#"
         SELECT id AS "id: ApiKeyId"
-        FROM api_keys
-        WHERE account_id = $1 AND id = ANY ($2) AND ($3::uuid IS NULL OR project_id = $3)
+        FROM UNNEST($2::uuid[]) AS wanted (wanted_id)
+        CROSS JOIN LATERAL (SELECT * FROM api_keys WHERE id = wanted_id OFFSET 0) AS key
+        WHERE account_id = $1 AND ($3::uuid IS NULL OR project_id = $3)
           AND state = ANY ($4) AND type = ANY ($5) AND mode = ANY ($6)
           AND id < coalesce($7, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
           AND ($8::boolean IS NULL OR coalesce(expires_at <= now(), false) = $8)
           AND ($9::timestamptz IS NULL OR NOT EXISTS (
                    SELECT FROM api_key_usage
-                   WHERE key_id = api_keys.id AND last_used_at >= $9
+                   WHERE key_id = key.id AND last_used_at >= $9
                    OFFSET 0))
         ORDER BY id DESC
         LIMIT $10
@@ -217,10 +222,12 @@ pub async fn records(
                projects.name AS "project_name?", last_used_at AS "last_used_at?", last_used_ip AS "last_used_ip?",
                (SELECT successor.id FROM api_keys AS successor WHERE successor.replaces = key.id
                 ORDER BY successor.id DESC LIMIT 1) AS "replaced_by: ApiKeyId"
-        FROM api_keys AS key
+        FROM UNNEST($2::uuid[]) AS wanted (id)
+        -- OFFSET 0 makes it a look-up for each id: as a join it may be planned to read all keys of the account.
+        CROSS JOIN LATERAL (SELECT * FROM api_keys WHERE id = wanted.id OFFSET 0) AS key
         LEFT JOIN projects ON projects.id = key.project_id
         LEFT JOIN api_key_usage ON api_key_usage.key_id = key.id
-        WHERE key.account_id = $1 AND key.id = ANY ($2)
+        WHERE key.account_id = $1
         ORDER BY key.id DESC
         "#,
         account as _,
