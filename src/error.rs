@@ -18,6 +18,12 @@ pub enum Error {
     #[error("{0}")]
     Unauthenticated(&'static str),
 
+    /// The password was right, and a code of the second factor is needed beside it.
+    #[error(
+        "Send the code that your authenticator app shows, or one of your recovery codes, as `code`."
+    )]
+    SecondFactorRequired,
+
     /// The key is good, but not for this.
     #[error("{message}")]
     Forbidden {
@@ -69,6 +75,11 @@ pub enum Error {
     /// Something that we need is away for the moment; nothing was done.
     #[error("The service is temporarily unavailable and nothing was stored; please try again.")]
     Unavailable(#[source] anyhow::Error),
+
+    /// It was begun, and nobody can tell whether it was done: an answer of any kind would be a guess, so that none is
+    /// given.
+    #[error("Whether this was done is not known.")]
+    OutcomeUnknown(#[source] anyhow::Error),
 
     /// Our fault. The cause is for the logs and never leaves the process.
     #[error("Something went wrong on our side; nothing was stored.")]

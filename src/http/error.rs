@@ -21,6 +21,7 @@ pub const RETRY_WHEN_UNAVAILABLE: Duration = Duration::from_secs(2);
 pub fn published(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        Error::SecondFactorRequired => (StatusCode::UNAUTHORIZED, "TOTP_REQUIRED"),
         Error::Forbidden { code, .. } => (StatusCode::FORBIDDEN, code),
         Error::NotFound("project") => (StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND"),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
@@ -29,6 +30,8 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::Conflict { code, .. } => (StatusCode::CONFLICT, code),
         Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED"),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+        // Nobody is ever told so; see the envelope.
+        Error::OutcomeUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "OUTCOME_UNKNOWN"),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"),
     }
 }

@@ -122,7 +122,7 @@ async fn the_log_is_narrowed_and_read_page_by_page() {
     // The account key, the other project, its three keys.
     assert_eq!(seen.len(), 5);
     assert!(seen.is_sorted_by(|one, next| one.as_str() > next.as_str()));
-    for query in ["projectId=7", "subjectId=7", "limit=0", "cursor=7"] {
+    for query in ["projectId=7", "subjectId=7", "limit=0", "cursor=7", "action=%00", "action=%27"] {
         app.get(&format!("{LOG}?{query}"), &boss).await.assert_refused(400, "VALIDATION_FAILED");
     }
     let project_key = app.full_key().await;

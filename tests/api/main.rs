@@ -1,6 +1,7 @@
 //! What the API does, asked through its front door: sockets, Postgres and the relay are real.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod abandoned;
 mod account_projects;
 #[path = "../support/app.rs"]
 mod app;
@@ -10,6 +11,7 @@ mod authentication;
 mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
+mod decisions;
 mod deleted_projects;
 mod delivering;
 mod document;
@@ -23,7 +25,9 @@ mod key_restrictions;
 mod keys;
 mod leaked_keys;
 mod limits;
+mod people;
 mod reading;
+mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;

@@ -11,6 +11,8 @@
 //! Nothing in it is replaced: requests go through a socket and into Postgres. A test ends with [`TestApp::stop`], which
 //! finds out what a test would otherwise not notice: a node that does not stop, or a panic that it survived.
 
+#[path = "app/browser.rs"]
+mod browser;
 #[path = "app/keys.rs"]
 mod keys;
 #[path = "app/panics.rs"]
@@ -40,6 +42,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub use self::browser::{Browser, OWNER, PASSWORD, token_of};
 pub use self::keys::TestKey;
 pub use self::reply::Reply;
 use crate::database::TestDatabase;

@@ -6,7 +6,7 @@ pub mod json;
 pub mod optional_json;
 pub mod parameters;
 
-pub use authorized::{AccountAuthorized, Authenticated, Authorized, Grant};
+pub use authorized::{AccountAuthorized, Authenticated, Authorized, Grant, SignedIn};
 pub use idempotency::IdempotencyHeader;
 pub use json::Json;
 pub use optional_json::OptionalJson;

@@ -14,6 +14,7 @@ use crate::http::error::{
 };
 use crate::http::extract::Json;
 use crate::http::layers::rate_limit_headers::retry_after_seconds;
+use crate::http::silence::silence;
 
 /// Our own name for a request. What a caller sent in `X-Request-Id` is only kept beside it in the log.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,9 @@ fn refusal(mut response: Response, RequestId(request_id): RequestId) -> Response
     };
     if let Some(error) = error.as_deref() {
         log(error);
+    }
+    if let Some(Error::OutcomeUnknown(_)) = error.as_deref() {
+        return silence(status);
     }
     let errors = match error.as_deref() {
         Some(Error::Invalid(violations)) => violations.iter().map(FieldError::from).collect(),
@@ -113,6 +117,9 @@ fn log(error: &Error) {
     match error {
         Error::Internal(cause) => {
             tracing::error!(cause = format!("{cause:#}"), "A request failed");
+        }
+        Error::OutcomeUnknown(cause) => {
+            tracing::error!(cause = format!("{cause:#}"), "A request stays without an answer");
         }
         Error::Unavailable(cause) => {
             tracing::warn!(cause = format!("{cause:#}"), "A request could not be served");

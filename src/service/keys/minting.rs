@@ -1,7 +1,5 @@
 //! Making keys, from their text to their row.
 
-use argon2::Argon2;
-use argon2::password_hash::PasswordHasher;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
@@ -16,7 +14,7 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::restrictions::Restrictions;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{unavailable, unsure};
 use crate::store;
 use crate::store::api_keys::Verifier;
 
@@ -76,7 +74,7 @@ impl Keys {
         };
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         store_new(&mut transaction, &key, &minted, new.created_by).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unsure)?;
         tracing::info!(key.id = %key.id, "Made API key {}", key.id);
         Ok((key, minted.token))
     }
@@ -85,23 +83,11 @@ impl Keys {
     pub(super) async fn mint(&self, key_type: KeyType, mode: KeyMode) -> Result<Minted> {
         let token = ApiKeyToken::generate(key_type, mode);
         let verifier = Verifier {
-            secret_phc: self.hash(&token).await?,
+            secret_phc: self.hashing.hash(token.secret().into()).await?,
             digest: self.pepper.digest(&token).to_vec(),
             digest_version: self.pepper.version().to_vec(),
         };
         Ok(Minted { token, verifier })
-    }
-
-    async fn hash(&self, token: &ApiKeyToken) -> Result<String> {
-        let permit = self.place_to_hash().await;
-        let secret = token.secret().to_owned();
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            Argon2::default().hash_password(secret.as_bytes()).map(|phc| phc.to_string())
-        })
-        .await
-        .map_err(|error| Error::Internal(error.into()))?
-        .map_err(|error| Error::Internal(anyhow::anyhow!(error)))
     }
 }
 
