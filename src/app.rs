@@ -55,7 +55,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const TRUSTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 
 /// What every session of ours asks of the server, whatever its own settings say.
-const SESSION: [(&str, &str); 4] = [
+const SESSION: [(&str, &str); 5] = [
     // What is acknowledged must be durable.
     ("synchronous_commit", "on"),
     // One plan fits all values of a statement of ours, and to plan the accepting one takes longer than to run it.
@@ -64,6 +64,8 @@ const SESSION: [(&str, &str); 4] = [
     ("enable_seqscan", "off"),
     // The same for reading all of an index and sorting what it finds, where it could be read in order.
     ("enable_bitmapscan", "off"),
+    // To compile a plan takes longer than any statement of ours.
+    ("jit", "off"),
 ];
 
 /// The one that every cluster has from the beginning.

@@ -5,6 +5,8 @@
 #[path = "support/database.rs"]
 #[expect(dead_code, reason = "each test binary uses a part of it")]
 mod database;
+#[path = "plans/keys.rs"]
+mod keys;
 
 use posthaste::app::Database;
 use posthaste::config::Settings;
