@@ -12,11 +12,12 @@ CREATE TABLE projects (
     -- The domain that its maker plans to send from.
     domain     text,
     created_at timestamptz NOT NULL DEFAULT now(),
-    -- A deleted project keeps its mails for the retention time, and does nothing any more.
+    -- A deleted project keeps its mails for a month or the retention time, and does nothing any more.
     deleted_at timestamptz
 );
 
 CREATE INDEX projects_account_id ON projects (account_id, id);
+CREATE INDEX projects_deleted_at ON projects (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE api_keys (
     id             uuid PRIMARY KEY,
@@ -268,6 +269,9 @@ CREATE TABLE mail_recipients (
     PRIMARY KEY (project_id, address, mail_id)
 );
 
+-- For their removal with the mail. As text, so that no search by address takes it for an order of ids.
+CREATE INDEX mail_recipients_mail_id ON mail_recipients ((mail_id::text));
+
 -- The content, compressed by us and never updated; claims and lists do not touch it.
 CREATE TABLE mail_bodies (
     mail_id uuid PRIMARY KEY,
@@ -286,6 +290,8 @@ CREATE TABLE deliveries (
     -- Stop when the end of an attempt is not known, instead of trying again.
     hold             boolean NOT NULL,
     attempts         smallint NOT NULL DEFAULT 0,
+    -- Leases that ran out, because their worker died or had to be given up.
+    times_abandoned  smallint NOT NULL DEFAULT 0,
     -- When something happens next: the next attempt, or, under a lease, the moment it may be taken over.
     due_at           timestamptz NOT NULL,
     -- The fencing token of whoever works on it; null when nobody does.

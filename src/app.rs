@@ -1,5 +1,6 @@
 //! The only place where everything is wired together, started and stopped.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -17,8 +17,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::config::values::{RequireHttps, Role};
+use crate::dashboard;
 use crate::domain::id::AccountId;
 use crate::http::client_address::TrustedProxies;
+use crate::http::health;
 use crate::http::layers::authenticate::Gate;
 use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
@@ -38,6 +40,7 @@ use crate::service::overview::Overviews;
 use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
+use crate::service::retention::Retention;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
@@ -111,6 +114,18 @@ impl Database {
                     if used.idle_for > TRUSTED_WHEN_IDLE_FOR {
                         connection.ping().await?;
                     }
+                    Ok(true)
+                })
+            })
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // What was given up in the middle is heard to its end, and a connection that carries nothing any
+                    // more is closed instead of being waited for.
+                    tokio::time::timeout(CONNECT_PATIENCE, connection.ping())
+                        .await
+                        .unwrap_or_else(
+                            |_| Err(std::io::Error::from(ErrorKind::TimedOut).into()),
+                        )?;
                     Ok(true)
                 })
             })
@@ -263,6 +278,8 @@ impl App {
         loops.spawn(housekeeping::write_requests(Arc::clone(&usage), delivering.clone()));
         loops.spawn(housekeeping::watch_use(Arc::clone(&usage), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
+        let retention = Retention::new(db.clone(), config.retention);
+        loops.spawn(housekeeping::remove_old_mails(retention, delivering.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions.clone(), delivering.clone()));
         let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
         let sweep = move || {
@@ -272,12 +289,15 @@ impl App {
         loops.spawn(housekeeping::now_and_then(sweep, delivering.clone()));
         loops.spawn(key_changes::follow(Arc::clone(&keys), delivering.clone()));
         if let Some(address) = config.metrics_addr {
-            serve_metrics(address, metrics, &loops, &delivering)?;
+            let operations = health::operations(db.clone(), move || metrics.render());
+            serve_operations(address, operations, &loops, &delivering)?;
         }
 
         // Requests get half of the time, and what they left behind the rest.
         let grace = config.shutdown_timeout / 2;
         let served = if config.role == Role::Worker {
+            // Nobody would ever answer there.
+            drop(listener);
             stop.cancelled().await;
             Ok(())
         } else {
@@ -304,7 +324,7 @@ impl App {
                 }
                 None => None,
             };
-            listener.serve(http::router(api), certificates, stop, grace).await
+            listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };
 
         tracing::info!("Stopping: finishing what has begun");
@@ -369,18 +389,17 @@ fn way(config: &Config) -> Way {
     Way { proxies, https_only }
 }
 
-fn serve_metrics(
+fn serve_operations(
     address: SocketAddr,
-    metrics: PrometheusHandle,
+    router: Router,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<()> {
     let listener = Listener::bind("METRICS_ADDR", address)?;
-    let router = Router::new().route("/metrics", get(async move || metrics.render()));
     let stop = stop.clone();
     tasks.spawn(async move {
         if let Err(error) = listener.serve(router, None, stop, Duration::ZERO).await {
-            tracing::error!(%error, "The metrics listener failed");
+            tracing::error!(%error, "The listener of METRICS_ADDR failed");
         }
     });
     Ok(())

@@ -12,6 +12,7 @@ use posthaste::domain::id::{ApiKeyId, DeliveryId, MailId, ProjectId};
 use posthaste::store::deliveries::{self, Change, Step};
 use posthaste::store::mails::search::{self, Stretch};
 use posthaste::store::mails::{self, Filter, NewMailRow};
+use posthaste::store::retention;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -131,6 +132,8 @@ async fn work(
     deliveries::renew(&mut *db, &[(id, token)], 60.0).await.unwrap();
     deliveries::record(&mut *db, &[bounced(id, token)]).await.unwrap();
     deliveries::release(&mut *db, &[(id, token)]).await.unwrap();
+    retention::remove_before(&mut *db, Uuid::nil().into(), 100).await.unwrap();
+    retention::remove_of_deleted_projects(&mut *db, 60.0, 100).await.unwrap();
 }
 
 /// Asks for a page of mails in every way that there is.
