@@ -255,17 +255,18 @@ impl App {
         );
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
         let sessions = Sessions::new(db.clone());
+        let own_mails = OwnMails::new(config.system_from_at(&public_url), public_url.clone());
         let people = Arc::new(People::new(
             db.clone(),
             keys.hashing().clone(),
             seal,
             clock.clone(),
-            OwnMails::new(config.system_from_at(&public_url), public_url.clone()),
+            own_mails.clone(),
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
 
-        let usage = Arc::new(Usage::new(db.clone()));
+        let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
             let worker =
