@@ -1,6 +1,8 @@
 //! The only place where everything is wired together, started and stopped.
 
 use std::io::ErrorKind;
+mod household;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,9 +14,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::household::Household;
 use crate::config::Config;
 use crate::config::values::{RequireHttps, Role};
 use crate::dashboard;
@@ -33,7 +37,7 @@ use crate::secret_key;
 use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
-use crate::service::handoff::{self, Leases};
+use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
@@ -46,7 +50,7 @@ use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
-use crate::worker::{housekeeping, key_changes};
+use crate::worker::housekeeping;
 
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -265,31 +269,24 @@ impl App {
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
-
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
             let worker =
                 DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
-            loops.spawn(worker.clone().run_handed_over(handed_over, delivering.clone()));
-            loops.spawn(worker.run_queue(delivering.clone()));
+            deliver(worker, handed_over, &loops, &delivering);
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
-        loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
-        loops.spawn(housekeeping::add_up_days(mails.clone(), delivering.clone()));
-        loops.spawn(housekeeping::write_requests(Arc::clone(&usage), delivering.clone()));
-        loops.spawn(housekeeping::watch_use(Arc::clone(&usage), delivering.clone()));
-        loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
-        let retention = Retention::new(db.clone(), config.retention);
-        loops.spawn(housekeeping::remove_old_mails(retention, delivering.clone()));
-        loops.spawn(housekeeping::forget_sessions(sessions.clone(), delivering.clone()));
-        let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
-        let sweep = move || {
-            swept.sweep();
-            kept_up.run_upkeep();
+        let household = Household {
+            keys: Arc::clone(&keys),
+            usage: Arc::clone(&usage),
+            mails: mails.clone(),
+            sessions: sessions.clone(),
+            retention: Retention::new(db.clone(), config.retention),
+            gate: Arc::clone(&gate),
+            metrics: metrics.clone(),
         };
-        loops.spawn(housekeeping::now_and_then(sweep, delivering.clone()));
-        loops.spawn(key_changes::follow(Arc::clone(&keys), delivering.clone()));
+        household.keep(&loops, &delivering);
         if let Some(address) = config.metrics_addr {
             let operations = health::operations(db.clone(), move || metrics.render());
             serve_operations(address, operations, &loops, &delivering)?;
@@ -304,8 +301,7 @@ impl App {
             Ok(())
         } else {
             let overviews = Overviews::new(db.clone(), mails.clone());
-            let capture_mailbox = config.smtp_url.is_none();
-            let installation = Arc::new(Installation { capture_mailbox, public_url });
+            let installation = Arc::new(installation(&config, public_url));
             let way = Arc::new(way(&config));
             let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
             let api = Api {
@@ -320,12 +316,7 @@ impl App {
                 gate,
                 way,
             };
-            let certificates = match &config.tls {
-                Some(files) => {
-                    Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
-                }
-                None => None,
-            };
+            let certificates = certificates(&config).await?;
             listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };
 
@@ -337,9 +328,7 @@ impl App {
                 (&delivering, &attempts),
                 (&recording, &recorders),
             ] {
-                token.cancel();
-                tasks.close();
-                tasks.wait().await;
+                end(token, tasks).await;
             }
             if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
                 tracing::warn!(%error, "Could not write down the last use of keys");
@@ -348,15 +337,40 @@ impl App {
             database.pool.close().await;
         };
         if tokio::time::timeout(grace, orderly).await.is_err() {
-            tracing::warn!(
-                "Not all was finished within {grace:?}; leases that were held end by themselves"
-            );
+            tracing::warn!("Not all was finished within {grace:?}; leases end by themselves");
         }
         if let Some(embedded) = database.embedded {
             embedded.stop().await;
         }
         served.context("the listener failed")
     }
+}
+
+/// Starts to deliver what is handed over in memory, and what waits in the queue.
+fn deliver(
+    worker: DeliveryWorker,
+    handed_over: UnboundedReceiver<Job>,
+    loops: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    loops.spawn(worker.clone().run_handed_over(handed_over, stop.clone()));
+    loops.spawn(worker.run_queue(stop.clone()));
+}
+
+fn installation(config: &Config, public_url: String) -> Installation {
+    Installation { capture_mailbox: config.smtp_url.is_none(), public_url }
+}
+
+/// Ends tasks of one kind, and waits until they have.
+async fn end(token: &CancellationToken, tasks: &TaskTracker) {
+    token.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn certificates(config: &Config) -> Result<Option<Certificates>> {
+    let Some(files) = &config.tls else { return Ok(None) };
+    Ok(Some(Certificates::load(files.cert.clone(), files.key.clone()).await?))
 }
 
 fn destination(config: &Config) -> Result<Destination> {
