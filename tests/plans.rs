@@ -5,6 +5,8 @@
 #[path = "support/database.rs"]
 #[expect(dead_code, reason = "each test binary uses a part of it")]
 mod database;
+#[path = "plans/keys.rs"]
+mod keys;
 
 use posthaste::app::Database;
 use posthaste::config::Settings;
@@ -15,7 +17,7 @@ use posthaste::domain::user::SignInAddress;
 use posthaste::store::deliveries::{self, Change, Step};
 use posthaste::store::mails::search::{self, Stretch};
 use posthaste::store::mails::{self, Filter, NewMailRow};
-use posthaste::store::{credentials, one_time_links, sessions, users};
+use posthaste::store::{credentials, one_time_links, retention, sessions, users};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -135,6 +137,8 @@ async fn work(
     deliveries::renew(&mut *db, &[(id, token)], 60.0).await.unwrap();
     deliveries::record(&mut *db, &[bounced(id, token)]).await.unwrap();
     deliveries::release(&mut *db, &[(id, token)]).await.unwrap();
+    retention::remove_before(&mut *db, Uuid::nil().into(), 100).await.unwrap();
+    retention::remove_of_deleted_projects(&mut *db, 60.0, 100).await.unwrap();
 }
 
 /// Asks for a page of mails in every way that there is.

@@ -1,9 +1,11 @@
 //! What the API does, asked through its front door: sockets, Postgres and the relay are real.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod abandoned;
 mod account_projects;
 #[path = "../support/app.rs"]
 mod app;
+mod audit_log;
 mod authentication;
 #[path = "../support/database.rs"]
 mod database;
@@ -17,17 +19,21 @@ mod errors;
 mod examples;
 mod hostile;
 mod idempotency;
+mod key_lists;
 mod key_powers;
 mod key_restrictions;
 mod keys;
 mod leaked_keys;
 mod limits;
+mod overview;
 mod people;
 mod reading;
+mod retention;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod usage;
 
 use serde_json::{Value, json};
 
@@ -47,4 +53,9 @@ fn letter_with(members: Value) -> Value {
     let Value::Object(members) = members else { panic!("members are an object") };
     letter.as_object_mut().unwrap().extend(members);
     letter
+}
+
+/// The entries of a restriction, each of which can be read.
+fn entries<T: std::str::FromStr<Err: std::fmt::Debug>>(texts: &[&str]) -> Vec<T> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
 }
