@@ -33,5 +33,6 @@ pub mod retry;
 pub mod subject;
 pub mod token;
 pub mod totp;
+pub mod usage;
 pub mod user;
 pub mod violations;

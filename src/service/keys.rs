@@ -46,7 +46,7 @@ pub enum Rejection {
     /// No such key, or not its secret: the two are not told apart.
     Unknown,
     /// The secret is right, and the key works no more.
-    Ended(KeyStatus),
+    Ended(KeyStatus, ApiKeyId),
 }
 
 /// The keys of every account.
@@ -120,7 +120,7 @@ impl Keys {
         let Some(known) = self.prove(token).await? else { return Ok(Err(Rejection::Unknown)) };
         match known.key.status(Utc::now()) {
             KeyStatus::Active => Ok(Ok(Arc::clone(&known.key))),
-            ended => Ok(Err(Rejection::Ended(ended))),
+            ended => Ok(Err(Rejection::Ended(ended, known.key.id))),
         }
     }
 

@@ -30,6 +30,7 @@ use crate::store::mails::NewMailRow;
 pub use search::{MailFilter, MailPage};
 
 mod decisions;
+mod preview;
 mod search;
 
 /// What the sender of a mail is told.
@@ -37,7 +38,7 @@ mod search;
 pub struct Accepted {
     /// Names the mail.
     pub id: MailId,
-    /// How many recipients it has.
+    /// How many recipients it has; one who is named twice counts once.
     pub recipients: usize,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
@@ -114,7 +115,7 @@ impl Mails {
                     .and_then(|first| Some(first.name.as_ref()?.as_str().to_owned())),
                 recipients: content
                     .recipients()
-                    .map(|address| (DeliveryId::generate(), address.to_string().to_lowercase()))
+                    .map(|address| (DeliveryId::generate(), address.folded()))
                     .collect(),
                 subject: content.subject.as_str().to_owned(),
                 missing_variables: missing_variables.clone(),
@@ -186,6 +187,11 @@ impl Mails {
         }
         compose::compose(&content, &Identity::of(id, &content, summary.created_at))
             .map_err(|error| Error::Internal(error.into()))
+    }
+
+    /// Adds up the recipients of mails by day.
+    pub async fn add_up_days(&self) -> Result<()> {
+        store::mail_days::add_up(&self.db).await.map_err(unavailable)
     }
 
     /// Forgets idempotency keys whose day is over, and measures the queue.
@@ -305,7 +311,7 @@ fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
         return Err(Error::Invalid(violations));
     };
     let html = html.flatten();
-    let text = text.flatten().or_else(|| html.as_deref().map(plain_text::from_html));
+    let text = text.flatten().or_else(|| html.as_deref().and_then(plain_text::from_html));
     let content = Content {
         from: draft.from,
         to: draft.to,

@@ -13,15 +13,18 @@ pub mod hashing;
 pub mod health;
 pub mod keys;
 pub mod mails;
+pub mod overview;
 pub mod people;
 pub mod pepper;
 pub mod projects;
 pub mod rate_limit;
 pub mod restart;
+pub mod retention;
 pub mod room;
 pub mod seal;
 pub mod sessions;
 mod storing;
+pub mod usage;
 
 use std::future::Future;
 use std::time::Duration;

@@ -25,12 +25,15 @@ mod key_restrictions;
 mod keys;
 mod leaked_keys;
 mod limits;
+mod overview;
 mod people;
 mod reading;
+mod retention;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod usage;
 
 use serde_json::{Value, json};
 

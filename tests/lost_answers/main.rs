@@ -7,6 +7,7 @@ mod api_client;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/database.rs"]
 mod database;
+#[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
 #[expect(dead_code, reason = "other tests need more of it")]

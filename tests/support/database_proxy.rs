@@ -108,6 +108,12 @@ impl DatabaseProxy {
         self.order(bytes, moment, Trouble::Silence);
     }
 
+    /// Lets nothing happen any more, and connections be made again.
+    pub fn forget_orders(&self) {
+        self.shared.state.lock().unwrap().armed = None;
+        self.mend();
+    }
+
     /// Lets connections be made again.
     pub fn mend(&self) {
         self.shared.state.lock().unwrap().is_away = false;
