@@ -39,7 +39,9 @@ async fn look(page: &Page, name: &str) {
             let cut_off = page.browser.run(CUT_OFF, json!([])).await;
             assert_eq!(cut_off, Value::Null, "{name} at {width} px");
             save(page, &format!("{name}-{width}-{theme}")).await;
-            page.browser.run(AXE, json!([])).await;
+            if page.browser.run("return window.axe === undefined", json!([])).await == json!(true) {
+                page.browser.run(AXE, json!([])).await;
+            }
             let found = page.browser.run_async(JUDGE).await;
             assert_eq!(found, json!([]), "{name}, {theme}, {width} px: {found:#}");
         }
