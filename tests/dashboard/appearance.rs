@@ -140,7 +140,7 @@ async fn furnish(page: &Page) -> [String; 3] {
             "cc": [{"email": "archive.of.the.accounting.department@example.net"}],
             "subject": "Your receipt for order 4711, with a subject as long as people write them",
             "html": "<h1>Thank you, {{name}}</h1><p>It is on its way.</p>",
-            "test": test, "onAmbiguous": "hold",
+            "dynamicData": {"name": "Ada"}, "test": test, "onAmbiguous": "hold",
             "attachments": [{"fileName": "receipt.txt", "content": "aGVsbG8="}],
         })
     };
