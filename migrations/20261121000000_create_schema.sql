@@ -12,11 +12,12 @@ CREATE TABLE projects (
     -- The domain that its maker plans to send from.
     domain     text,
     created_at timestamptz NOT NULL DEFAULT now(),
-    -- A deleted project keeps its mails for the retention time, and does nothing any more.
+    -- A deleted project keeps its mails for a month or the retention time, and does nothing any more.
     deleted_at timestamptz
 );
 
 CREATE INDEX projects_account_id ON projects (account_id, id);
+CREATE INDEX projects_deleted_at ON projects (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE api_keys (
     id             uuid PRIMARY KEY,
@@ -56,14 +57,16 @@ CREATE TABLE api_keys (
     state          text NOT NULL GENERATED ALWAYS AS (
                        CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN active THEN 'active' ELSE 'inactive' END
                    ) STORED,
+    -- Whether it ever expires, so that those that have are looked for among few.
+    expires        boolean NOT NULL GENERATED ALWAYS AS (expires_at IS NOT NULL) STORED,
     CONSTRAINT api_keys_project_of_type CHECK ((type = 'project') = (project_id IS NOT NULL))
 );
 
 CREATE INDEX api_keys_account_id ON api_keys (account_id, id);
 
--- Lists by any choice of state, type and mode are merged from their parts, each of which is in order here.
-CREATE INDEX api_keys_listing ON api_keys (account_id, state, type, mode, id);
-CREATE INDEX api_keys_project_listing ON api_keys (project_id, state, mode, id) WHERE project_id IS NOT NULL;
+-- Lists by any choice of state, expiry, type and mode are merged from their parts, each of which is in order here.
+CREATE INDEX api_keys_listing ON api_keys (account_id, state, expires, type, mode, id);
+CREATE INDEX api_keys_project_listing ON api_keys (project_id, state, expires, mode, id) WHERE project_id IS NOT NULL;
 CREATE INDEX api_keys_replaces ON api_keys (replaces) WHERE replaces IS NOT NULL;
 
 -- Searches by how a name, a display key or a public id begins, whatever the collation of the database.
@@ -180,8 +183,9 @@ CREATE TABLE sessions (
     user_agent   text NOT NULL
 );
 
-CREATE INDEX sessions_user_id ON sessions (user_id);
-CREATE INDEX sessions_expires_at ON sessions (expires_at);
+-- There is none on expires_at, which plans made on an empty table would take for the way to a session: what is over is
+-- found by the age of its id.
+CREATE INDEX sessions_user_id ON sessions (user_id, id);
 
 -- Links that are good once: for the first owner, for invited people, for a forgotten password. Use deletes the row.
 CREATE TABLE one_time_links (
@@ -206,7 +210,6 @@ CREATE TABLE one_time_links (
 CREATE INDEX one_time_links_account_id ON one_time_links (account_id, purpose, id);
 CREATE INDEX one_time_links_user_id ON one_time_links (user_id);
 CREATE INDEX one_time_links_inviter_id ON one_time_links (inviter_id);
-CREATE INDEX one_time_links_expires_at ON one_time_links (expires_at);
 
 -- Everything that was done to keys, projects and people. The words stay when what they name is gone.
 CREATE TABLE audit_log (
@@ -268,6 +271,9 @@ CREATE TABLE mail_recipients (
     PRIMARY KEY (project_id, address, mail_id)
 );
 
+-- For their removal with the mail. As text, so that no search by address takes it for an order of ids.
+CREATE INDEX mail_recipients_mail_id ON mail_recipients ((mail_id::text));
+
 -- The content, compressed by us and never updated; claims and lists do not touch it.
 CREATE TABLE mail_bodies (
     mail_id uuid PRIMARY KEY,
@@ -286,6 +292,8 @@ CREATE TABLE deliveries (
     -- Stop when the end of an attempt is not known, instead of trying again.
     hold             boolean NOT NULL,
     attempts         smallint NOT NULL DEFAULT 0,
+    -- Leases that ran out, because their worker died or had to be given up.
+    times_abandoned  smallint NOT NULL DEFAULT 0,
     -- When something happens next: the next attempt, or, under a lease, the moment it may be taken over.
     due_at           timestamptz NOT NULL,
     -- The fencing token of whoever works on it; null when nobody does.

@@ -1,5 +1,6 @@
 //! The only place where everything is wired together, started and stopped.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -20,6 +20,7 @@ use crate::config::values::{RequireHttps, Role};
 use crate::dashboard;
 use crate::domain::id::AccountId;
 use crate::http::client_address::TrustedProxies;
+use crate::http::health;
 use crate::http::layers::authenticate::Gate;
 use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
@@ -39,6 +40,7 @@ use crate::service::overview::Overviews;
 use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
+use crate::service::retention::Retention;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
@@ -53,7 +55,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const TRUSTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 
 /// What every session of ours asks of the server, whatever its own settings say.
-const SESSION: [(&str, &str); 4] = [
+const SESSION: [(&str, &str); 5] = [
     // What is acknowledged must be durable.
     ("synchronous_commit", "on"),
     // One plan fits all values of a statement of ours, and to plan the accepting one takes longer than to run it.
@@ -62,6 +64,8 @@ const SESSION: [(&str, &str); 4] = [
     ("enable_seqscan", "off"),
     // The same for reading all of an index and sorting what it finds, where it could be read in order.
     ("enable_bitmapscan", "off"),
+    // To compile a plan takes longer than any statement of ours.
+    ("jit", "off"),
 ];
 
 /// The one that every cluster has from the beginning.
@@ -112,6 +116,18 @@ impl Database {
                     if used.idle_for > TRUSTED_WHEN_IDLE_FOR {
                         connection.ping().await?;
                     }
+                    Ok(true)
+                })
+            })
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // What was given up in the middle is heard to its end, and a connection that carries nothing any
+                    // more is closed instead of being waited for.
+                    tokio::time::timeout(CONNECT_PATIENCE, connection.ping())
+                        .await
+                        .unwrap_or_else(
+                            |_| Err(std::io::Error::from(ErrorKind::TimedOut).into()),
+                        )?;
                     Ok(true)
                 })
             })
@@ -239,17 +255,18 @@ impl App {
         );
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
         let sessions = Sessions::new(db.clone());
+        let own_mails = OwnMails::new(config.system_from_at(&public_url), public_url.clone());
         let people = Arc::new(People::new(
             db.clone(),
             keys.hashing().clone(),
             seal,
             clock.clone(),
-            OwnMails::new(config.system_from_at(&public_url), public_url.clone()),
+            own_mails.clone(),
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
 
-        let usage = Arc::new(Usage::new(db.clone()));
+        let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
             let worker =
@@ -263,6 +280,8 @@ impl App {
         loops.spawn(housekeeping::write_requests(Arc::clone(&usage), delivering.clone()));
         loops.spawn(housekeeping::watch_use(Arc::clone(&usage), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
+        let retention = Retention::new(db.clone(), config.retention);
+        loops.spawn(housekeeping::remove_old_mails(retention, delivering.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions.clone(), delivering.clone()));
         let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
         let sweep = move || {
@@ -272,12 +291,15 @@ impl App {
         loops.spawn(housekeeping::now_and_then(sweep, delivering.clone()));
         loops.spawn(key_changes::follow(Arc::clone(&keys), delivering.clone()));
         if let Some(address) = config.metrics_addr {
-            serve_metrics(address, metrics, &loops, &delivering)?;
+            let operations = health::operations(db.clone(), move || metrics.render());
+            serve_operations(address, operations, &loops, &delivering)?;
         }
 
         // Requests get half of the time, and what they left behind the rest.
         let grace = config.shutdown_timeout / 2;
         let served = if config.role == Role::Worker {
+            // Nobody would ever answer there.
+            drop(listener);
             stop.cancelled().await;
             Ok(())
         } else {
@@ -369,18 +391,17 @@ fn way(config: &Config) -> Way {
     Way { proxies, https_only }
 }
 
-fn serve_metrics(
+fn serve_operations(
     address: SocketAddr,
-    metrics: PrometheusHandle,
+    router: Router,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<()> {
     let listener = Listener::bind("METRICS_ADDR", address)?;
-    let router = Router::new().route("/metrics", get(async move || metrics.render()));
     let stop = stop.clone();
     tasks.spawn(async move {
         if let Err(error) = listener.serve(router, None, stop, Duration::ZERO).await {
-            tracing::error!(%error, "The metrics listener failed");
+            tracing::error!(%error, "The listener of METRICS_ADDR failed");
         }
     });
     Ok(())

@@ -15,11 +15,12 @@ pub mod overview;
 pub mod page;
 pub mod people;
 pub mod projects;
+mod silence;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::FromRef;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -30,16 +31,19 @@ use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::extract::Json;
+use self::extract::body_room::{self, BodyRoom};
 use self::layers::authenticate::{Gate, authenticate};
 use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
+use self::layers::framing::hold_to_http;
+use self::layers::patience::bound_time;
 use self::layers::request::{forgive_slashes, observe};
-use self::layers::session::own_pages_only;
+use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
 use crate::error::Error;
@@ -49,9 +53,6 @@ use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
-
-/// The largest body: 40 MiB of files in base64, and 5 for all the rest.
-const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
 
 /// What handlers ask for; each takes only its part.
 #[derive(Clone, FromRef)]
@@ -89,7 +90,7 @@ pub struct Api {
         (name = "audit-log", description = "What was done to keys, projects and people"),
         (name = "operations"),
     ),
-    security(("key" = [])),
+    security(("key" = []), ("session" = [])),
 )]
 struct Document;
 
@@ -138,7 +139,10 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge_from(reports_described)
         .merge_from(open_described);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    document.components.get_or_insert_default().add_security_scheme("key", bearer);
+    let cookie = ApiKeyValue::new(session::SESSION.over(true));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("key", bearer);
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     let document = Arc::new(document);
 
     let routes = Router::new()
@@ -158,7 +162,9 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
                 .layer(CatchPanicLayer::custom(|_| {
                     Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
                 }))
-                .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+                .layer(from_fn(hold_to_http))
+                .layer(from_fn(bound_time))
+                .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
                 .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
         )
         .with_state(api);

@@ -12,6 +12,7 @@ pub mod api_key_would_have_blocked;
 pub mod api_keys;
 pub mod audit_log;
 pub mod codec;
+pub mod credentials;
 pub mod deliveries;
 pub mod events;
 pub mod idempotency_keys;
@@ -20,6 +21,7 @@ pub mod mails;
 pub mod one_time_links;
 pub mod own_mails;
 pub mod projects;
+pub mod retention;
 pub mod sessions;
 pub mod users;
 

@@ -1,5 +1,6 @@
 //! Loops that lease, act and record.
 
 pub mod delivery;
+mod destination;
 pub mod housekeeping;
 pub mod key_changes;

@@ -1,9 +1,11 @@
 //! What the API does, asked through its front door: sockets, Postgres and the relay are real.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod abandoned;
 mod account_projects;
 #[path = "../support/app.rs"]
 mod app;
+mod audit_log;
 mod authentication;
 #[path = "../support/database.rs"]
 mod database;
@@ -17,6 +19,7 @@ mod errors;
 mod examples;
 mod hostile;
 mod idempotency;
+mod key_lists;
 mod key_powers;
 mod key_restrictions;
 mod keys;
@@ -25,6 +28,7 @@ mod limits;
 mod overview;
 mod people;
 mod reading;
+mod retention;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
@@ -49,4 +53,9 @@ fn letter_with(members: Value) -> Value {
     let Value::Object(members) = members else { panic!("members are an object") };
     letter.as_object_mut().unwrap().extend(members);
     letter
+}
+
+/// The entries of a restriction, each of which can be read.
+fn entries<T: std::str::FromStr<Err: std::fmt::Debug>>(texts: &[&str]) -> Vec<T> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
 }

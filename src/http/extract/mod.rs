@@ -1,6 +1,8 @@
 //! What handlers take: permissions as types, and readers whose refusals are in the envelope.
 
 pub mod authorized;
+pub mod body_room;
+pub mod bounded_value;
 pub mod idempotency;
 pub mod json;
 pub mod optional_json;

@@ -106,7 +106,12 @@ impl Gate {
         in_use: &mut Option<KeyInUse>,
     ) -> Result<Arc<ApiKey>> {
         let now = self.clock.now();
-        let token = bearer(headers).inspect_err(|_| self.note_failure(from, None, now))?;
+        let token = bearer(headers).inspect_err(|_| {
+            // Whoever sends nothing guesses nothing: a page asks who is signed in before anybody is.
+            if headers.contains_key(header::AUTHORIZATION) {
+                self.note_failure(from, None, now);
+            }
+        })?;
         // Only what is not known to be good is refused here: a good key in use works beside any flood.
         if let Some(wait) = self.failures.blocked_address(from, now)
             && !self.keys.answers_at_once(token.public_id()).await
