@@ -92,8 +92,8 @@ async fn a_mail_that_is_held_is_decided_upon() {
         mail["onAmbiguous"] = json!("hold");
         let send = crate::api_client::plain().post(page.server.url("/v1/mails/send")).json(&mail);
         let send = send.bearer_auth(key["key"].as_str().unwrap());
-        let sent = send.header("x-project-id", project.as_str().unwrap()).send().await.unwrap();
-        assert_eq!(sent.status(), 200);
+        let answer = send.header("x-project-id", project.as_str().unwrap()).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
     }
 
     page.click("link", "Mails").await;
