@@ -62,6 +62,74 @@ CREATE TABLE api_key_usage (
     last_used_ip text NOT NULL
 );
 
+-- Requests by key, hour, endpoint and status: written in batches, and never a part of what a request waits for.
+CREATE TABLE api_key_hours (
+    key_id   uuid NOT NULL,
+    -- Its beginning.
+    hour     timestamptz NOT NULL,
+    -- Method and route, such as `POST /v1/mails/send`.
+    endpoint text NOT NULL,
+    status   smallint NOT NULL,
+    requests bigint NOT NULL,
+    PRIMARY KEY (key_id, hour, endpoint, status)
+);
+
+CREATE INDEX api_key_hours_hour ON api_key_hours (hour);
+
+-- The latest requests of each key: not all of them, where there were many.
+CREATE TABLE api_key_requests (
+    -- The request's own id.
+    id       uuid PRIMARY KEY,
+    key_id   uuid NOT NULL,
+    at       timestamptz NOT NULL,
+    endpoint text NOT NULL,
+    status   smallint NOT NULL,
+    -- The published code of a refusal.
+    code     text,
+    ip       text NOT NULL
+);
+
+CREATE INDEX api_key_requests_key_id ON api_key_requests (key_id, id);
+
+-- Networks from which a key was used: /24 of IPv4, /48 of IPv6.
+CREATE TABLE api_key_networks (
+    key_id        uuid NOT NULL,
+    network       text NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    PRIMARY KEY (key_id, network)
+);
+
+-- Requests that an allowlist would have refused if it did more than count.
+CREATE TABLE api_key_would_have_blocked (
+    key_id        uuid NOT NULL,
+    ip            text NOT NULL,
+    requests      bigint NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    last_seen_at  timestamptz NOT NULL,
+    PRIMARY KEY (key_id, ip)
+);
+
+CREATE INDEX api_key_would_have_blocked_last_seen_at ON api_key_would_have_blocked (last_seen_at);
+
+-- Notes about unusual use of keys: one a day of each kind for a key.
+CREATE TABLE alerts (
+    id           uuid PRIMARY KEY,
+    account_id   uuid NOT NULL,
+    -- The key's, if it is of one project.
+    project_id   uuid,
+    key_id       uuid NOT NULL,
+    kind         text NOT NULL,
+    day          date NOT NULL,
+    message      text NOT NULL,
+    details      jsonb NOT NULL,
+    at           timestamptz NOT NULL DEFAULT now(),
+    dismissed_at timestamptz,
+    CONSTRAINT alerts_one_a_day UNIQUE (key_id, kind, day)
+);
+
+CREATE INDEX alerts_account_id ON alerts (account_id, id);
+CREATE INDEX alerts_open ON alerts (account_id, id) WHERE dismissed_at IS NULL;
+
 -- People who may sign in.
 CREATE TABLE users (
     id             uuid PRIMARY KEY,
@@ -153,13 +221,29 @@ CREATE TABLE mails (
     failed            smallint NOT NULL DEFAULT 0,
     held              smallint NOT NULL DEFAULT 0,
     from_address      text NOT NULL,
+    from_name         text,
+    -- The first recipient.
     to_address        text NOT NULL,
+    to_name           text,
     subject           text NOT NULL,
     missing_variables text[] NOT NULL,
     created_at        timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 80);
 
 CREATE INDEX mails_project_id ON mails (project_id, id);
+-- What a list of mails may be narrowed to. States change and are in none of them: see `events` and `deliveries`.
+CREATE INDEX mails_to_address ON mails (project_id, to_address, id);
+CREATE INDEX mails_from_address ON mails (project_id, from_address, id);
+CREATE INDEX mails_key_id ON mails (project_id, key_id, id);
+CREATE INDEX mails_test ON mails (project_id, id) WHERE test;
+
+-- The recipients of a mail after the first, so that a mail is found by each of them. Most mails have none.
+CREATE TABLE mail_recipients (
+    project_id uuid NOT NULL,
+    address    text NOT NULL,
+    mail_id    uuid NOT NULL,
+    PRIMARY KEY (project_id, address, mail_id)
+);
 
 -- The content, compressed by us and never updated; claims and lists do not touch it.
 CREATE TABLE mail_bodies (
@@ -172,6 +256,7 @@ ALTER TABLE mail_bodies ALTER COLUMN content SET STORAGE EXTERNAL;
 -- The queue: one row for each recipient who is still to be served, deleted when that is over.
 CREATE TABLE deliveries (
     id               uuid PRIMARY KEY,
+    project_id       uuid NOT NULL,
     mail_id          uuid NOT NULL,
     -- The recipient's place among to, cc and bcc of the mail.
     position         smallint NOT NULL,
@@ -184,12 +269,15 @@ CREATE TABLE deliveries (
     lease_token      uuid,
     -- For held deliveries: written before an attempt goes onto the wire.
     begun_at         timestamptz,
+    -- Somebody asked to stop while an attempt was being made: there is no other after it.
+    cancelled        boolean NOT NULL DEFAULT false,
     -- Why it is not there yet.
     last_reply       jsonb
 ) WITH (fillfactor = 80);
 
 CREATE INDEX deliveries_due_at ON deliveries (due_at);
-CREATE INDEX deliveries_mail_id ON deliveries (mail_id);
+-- By the project first: that is how its unfinished mails are listed.
+CREATE INDEX deliveries_mail_id ON deliveries (project_id, mail_id);
 
 -- The history of each mail, one row for each thing that happened.
 CREATE TABLE events (
@@ -200,10 +288,48 @@ CREATE TABLE events (
     type     text NOT NULL,
     attempt  smallint NOT NULL DEFAULT 0,
     reply    jsonb,
-    at       timestamptz NOT NULL DEFAULT now()
+    at       timestamptz NOT NULL DEFAULT now(),
+    -- Null for `queued`, `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
+    project_id uuid
 );
 
 CREATE INDEX events_mail_id ON events (mail_id);
+-- How mails in a rare state are found, whose own rows have no index on what changes.
+CREATE INDEX events_project_id ON events (project_id, type, mail_id) WHERE project_id IS NOT NULL;
+
+-- Recipients by what became of their mail, by the day (UTC) on which it did.
+CREATE TABLE mail_days (
+    project_id uuid NOT NULL,
+    day        date NOT NULL,
+    accepted   bigint NOT NULL DEFAULT 0,
+    delivered  bigint NOT NULL DEFAULT 0,
+    captured   bigint NOT NULL DEFAULT 0,
+    bounced    bigint NOT NULL DEFAULT 0,
+    failed     bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (project_id, day)
+);
+
+-- Recipients whose mail is on its way, or waits for a decision.
+CREATE TABLE mail_backlogs (
+    project_id uuid PRIMARY KEY,
+    pending    bigint NOT NULL,
+    held       bigint NOT NULL
+);
+
+-- What is to be added to the two tables above. The statements that store and record mail leave a row for each project
+-- here, in their own commit, because all would wait for each other if they counted in one row. A loop adds them up every
+-- few seconds; whoever reads adds the rest. Without an index, since all of it is read and soon gone.
+CREATE TABLE mail_changes (
+    project_id uuid NOT NULL,
+    day        date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
+    accepted   integer NOT NULL DEFAULT 0,
+    delivered  integer NOT NULL DEFAULT 0,
+    captured   integer NOT NULL DEFAULT 0,
+    bounced    integer NOT NULL DEFAULT 0,
+    failed     integer NOT NULL DEFAULT 0,
+    -- Less than zero when held mail was decided about.
+    held       integer NOT NULL DEFAULT 0
+);
 
 -- The answers that a repeated request gets again.
 CREATE TABLE idempotency_keys (

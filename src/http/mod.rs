@@ -66,6 +66,8 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(mails::get_mail))
         .routes(routes!(mails::get_mail_status))
         .routes(routes!(mails::get_captured_message))
+        .routes(routes!(mails::retry_mail))
+        .routes(routes!(mails::cancel_mail))
         .split_for_parts();
     let authenticated = authenticated
         .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))

@@ -244,8 +244,9 @@ async fn resolve(
     let ids: Vec<MailId> = rows.iter().map(|row| row.id).collect();
     let stored = store::mails::existing(&mut **connection, &ids).await?;
     if !stored.is_empty() {
+        let mails: Vec<_> = rows.iter().map(|row| (row.project, row.id)).collect();
         for token in rows.iter().filter_map(|row| row.lease_token) {
-            store::deliveries::release_token(&mut **connection, &ids, token).await?;
+            store::deliveries::release_token(&mut **connection, &mails, token).await?;
         }
     }
     Ok(stored.into_iter().collect())

@@ -80,9 +80,18 @@ impl Deliveries {
         if !abandoned.is_empty() {
             store::deliveries::record(&mut *transaction, &abandoned).await.map_err(unavailable)?;
         }
+        // After those, which may have the same deliveries.
+        let cancelled: Vec<Change> = claimed
+            .iter()
+            .filter(|delivery| delivery.cancelled && !is_held_now(delivery))
+            .map(|delivery| after_cancellation(delivery, token))
+            .collect();
+        if !cancelled.is_empty() {
+            store::deliveries::record(&mut *transaction, &cancelled).await.map_err(unavailable)?;
+        }
         let mut leases: HashMap<MailId, Vec<Lease>> = HashMap::new();
         for delivery in claimed {
-            if !(delivery.abandoned && delivery.hold && delivery.begun) {
+            if !delivery.cancelled && !is_held_now(&delivery) {
                 leases.entry(delivery.mail).or_default().push(Lease {
                     id: delivery.id,
                     position: delivery.position,
@@ -129,7 +138,7 @@ impl Deliveries {
     /// because the lease is lost.
     pub async fn begin(&self, lease: &Lease) -> Result<bool> {
         // Somebody else may have taken over, and send what we would send as well.
-        if !self.leases.is_held(lease) {
+        if !self.leases.begin(lease) {
             return Ok(false);
         }
         if !lease.hold {
@@ -244,6 +253,26 @@ fn is_refusal(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code().map(String::from));
     let passing = ["08", "25", "40", "53", "55", "57"];
     code.is_some_and(|code| !passing.iter().any(|class| code.starts_with(class)))
+}
+
+/// Whether the abandoned attempt leaves the decision to a person.
+fn is_held_now(delivery: &Claimed) -> bool {
+    delivery.abandoned && delivery.hold && delivery.begun
+}
+
+/// The end of a delivery that somebody asked to stop while an attempt was being made.
+fn after_cancellation(delivery: &Claimed, token: Uuid) -> Change {
+    Change {
+        id: delivery.id,
+        token,
+        attempt: delivery.attempt - 1,
+        step: Step::Failed,
+        mail_status: "cancelled",
+        delay_seconds: 0.0,
+        event: Some("cancelled"),
+        reply: None,
+        suppress: None,
+    }
 }
 
 fn after_abandoned_attempt(delivery: &Claimed, token: Uuid) -> Option<Change> {

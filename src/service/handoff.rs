@@ -79,6 +79,11 @@ impl HandOff {
         self.leases.length
     }
 
+    /// The leases of this node.
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
     /// Hands a stored mail over. If the delivering side is gone already, its leases run out and others deliver it.
     pub fn hand_over(&self, job: Job) {
         self.leases.hold(&job.deliveries);
@@ -102,6 +107,8 @@ pub struct Leases {
 struct Held {
     token: Uuid,
     until: Instant,
+    /// Whether an attempt is being made under it.
+    begun: bool,
 }
 
 impl Leases {
@@ -119,15 +126,28 @@ impl Leases {
     /// Notes leases that were taken just now, by a statement that took less than a tenth of their length.
     pub fn hold(&self, leases: &[Lease]) {
         let until = Instant::now() + self.length * 9 / 10;
-        self.lock()
-            .extend(leases.iter().map(|lease| (lease.id, Held { token: lease.token, until })));
+        self.lock().extend(
+            leases.iter().map(|lease| (lease.id, Held { token: lease.token, until, begun: false })),
+        );
     }
 
-    /// Whether a lease is certainly still ours.
-    pub fn is_held(&self, lease: &Lease) -> bool {
-        self.lock()
-            .get(&lease.id)
-            .is_some_and(|held| held.token == lease.token && held.until > Instant::now())
+    /// Notes that an attempt begins; `false` if it must not, because the lease is not certainly ours any more.
+    pub fn begin(&self, lease: &Lease) -> bool {
+        let mut held = self.lock();
+        let held = held
+            .get_mut(&lease.id)
+            .filter(|held| held.token == lease.token && held.until > Instant::now());
+        held.map(|held| held.begun = true).is_some()
+    }
+
+    /// Takes a lease away from whoever has it here, unless an attempt has begun; whether it did.
+    pub fn withdraw(&self, id: DeliveryId, token: Uuid) -> bool {
+        let mut held = self.lock();
+        let is_idle = held.get(&id).is_some_and(|held| held.token == token && !held.begun);
+        if is_idle {
+            held.remove(&id);
+        }
+        is_idle
     }
 
     /// Notes which of the leases that were asked for at `asked` were renewed; the others are lost.

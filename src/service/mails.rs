@@ -27,7 +27,10 @@ use crate::mail::{plain_text, template};
 use crate::store;
 use crate::store::mails::NewMailRow;
 
-pub use crate::store::mails::Filter as MailFilter;
+pub use search::{MailFilter, MailPage};
+
+mod decisions;
+mod search;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
@@ -104,6 +107,11 @@ impl Mails {
                 hold,
                 bypass_suppressions,
                 from_address: content.from.address.to_string(),
+                from_name: content.from.name.as_ref().map(|name| name.as_str().to_owned()),
+                to_name: content
+                    .to
+                    .first()
+                    .and_then(|first| Some(first.name.as_ref()?.as_str().to_owned())),
                 recipients: content
                     .recipients()
                     .map(|address| (DeliveryId::generate(), address.to_string().to_lowercase()))
@@ -147,19 +155,21 @@ impl Mails {
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))?;
         let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
-        let pending = store::deliveries::of_mail(&self.db, id).await.map_err(unavailable)?;
+        let pending =
+            store::deliveries::of_mail(&self.db, project, id).await.map_err(unavailable)?;
         let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
         Ok(MailDetail { summary, content, pending, events })
     }
 
-    /// The mails of a project, newest first.
-    pub async fn list(
+    /// Where a mail stands and what happened to it, without its content.
+    pub async fn status(
         &self,
         project: ProjectId,
-        filter: &MailFilter,
-        limit: u16,
-    ) -> Result<Vec<MailSummary>> {
-        store::mails::list(&self.db, project, filter, i64::from(limit)).await.map_err(unavailable)
+        id: MailId,
+    ) -> Result<(MailSummary, Vec<Event>)> {
+        let summary = self.summary(project, id).await?;
+        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
+        Ok((summary, events))
     }
 
     /// The message that was captured for one recipient: composing is the same every time, so that its content is all

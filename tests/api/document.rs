@@ -40,7 +40,9 @@ async fn it_lists_every_route() {
       "GET /v1/mails",
       "POST /v1/mails/send",
       "GET /v1/mails/{id}",
+      "POST /v1/mails/{id}/cancel",
       "GET /v1/mails/{id}/captured/{position}",
+      "POST /v1/mails/{id}/retry",
       "GET /v1/mails/{id}/status"
     ]
     "#);

@@ -8,6 +8,7 @@ mod authentication;
 mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
+mod decisions;
 mod delivering;
 mod document;
 mod errors;
@@ -16,6 +17,7 @@ mod hostile;
 mod idempotency;
 mod limits;
 mod reading;
+mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
