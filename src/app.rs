@@ -26,6 +26,7 @@ use crate::http::listener::{Certificates, Listener};
 use crate::http::people::Installation;
 use crate::http::{self, Api};
 use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
+use crate::outbound::{Client, Guard};
 use crate::postgres::{self, Durability, Embedded};
 use crate::secret_key;
 use crate::service::clock::Clock;
@@ -39,8 +40,11 @@ use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
+use crate::service::webhooks::Webhooks;
+use crate::service::webhooks::dispatch::Dispatch;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
+use crate::worker::dispatch::DispatchWorker;
 use crate::worker::{housekeeping, key_changes};
 
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
@@ -235,10 +239,12 @@ impl App {
         );
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
         let sessions = Sessions::new(db.clone());
+        let guard = Guard::new(config.outbound_allow.clone());
+        let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
         let people = Arc::new(People::new(
             db.clone(),
             keys.hashing().clone(),
-            seal,
+            seal.clone(),
             clock.clone(),
             OwnMails::new(config.system_from_at(&public_url), public_url.clone()),
             committers.clone(),
@@ -251,11 +257,17 @@ impl App {
                 DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
             loops.spawn(worker.clone().run_handed_over(handed_over, delivering.clone()));
             loops.spawn(worker.run_queue(delivering.clone()));
+            let dispatch =
+                Dispatch::start(db.clone(), seal.clone(), config.lease, &recorders, &recording);
+            let client = Client::new(guard).context("cannot prepare webhooks")?;
+            let dispatcher = DispatchWorker::new(dispatch, client, attempts.clone());
+            loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions.clone(), delivering.clone()));
+        loops.spawn(housekeeping::forget_webhook_deliveries(webhooks.clone(), delivering.clone()));
         let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
         let sweep = move || {
             swept.sweep();
@@ -276,7 +288,7 @@ impl App {
             let capture_mailbox = config.smtp_url.is_none();
             let installation = Arc::new(Installation { capture_mailbox, public_url });
             let way = Arc::new(way(&config));
-            let api = Api { mails, people, sessions, installation, db, gate, way };
+            let api = Api { mails, people, sessions, installation, webhooks, db, gate, way };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)

@@ -28,3 +28,4 @@ pub mod token;
 pub mod totp;
 pub mod user;
 pub mod violations;
+pub mod webhook;

@@ -8,6 +8,7 @@ pub mod layers;
 pub mod listener;
 pub mod mails;
 pub mod people;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ use crate::error::Error;
 use crate::service::mails::Mails;
 use crate::service::people::People;
 use crate::service::sessions::Sessions;
+use crate::service::webhooks::Webhooks;
 
 /// The largest body: 40 MiB of files in base64, and 5 for all the rest.
 const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
@@ -53,6 +55,8 @@ pub struct Api {
     pub sessions: Sessions,
     /// What the dashboard is told of this server.
     pub installation: Arc<Installation>,
+    /// Webhooks.
+    pub webhooks: Webhooks,
     /// The database, for the question whether it is there.
     pub db: PgPool,
     /// Who may come in.
@@ -66,6 +70,7 @@ pub struct Api {
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
     tags(
         (name = "mails", description = "Sending mail, and what became of it"),
+        (name = "webhooks", description = "Being told what became of mail, by signed requests"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "operations"),
     ),
@@ -84,6 +89,7 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .merge(people::routes())
+        .merge(webhooks::routes())
         .split_for_parts();
     let authenticated = authenticated
         .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))

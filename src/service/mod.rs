@@ -17,6 +17,7 @@ pub mod projects;
 pub mod rate_limit;
 pub mod seal;
 pub mod sessions;
+pub mod webhooks;
 
 use crate::error::Error;
 

@@ -16,6 +16,8 @@ pub mod own_mails;
 pub mod projects;
 pub mod sessions;
 pub mod users;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 /// Every migration, in order, inside the binary.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -11,6 +11,7 @@ use crate::service::deliveries::Deliveries;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::sessions::Sessions;
+use crate::service::webhooks::Webhooks;
 
 /// How often the last use of keys is written down: what a crash may lose of it.
 const USAGE: Duration = Duration::from_secs(5);
@@ -36,6 +37,11 @@ pub async fn forget_what_is_over(mails: Mails, stop: CancellationToken) {
 /// Forgets sessions and links that are over.
 pub async fn forget_sessions(sessions: Sessions, stop: CancellationToken) {
     every(FORGET, "forget sessions that are over", &stop, || sessions.forget_what_is_over()).await;
+}
+
+/// Forgets what webhooks were told long ago.
+pub async fn forget_webhook_deliveries(webhooks: Webhooks, stop: CancellationToken) {
+    every(FORGET, "forget what webhooks were told", &stop, || webhooks.forget_what_is_over()).await;
 }
 
 /// Does what keeps memory bounded, every few seconds.

@@ -40,6 +40,12 @@ impl<T> Success<T> {
     pub fn of(data: T) -> Self {
         Self { success: true, data, message: None }
     }
+
+    /// The same answer with a sentence.
+    #[must_use]
+    pub fn saying(self, message: &'static str) -> Self {
+        Self { message: Some(message), ..self }
+    }
 }
 
 const QUEUED: &str = "Email queued successfully.";
