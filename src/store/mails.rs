@@ -181,10 +181,15 @@ pub async fn accept(
         ),
         told AS (
             INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
-            SELECT accepted.project_id, webhooks.id, 'email.bounced', suppressed.id, mail_id, now()
+            SELECT accepted.project_id, webhook.id, 'email.bounced', suppressed.id, mail_id, now()
             FROM suppressed
             JOIN accepted ON accepted.id = mail_id
-            JOIN webhooks ON webhooks.project_id = accepted.project_id AND active AND 'email.bounced' = ANY (events)
+            CROSS JOIN LATERAL (
+                SELECT id
+                FROM webhooks
+                WHERE project_id = accepted.project_id AND active AND 'email.bounced' = ANY (events)
+                OFFSET 0
+            ) AS webhook
         ),
         counted AS (
             INSERT INTO mail_changes (project_id, accepted, failed)

@@ -21,6 +21,9 @@ mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+#[path = "../support/webhook_endpoint.rs"]
+mod webhook_endpoint;
+mod webhooks;
 
 use serde_json::{Value, json};
 
