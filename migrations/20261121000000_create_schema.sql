@@ -9,6 +9,8 @@ CREATE TABLE projects (
     id         uuid PRIMARY KEY,
     account_id uuid NOT NULL REFERENCES accounts (id),
     name       text NOT NULL,
+    -- The domain that its maker plans to send from.
+    domain     text,
     created_at timestamptz NOT NULL DEFAULT now(),
     -- A deleted project keeps its mails for the retention time, and does nothing any more.
     deleted_at timestamptz
@@ -50,10 +52,24 @@ CREATE TABLE api_keys (
     created_by     text NOT NULL,
     -- The key that this one takes the place of, after a rotation.
     replaces       uuid REFERENCES api_keys (id),
+    -- Whether it may be used, but for its expiry, which comes by itself.
+    state          text NOT NULL GENERATED ALWAYS AS (
+                       CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN active THEN 'active' ELSE 'inactive' END
+                   ) STORED,
     CONSTRAINT api_keys_project_of_type CHECK ((type = 'project') = (project_id IS NOT NULL))
 );
 
 CREATE INDEX api_keys_account_id ON api_keys (account_id, id);
+
+-- Lists by any choice of state, type and mode are merged from their parts, each of which is in order here.
+CREATE INDEX api_keys_listing ON api_keys (account_id, state, type, mode, id);
+CREATE INDEX api_keys_project_listing ON api_keys (project_id, state, mode, id) WHERE project_id IS NOT NULL;
+CREATE INDEX api_keys_replaces ON api_keys (replaces) WHERE replaces IS NOT NULL;
+
+-- Searches by how a name, a display key or a public id begins, whatever the collation of the database.
+CREATE INDEX api_keys_name ON api_keys (account_id, lower(name) COLLATE "C");
+CREATE INDEX api_keys_display_key ON api_keys (account_id, display_key COLLATE "C");
+CREATE INDEX api_keys_public_id_prefix ON api_keys (account_id, public_id COLLATE "C");
 
 -- Apart from the keys, because sends hold a share lock on their key's row and must not wait for bookkeeping.
 CREATE TABLE api_key_usage (
@@ -211,6 +227,8 @@ CREATE TABLE audit_log (
 );
 
 CREATE INDEX audit_log_account_id ON audit_log (account_id, id);
+CREATE INDEX audit_log_action ON audit_log (account_id, action, id);
+CREATE INDEX audit_log_project_id ON audit_log (project_id, id) WHERE project_id IS NOT NULL;
 CREATE INDEX audit_log_subject_id ON audit_log (subject_id, id);
 
 -- What lists and states need, narrow and updated in place (HOT: no index holds a column that changes; fillfactor leaves room).

@@ -177,7 +177,8 @@ impl App {
         let database = Database::open(&config).await?;
         let secret_key = secret_key::load(&config)?;
         let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
-        let keys = Arc::new(Keys::new(database.pool.clone(), pepper));
+        let keys = Keys::new(database.pool.clone(), pepper).with_default_limit(config.rate_limit);
+        let keys = Arc::new(keys);
         let (account, is_new) = projects::set_up(&database.pool).await?;
         let clock = Clock::monotonic();
         Ok(Self { config, database, keys, seal, listener, account, is_new, clock })
@@ -249,8 +250,7 @@ impl App {
             OwnMails::new(config.system_from_at(&public_url), public_url.clone()),
             committers.clone(),
         ));
-        let gate =
-            Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), config.rate_limit, clock));
+        let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
 
         if delivers {
             let worker =
@@ -288,7 +288,8 @@ impl App {
             let capture_mailbox = config.smtp_url.is_none();
             let installation = Arc::new(Installation { capture_mailbox, public_url });
             let way = Arc::new(way(&config));
-            let api = Api { mails, people, sessions, installation, webhooks, db, gate, way };
+            let keys = Arc::clone(&keys);
+            let api = Api { mails, people, sessions, installation, keys, webhooks, db, gate, way };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)

@@ -34,7 +34,7 @@ pub enum Error {
     },
 
     /// There is no such thing in the caller's project.
-    #[error("No such {0} in this project.")]
+    #[error("There is no such {0}.")]
     NotFound(&'static str),
 
     /// The request could not be read at all.
@@ -54,19 +54,19 @@ pub enum Error {
         violations: Violations,
     },
 
-    /// The request can be read, and what it asks for cannot be done as things stand.
+    /// The request is at odds with an earlier one.
     #[error("{message}")]
-    Refused {
-        /// The published code, such as `LAST_OWNER`.
+    Conflict {
+        /// The published code, such as `IDEMPOTENCY_KEY_REUSED`.
         code: &'static str,
         /// What to do about it.
         message: String,
     },
 
-    /// The request is at odds with an earlier one.
+    /// The request is sound, and the way things stand forbids it.
     #[error("{message}")]
-    Conflict {
-        /// The published code, such as `IDEMPOTENCY_KEY_REUSED`.
+    Impossible {
+        /// The published code, such as `LAST_PROJECT_CANNOT_BE_DELETED`.
         code: &'static str,
         /// What to do about it.
         message: String,

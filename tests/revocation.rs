@@ -20,8 +20,10 @@ use std::time::{Duration, Instant};
 use api_client::{Answer, ApiClient, mail_to};
 use database::TestDatabase;
 use posthaste::domain::api_key::KeyMode;
+use posthaste::domain::audit::Doer;
 use posthaste::domain::id::{AccountId, ApiKeyId};
 use posthaste::domain::permission;
+use posthaste::domain::restrictions::Restrictions;
 use posthaste::service::keys::{Keys, NewKey};
 use posthaste::service::pepper::Pepper;
 use posthaste::service::projects;
@@ -82,10 +84,11 @@ impl Scene {
             project: Some(project),
             mode: KeyMode::Live,
             permissions: permission::preset("sending_access").unwrap(),
+            restrictions: Restrictions::default(),
             per_second: None,
             per_minute: None,
             expires_at: None,
-            created_by: "a test".into(),
+            created_by: Doer::server(),
         };
         let (key, token) = self.keys.create(self.account, new).await.unwrap();
         (key.id, token.reveal().to_owned())
@@ -94,7 +97,7 @@ impl Scene {
     /// Revokes by the command line or in another process's memory (this one's), in turn.
     async fn revoke(&self, id: ApiKeyId, turn: usize) {
         if turn.is_multiple_of(2) {
-            self.keys.revoke(self.account, id).await.unwrap();
+            self.keys.revoke(self.account, id, Doer::server()).await.unwrap();
         } else {
             self.servers[0].told(&["keys", "revoke", &id.to_string()]).await;
         }

@@ -76,7 +76,7 @@ pub struct Settings {
     pub public_url: Option<String>,
 
     /// The address that Posthaste's own mails (invitations, forgotten passwords) come from
-    /// [default: posthaste@ and the host of PUBLIC_URL]
+    /// [default: posthaste at the host of PUBLIC_URL]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "MAILBOX")]
     pub system_from: Option<String>,
 

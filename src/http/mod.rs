@@ -1,5 +1,7 @@
 //! From HTTP to the domain and back: the route table and the layers, in reading order.
 
+pub mod api_keys;
+pub mod audit_log;
 pub mod client_address;
 pub mod error;
 pub mod extract;
@@ -7,7 +9,9 @@ pub mod health;
 pub mod layers;
 pub mod listener;
 pub mod mails;
+pub mod page;
 pub mod people;
+pub mod projects;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -36,6 +40,7 @@ use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::own_pages_only;
 use self::people::Installation;
 use crate::error::Error;
+use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::people::People;
 use crate::service::sessions::Sessions;
@@ -57,6 +62,8 @@ pub struct Api {
     pub installation: Arc<Installation>,
     /// Webhooks.
     pub webhooks: Webhooks,
+    /// Keys.
+    pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
     pub db: PgPool,
     /// Who may come in.
@@ -72,6 +79,9 @@ pub struct Api {
         (name = "mails", description = "Sending mail, and what became of it"),
         (name = "webhooks", description = "Being told what became of mail, by signed requests"),
         (name = "people", description = "Signing in, and who belongs to the account"),
+        (name = "api-keys", description = "Keys, and what they may do"),
+        (name = "projects", description = "Owners of mails and keys"),
+        (name = "audit-log", description = "What was done to keys, projects and people"),
         (name = "operations"),
     ),
     security(("key" = [])),
@@ -90,6 +100,9 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(mails::cancel_mail))
         .merge(people::routes())
         .merge(webhooks::routes())
+        .merge(api_keys::routes())
+        .merge(projects::routes())
+        .merge(audit_log::routes())
         .split_for_parts();
     let authenticated = authenticated
         .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))
@@ -98,12 +111,17 @@ pub fn router(api: Api) -> Router {
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
         .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+    let (reports, reports_described) = api_keys::open_routes().split_for_parts();
+    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .split_for_parts();
 
-    let mut document = described.merge_from(signing_in_described).merge_from(open_described);
+    let mut document = described
+        .merge_from(signing_in_described)
+        .merge_from(reports_described)
+        .merge_from(open_described);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("key", bearer);
     let document = Arc::new(document);
@@ -111,6 +129,7 @@ pub fn router(api: Api) -> Router {
     let routes = Router::new()
         .merge(authenticated)
         .merge(signing_in)
+        .merge(reports)
         .merge(open)
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)

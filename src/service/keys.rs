@@ -1,7 +1,13 @@
-//! API keys: making them, ending them, and telling whether a presented one is good.
+//! API keys: telling whether a presented one is good, and managing them.
 //!
 //! A request costs one look-up in memory (else one indexed query) and one HMAC. Argon2 runs when a key is made, and
 //! when its digest was made under another `SECRET_KEY`: once for all who wait on that key.
+
+mod authority;
+mod described;
+mod listing;
+mod managing;
+mod minting;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,14 +18,17 @@ use chrono::{DateTime, Utc};
 use moka::future::Cache;
 use sqlx::PgPool;
 
+pub use self::authority::KeyScope;
+pub use self::listing::{KeyQuery, StatusChoice};
+pub use self::managing::KeyWish;
+pub use self::minting::NewKey;
 use super::hashing::Hashing;
 use super::pepper::Pepper;
 use super::{unavailable, without_values};
-use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
+use crate::domain::api_key::ApiKeyToken;
 use crate::domain::caller::{ApiKey, KeyStatus};
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
-use crate::domain::permission::Permission;
-use crate::domain::violations::Violations;
+use crate::domain::rate_limit::RateLimit;
 use crate::error::{Error, Result};
 use crate::store;
 use crate::store::api_keys::Verifier;
@@ -29,27 +38,6 @@ const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
 /// Keys remembered, known and unknown ones together: about a kilobyte each.
 const REMEMBERED_KEYS: u64 = 100_000;
-
-/// What is asked for when a key is made.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// 1 to 100 characters.
-    pub name: String,
-    /// The project of a project key; `None` makes an account key.
-    pub project: Option<ProjectId>,
-    /// Live or test.
-    pub mode: KeyMode,
-    /// What it may do.
-    pub permissions: Vec<Permission>,
-    /// Requests in one second; `None` for the server's own figure.
-    pub per_second: Option<u32>,
-    /// Requests in one minute; `None` for the server's own figure.
-    pub per_minute: Option<u32>,
-    /// From then on it is good for nothing.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// Who makes it, in words.
-    pub created_by: String,
-}
 
 /// Why a presented key was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +57,7 @@ pub struct Keys {
     projects: Cache<ProjectId, Option<AccountId>>,
     hashing: Hashing,
     used: Mutex<HashMap<ApiKeyId, (DateTime<Utc>, IpAddr)>>,
+    default_limit: RateLimit,
 }
 
 /// What is remembered of a key.
@@ -102,6 +91,7 @@ impl Keys {
                 .build(),
             hashing: Hashing::new(),
             used: Mutex::default(),
+            default_limit: RateLimit::default(),
         }
     }
 
@@ -110,89 +100,39 @@ impl Keys {
         &self.hashing
     }
 
-    /// Makes a key. The token is the only copy of its secret that will ever be.
-    pub async fn create(&self, account: AccountId, new: NewKey) -> Result<(ApiKey, ApiKeyToken)> {
-        check(&new)?;
-        let key_type = if new.project.is_some() { KeyType::Project } else { KeyType::Account };
-        if let Some(project) = new.project
-            && self.account_of(project).await? != Some(account)
-        {
-            return Err(Error::NotFound("project"));
-        }
-
-        let token = ApiKeyToken::generate(key_type, new.mode);
-        let verifier = Verifier {
-            secret_phc: self.hashing.hash(token.secret().into()).await?,
-            digest: self.pepper.digest(&token).to_vec(),
-            digest_version: self.pepper.version().to_vec(),
-        };
-        let key = ApiKey {
-            id: ApiKeyId::generate(),
-            account,
-            project: new.project,
-            name: new.name,
-            key_type,
-            mode: new.mode,
-            display_key: token.display(),
-            permissions: new.permissions,
-            domains: None,
-            recipients: None,
-            ip_allowlist: None,
-            ip_allowlist_dry_run: false,
-            per_second: new.per_second,
-            per_minute: new.per_minute,
-            active: true,
-            expires_at: new.expires_at,
-            revoked_at: None,
-            created_at: Utc::now(),
-            created_by: new.created_by,
-        };
-        store::api_keys::insert(&self.db, &key, token.public_id(), &verifier)
-            .await
-            .map_err(unavailable)?;
-        tracing::info!(key.id = %key.id, "Made API key {}", key.id);
-        Ok((key, token))
+    /// Holds keys that name no figures of their own to these.
+    #[must_use]
+    pub fn with_default_limit(self, default_limit: RateLimit) -> Self {
+        Self { default_limit, ..self }
     }
 
-    /// The keys of an account, oldest first.
-    pub async fn list(&self, account: AccountId) -> Result<Vec<ApiKey>> {
-        store::api_keys::list(&self.db, account).await.map_err(unavailable)
-    }
-
-    /// Ends a key for ever. When this returns, no mail is stored with it any more, on any node.
-    pub async fn revoke(&self, account: AccountId, id: ApiKeyId) -> Result<()> {
-        if !store::api_keys::revoke(&self.db, account, id).await.map_err(unavailable)? {
-            return Err(Error::NotFound("API key"));
-        }
-        self.forget(id).await;
-        // Only makes other nodes refuse earlier than they would otherwise find out: a failure takes nothing back.
-        if let Err(error) = store::api_keys::notify_changed(&self.db, id).await {
-            tracing::warn!(key.id = %id, error = without_values(&error), "Could not tell other nodes of the revoked key {id}");
-        }
-        tracing::info!(key.id = %id, "Revoked API key {id}");
-        Ok(())
+    /// How fast a key may go.
+    pub fn limit_of(&self, key: &ApiKey) -> RateLimit {
+        key.limit(self.default_limit)
     }
 
     /// Tells whether a presented key is good.
     pub async fn verify(&self, token: &ApiKeyToken) -> Result<Result<Arc<ApiKey>, Rejection>> {
-        let Some(known) = self.look_up(token.public_id()).await? else {
-            return Ok(Err(Rejection::Unknown));
-        };
-        if known.verifier.digest_version == self.pepper.version() {
-            if !self.pepper.matches(token, &known.verifier.digest) {
-                return Ok(Err(Rejection::Unknown));
-            }
-        } else if !self.verify_by_hash(token, &known).await? {
-            return Ok(Err(Rejection::Unknown));
-        }
-        // The text's own claims are part of what is digested, but a row may never be used as another kind than it is.
-        if (known.key.key_type, known.key.mode) != (token.key_type(), token.mode()) {
-            return Ok(Err(Rejection::Unknown));
-        }
+        let Some(known) = self.prove(token).await? else { return Ok(Err(Rejection::Unknown)) };
         match known.key.status(Utc::now()) {
             KeyStatus::Active => Ok(Ok(Arc::clone(&known.key))),
             ended => Ok(Err(Rejection::Ended(ended))),
         }
+    }
+
+    /// What is known of a key, whether it works or not, if its text is the right one.
+    async fn prove(&self, token: &ApiKeyToken) -> Result<Option<Arc<Known>>> {
+        let Some(known) = self.look_up(token.public_id()).await? else { return Ok(None) };
+        if known.verifier.digest_version == self.pepper.version() {
+            if !self.pepper.matches(token, &known.verifier.digest) {
+                return Ok(None);
+            }
+        } else if !self.verify_by_hash(token, &known).await? {
+            return Ok(None);
+        }
+        // The text's own claims are part of what is digested, but a row may never be used as another kind than it is.
+        let is_its_kind = (known.key.key_type, known.key.mode) == (token.key_type(), token.mode());
+        Ok(is_its_kind.then_some(known))
     }
 
     /// Whether [`Keys::verify`] would answer from memory by a comparison alone, with neither a query nor Argon2.
@@ -301,27 +241,6 @@ impl Keys {
         }
         Ok(good)
     }
-}
-
-fn check(new: &NewKey) -> Result<()> {
-    let mut violations = Violations::default();
-    if new.name.trim().is_empty()
-        || new.name.chars().count() > 100
-        || new.name.chars().any(char::is_control)
-    {
-        violations.add("name", "must be 1 to 100 characters, without control characters");
-    }
-    if new.expires_at.is_some_and(|at| at <= Utc::now()) {
-        violations.add("expiresAt", "must lie in the future");
-    }
-    for (field, figure) in
-        [("rateLimit.perSecond", new.per_second), ("rateLimit.perMinute", new.per_minute)]
-    {
-        if figure.is_some_and(|figure| !(1..=1_000_000).contains(&figure)) {
-            violations.add(field, "must be a whole number from 1 to 1000000");
-        }
-    }
-    if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
 }
 
 fn unavailable_shared(error: &Arc<sqlx::Error>) -> Error {

@@ -244,19 +244,16 @@ impl Mails {
 
 /// Holds a mail to what its key may send, from and to whom.
 fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
-    let sender = draft.from.address.domain();
-    if key.domains.as_ref().is_some_and(|domains| !domains.iter().any(|domain| domain == sender)) {
+    let restrictions = &key.restrictions;
+    if !restrictions.allow_sender(&draft.from.address) {
+        let sender = draft.from.address.domain();
         return Err(Error::Forbidden {
             code: "FROM_DOMAIN_NOT_ALLOWED",
             message: format!("This API key may not send from {sender}."),
         });
     }
-    let Some(allowed) = &key.recipients else { return Ok(()) };
-    let is_allowed = |mailbox: &Mailbox| {
-        let address = mailbox.address.to_string().to_lowercase();
-        allowed.iter().any(|entry| *entry == address || entry == mailbox.address.domain())
-    };
-    if draft.to.iter().chain(&draft.cc).chain(&draft.bcc).all(is_allowed) {
+    let mut recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
+    if recipients.all(|recipient| restrictions.allow_recipient(&recipient.address)) {
         return Ok(());
     }
     Err(Error::Forbidden {

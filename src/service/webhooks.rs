@@ -95,7 +95,7 @@ impl Webhooks {
         };
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         if !store::webhooks::insert(&mut *transaction, &new).await.map_err(unavailable)? {
-            return Err(Error::Refused {
+            return Err(Error::Impossible {
                 code: "WEBHOOK_LIMIT_REACHED",
                 message: format!(
                     "A project has at most {MOST_PER_PROJECT} webhooks; delete one first."
@@ -217,7 +217,7 @@ impl Webhooks {
     ) -> Result<WebhookDeliveryId> {
         let webhook = self.find_active(project, id).await?;
         if !webhook.events.contains(&kind) {
-            return Err(Error::Refused {
+            return Err(Error::Impossible {
                 code: "WEBHOOK_NOT_SUBSCRIBED",
                 message: format!("Webhook is not subscribed to this event: {}", kind.as_str()),
             });
@@ -298,7 +298,7 @@ impl Webhooks {
         if webhook.active {
             return Ok(webhook);
         }
-        Err(Error::Refused {
+        Err(Error::Impossible {
             code: "WEBHOOK_INACTIVE",
             message: "The webhook is switched off; switch it on with `isActive` first.".into(),
         })

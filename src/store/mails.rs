@@ -62,7 +62,8 @@ pub struct AcceptedRow {
 /// Stores mails with their bodies, deliveries, first events and idempotency records: all that is needed to promise
 /// that each will be delivered, in one statement and one commit.
 ///
-/// The rows of the keys are locked against revocation until the commit, and read as they are then (promise 4).
+/// The rows of the keys are locked against revocation until the commit, and read as they are then (promise 4); so are
+/// the projects that keys of an account send in.
 #[expect(clippy::too_many_lines, reason = "it is one statement")]
 pub async fn accept(
     db: impl PgExecutor<'_>,
@@ -99,16 +100,26 @@ pub async fn accept(
             ORDER BY id
             FOR SHARE
         ),
+        -- The same for what is sent with keys of an account: whoever deletes a project waits for this commit. Keys of a
+        -- project end with it.
+        good_project AS MATERIALIZED (
+            SELECT id, account_id
+            FROM projects
+            WHERE id = ANY (ARRAY(SELECT mail.project_id
+                                  FROM mail
+                                  JOIN good_key ON good_key.id = mail.key_id AND good_key.project_id IS NULL))
+              AND deleted_at IS NULL
+            ORDER BY id
+            FOR SHARE
+        ),
         allowed AS MATERIALIZED (
             SELECT mail.*
             FROM mail
             JOIN good_key ON good_key.id = mail.key_id
             WHERE good_key.project_id = mail.project_id
                OR (good_key.project_id IS NULL AND EXISTS (
-                       SELECT FROM projects
-                       WHERE projects.id = mail.project_id AND projects.account_id = good_key.account_id
-                         AND projects.deleted_at IS NULL
-                       OFFSET 0))
+                       SELECT FROM good_project
+                       WHERE good_project.id = mail.project_id AND good_project.account_id = good_key.account_id))
         ),
         claimed AS (
             INSERT INTO idempotency_keys (project_id, key, request_digest, mail_id, recipients)

@@ -1,6 +1,7 @@
 //! What the API does, asked through its front door: sockets, Postgres and the relay are real.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod account_projects;
 #[path = "../support/app.rs"]
 mod app;
 mod authentication;
@@ -9,13 +10,19 @@ mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
 mod decisions;
+mod deleted_projects;
 mod delivering;
 mod document;
 mod errors;
 mod examples;
 mod hostile;
 mod idempotency;
+mod key_powers;
+mod key_restrictions;
+mod keys;
+mod leaked_keys;
 mod limits;
+mod people;
 mod reading;
 mod searching;
 mod sending;

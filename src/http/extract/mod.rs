@@ -3,9 +3,11 @@
 pub mod authorized;
 pub mod idempotency;
 pub mod json;
+pub mod optional_json;
 pub mod parameters;
 
 pub use authorized::{AccountAuthorized, Authenticated, Authorized, Grant, SignedIn};
 pub use idempotency::IdempotencyHeader;
 pub use json::Json;
+pub use optional_json::OptionalJson;
 pub use parameters::{Path, Query};

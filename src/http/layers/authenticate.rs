@@ -8,11 +8,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ipnet::IpNet;
 
 use super::client::{ClientAddress, OverTls};
 use super::{rate_limit_headers, session};
-use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
+use crate::domain::api_key::{ApiKeyToken, KeyType};
 use crate::domain::caller::{Actor, ApiKey, Caller, KeyStatus};
 use crate::domain::id::{AccountId, ProjectId};
 use crate::domain::rate_limit::RateLimit;
@@ -23,16 +22,13 @@ use crate::service::keys::{Keys, Rejection};
 use crate::service::rate_limit::{Decision, RateLimiter};
 use crate::service::sessions::Sessions;
 
-/// Test keys get so many times the figures of live ones.
-const TEST_MODE_FACTOR: std::num::NonZeroU32 =
-    std::num::NonZeroU32::new(10).expect("ten is not zero");
-
 /// What a request is judged by.
 pub struct Gate {
     keys: Arc<Keys>,
     limiter: RateLimiter,
     failures: FailureLimit,
-    default_limit: RateLimit,
+    /// Reports of leaked keys, so that a scanner that reports many is not taken for one who guesses.
+    reports: FailureLimit,
     sessions: Sessions,
     clock: Clock,
 }
@@ -47,20 +43,28 @@ struct Asked<'a> {
 }
 
 impl Gate {
-    /// A gate that has seen no request. `default_limit` is for keys that name no figures of their own.
-    pub fn new(
-        keys: Arc<Keys>,
-        sessions: Sessions,
-        default_limit: RateLimit,
-        clock: Clock,
-    ) -> Self {
-        let (limiter, failures) = (RateLimiter::new(), FailureLimit::new());
-        Self { keys, limiter, failures, default_limit, sessions, clock }
+    /// A gate that has seen no request.
+    pub fn new(keys: Arc<Keys>, sessions: Sessions, clock: Clock) -> Self {
+        let (limiter, failures, reports) =
+            (RateLimiter::new(), FailureLimit::new(), FailureLimit::new());
+        Self { keys, limiter, failures, reports, sessions, clock }
     }
 
     /// Forgets keys that were idle; to be called about once a minute.
     pub fn sweep(&self) {
         self.limiter.sweep(self.clock.now());
+    }
+
+    /// Counts a report of a leaked key, which needs no key, and refuses those who make too many.
+    pub fn admit_report(&self, from: IpAddr) -> Result<()> {
+        let now = self.clock.now();
+        if let Some(retry_after) = self.reports.blocked_address(from, now) {
+            let message =
+                "Too many reports came from your address. Wait as long as Retry-After says.";
+            return Err(Error::RateLimited { retry_after, message: message.into() });
+        }
+        self.reports.failed(from, None, now);
+        Ok(())
     }
 
     /// The holder of a good key or session, working for the project that the request names.
@@ -149,21 +153,15 @@ impl Gate {
         Err(project_not_allowed())
     }
 
-    fn decide(&self, actor: &Actor) -> Result<Decision> {
+    fn decide(&self, actor: &Actor) -> Decision {
         let key = match actor {
             Actor::Key(key) => key,
             Actor::Person(person) => {
                 let id = person.session.as_uuid();
-                return Ok(self.limiter.check(id, session_limit(), self.clock.now()));
+                return self.limiter.check(id, session_limit(), self.clock.now());
             }
         };
-        let own = RateLimit::new(
-            key.per_second.unwrap_or(self.default_limit.per_second().get()),
-            key.per_minute.unwrap_or(self.default_limit.per_minute().get()),
-        );
-        let limit = own.map_err(|error| Error::Internal(error.into()))?;
-        let limit = if key.mode == KeyMode::Test { limit.times(TEST_MODE_FACTOR) } else { limit };
-        Ok(self.limiter.check(key.id.as_uuid(), limit, self.clock.now()))
+        self.limiter.check(key.id.as_uuid(), self.keys.limit_of(key), self.clock.now())
     }
 }
 
@@ -189,10 +187,7 @@ pub async fn authenticate(
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
-    let decision = match gate.decide(&caller.actor) {
-        Ok(decision) => decision,
-        Err(error) => return error.into_response(),
-    };
+    let decision = gate.decide(&caller.actor);
     if let Some(key) = caller.key() {
         tracing::debug!(key.id = %key.id, "Authenticated");
     }
@@ -210,6 +205,7 @@ pub async fn authenticate(
         }
         _ => {
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(decision);
             next.run(request).await
         }
     };
@@ -220,12 +216,7 @@ pub async fn authenticate(
 
 /// Holds a caller to the networks that its key may be used from. What cannot be read as a network lets nobody in.
 fn allow(key: &ApiKey, from: IpAddr) -> Result<()> {
-    let Some(networks) = &key.ip_allowlist else { return Ok(()) };
-    let is_in = |text: &String| {
-        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.is_ok_and(|network| network.contains(&from))
-    };
-    if key.ip_allowlist_dry_run || networks.iter().any(is_in) {
+    if key.restrictions.admit_address(from) {
         return Ok(());
     }
     Err(Error::Forbidden {

@@ -210,6 +210,6 @@ impl MailStatusBody {
 }
 
 /// RFC 3339 in UTC with milliseconds.
-pub fn timestamp(at: DateTime<Utc>) -> String {
+pub(in crate::http) fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

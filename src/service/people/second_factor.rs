@@ -77,7 +77,7 @@ impl People {
         let person = caller.person().ok_or_else(session_is_over)?;
         let (user, credentials) = self.myself(person).await?;
         let Some(pending) = credentials.totp_pending else {
-            return Err(Error::Refused {
+            return Err(Error::Impossible {
                 code: "TOTP_NOT_SET_UP",
                 message: "There is no second factor to confirm. Begin with POST /v1/auth/totp."
                     .into(),
