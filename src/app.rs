@@ -259,8 +259,7 @@ impl App {
             loops.spawn(worker.run_queue(delivering.clone()));
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, &recorders, &recording);
-            let client = Client::new(guard).context("cannot prepare webhooks")?;
-            let dispatcher = DispatchWorker::new(dispatch, client, attempts.clone());
+            let dispatcher = dispatcher(dispatch, guard, attempts.clone())?;
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
@@ -289,7 +288,7 @@ impl App {
             let installation = Arc::new(Installation { capture_mailbox, public_url });
             let way = Arc::new(way(&config));
             let keys = Arc::clone(&keys);
-            let api = Api { mails, people, sessions, installation, keys, webhooks, db, gate, way };
+            let api = Api { mails, people, sessions, installation, webhooks, keys, db, gate, way };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
@@ -327,6 +326,11 @@ impl App {
         }
         served.context("the listener failed")
     }
+}
+
+fn dispatcher(dispatch: Dispatch, guard: Guard, tasks: TaskTracker) -> Result<DispatchWorker> {
+    let client = Client::new(guard).context("cannot prepare webhooks")?;
+    Ok(DispatchWorker::new(dispatch, client, tasks))
 }
 
 fn destination(config: &Config) -> Result<Destination> {

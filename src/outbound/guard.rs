@@ -57,18 +57,17 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !special
 }
 
-/// Global unicast is 2000::/3; within it a few blocks are not what they seem. `fd00:ec2::254`, the metadata of a cloud,
+/// Global unicast is `2000::/3`; within it a few blocks are not what they seem. `fd00:ec2::254`, the metadata of a cloud,
 /// is outside of it, as are `::1`, `fe80::/10`, `fc00::/7`, `ff00::/8`, `::ffff:0:0/96` and `64:ff9b::/96`.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
-    let special = match (first, second) {
-        // Protocol assignments: Teredo, ORCHID, benchmarks.
-        (0x2001, 0..=0x01ff)
-        // Documentation (RFC 3849, RFC 9637).
-        | (0x2001, 0x0db8)
-        | (0x3fff, 0..=0x0fff)
+    let special = match first {
+        // Protocol assignments (Teredo, ORCHID, benchmarks), and documentation (RFC 3849).
+        0x2001 => matches!(second, 0..=0x01ff | 0x0db8),
         // 6to4.
-        | (0x2002, _) => true,
+        0x2002 => true,
+        // Documentation (RFC 9637).
+        0x3fff => second <= 0x0fff,
         _ => false,
     };
     (first & 0xe000) == 0x2000 && !special

@@ -176,8 +176,7 @@ impl Webhooks {
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("webhook"))?;
-        let secret =
-            opened(&self.seal, id, &sealed).map_err(|error| Error::Internal(error.into()))?;
+        let secret = opened(&self.seal, id, &sealed).map_err(Error::Internal)?;
         let subject = (id, url.as_str());
         write_down(
             &mut transaction,

@@ -100,13 +100,8 @@ impl ResendRequest {
     /// The event type and the data.
     pub fn check(self) -> Result<(EventType, Map<String, Value>)> {
         let mut violations = Violations::default();
-        let event: Option<EventType> = match self.event {
-            Some(text) => violations.check("event", text.parse()),
-            None => {
-                violations.add("event", "is missing");
-                None
-            }
-        };
+        let event = self.event.as_deref().unwrap_or_default();
+        let event: Option<EventType> = violations.check("event", event.parse());
         if self.data.is_none() {
             violations.add("data", "is missing: an object");
         }

@@ -482,7 +482,7 @@ mod tests {
 
     #[test]
     fn after_three_days_it_is_over() {
-        let old = lease(14, GIVE_UP_AFTER - Duration::from_hours(1));
+        let old = lease(14, Duration::from_hours(71));
         let why = Attempt::Unanswered { why: "nobody".into(), took: Duration::from_secs(10) };
         let change = change_for(&old, why, 0.5);
         assert_eq!((change.delay_seconds, change.failed), (None, true));
