@@ -1,5 +1,6 @@
 //! The only place where everything is wired together, started and stopped.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -17,8 +17,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::config::values::{RequireHttps, Role};
+use crate::dashboard;
 use crate::domain::id::AccountId;
 use crate::http::client_address::TrustedProxies;
+use crate::http::health;
 use crate::http::layers::authenticate::Gate;
 use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
@@ -35,11 +37,14 @@ use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{self, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::overview::Overviews;
 use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
+use crate::service::retention::Retention;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
+use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 use crate::service::webhooks::dispatch::Dispatch;
 use crate::store;
@@ -113,6 +118,18 @@ impl Database {
                     if used.idle_for > TRUSTED_WHEN_IDLE_FOR {
                         connection.ping().await?;
                     }
+                    Ok(true)
+                })
+            })
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // What was given up in the middle is heard to its end, and a connection that carries nothing any
+                    // more is closed instead of being waited for.
+                    tokio::time::timeout(CONNECT_PATIENCE, connection.ping())
+                        .await
+                        .unwrap_or_else(
+                            |_| Err(std::io::Error::from(ErrorKind::TimedOut).into()),
+                        )?;
                     Ok(true)
                 })
             })
@@ -252,6 +269,8 @@ impl App {
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
 
+        let usage = Arc::new(Usage::new(db.clone()));
+
         if delivers {
             let worker =
                 DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
@@ -264,7 +283,12 @@ impl App {
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
+        loops.spawn(housekeeping::add_up_days(mails.clone(), delivering.clone()));
+        loops.spawn(housekeeping::write_requests(Arc::clone(&usage), delivering.clone()));
+        loops.spawn(housekeeping::watch_use(Arc::clone(&usage), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
+        let retention = Retention::new(db.clone(), config.retention);
+        loops.spawn(housekeeping::remove_old_mails(retention, delivering.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions.clone(), delivering.clone()));
         loops.spawn(housekeeping::forget_webhook_deliveries(webhooks.clone(), delivering.clone()));
         let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
@@ -275,27 +299,43 @@ impl App {
         loops.spawn(housekeeping::now_and_then(sweep, delivering.clone()));
         loops.spawn(key_changes::follow(Arc::clone(&keys), delivering.clone()));
         if let Some(address) = config.metrics_addr {
-            serve_metrics(address, metrics, &loops, &delivering)?;
+            let operations = health::operations(db.clone(), move || metrics.render());
+            serve_operations(address, operations, &loops, &delivering)?;
         }
 
         // Requests get half of the time, and what they left behind the rest.
         let grace = config.shutdown_timeout / 2;
         let served = if config.role == Role::Worker {
+            // Nobody would ever answer there.
+            drop(listener);
             stop.cancelled().await;
             Ok(())
         } else {
+            let overviews = Overviews::new(db.clone(), mails.clone());
             let capture_mailbox = config.smtp_url.is_none();
             let installation = Arc::new(Installation { capture_mailbox, public_url });
             let way = Arc::new(way(&config));
-            let keys = Arc::clone(&keys);
-            let api = Api { mails, people, sessions, installation, webhooks, keys, db, gate, way };
+            let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
+            let api = Api {
+                mails,
+                usage,
+                overviews,
+                people,
+                sessions,
+                installation,
+                webhooks,
+                keys,
+                db,
+                gate,
+                way,
+            };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
                 }
                 None => None,
             };
-            listener.serve(http::router(api), certificates, stop, grace).await
+            listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };
 
         tracing::info!("Stopping: finishing what has begun");
@@ -310,7 +350,7 @@ impl App {
                 tasks.close();
                 tasks.wait().await;
             }
-            if let Err(error) = keys.flush_usage().await {
+            if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
                 tracing::warn!(%error, "Could not write down the last use of keys");
             }
             // Waits for connections in use, and so for a database that does not answer.
@@ -365,18 +405,17 @@ fn way(config: &Config) -> Way {
     Way { proxies, https_only }
 }
 
-fn serve_metrics(
+fn serve_operations(
     address: SocketAddr,
-    metrics: PrometheusHandle,
+    router: Router,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<()> {
     let listener = Listener::bind("METRICS_ADDR", address)?;
-    let router = Router::new().route("/metrics", get(async move || metrics.render()));
     let stop = stop.clone();
     tasks.spawn(async move {
         if let Err(error) = listener.serve(router, None, stop, Duration::ZERO).await {
-            tracing::error!(%error, "The metrics listener failed");
+            tracing::error!(%error, "The listener of METRICS_ADDR failed");
         }
     });
     Ok(())

@@ -85,6 +85,11 @@ pub enum Error {
     #[error("The service is temporarily unavailable and nothing was stored; please try again.")]
     Unavailable(#[source] anyhow::Error),
 
+    /// It was begun, and nobody can tell whether it was done: an answer of any kind would be a guess, so that none is
+    /// given.
+    #[error("Whether this was done is not known.")]
+    OutcomeUnknown(#[source] anyhow::Error),
+
     /// Our fault. The cause is for the logs and never leaves the process.
     #[error("Something went wrong on our side; nothing was stored.")]
     Internal(#[source] anyhow::Error),

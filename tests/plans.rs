@@ -14,6 +14,7 @@ use posthaste::domain::id::{
 use posthaste::store::deliveries::{self, Change, Step};
 use posthaste::store::mails::search::{self, Stretch};
 use posthaste::store::mails::{self, Filter, NewMailRow};
+use posthaste::store::retention;
 use posthaste::store::webhook_deliveries::{self, ClaimBounds, Span, Turn};
 use posthaste::store::{events, webhooks};
 use sqlx::{PgConnection, PgPool};
@@ -135,6 +136,8 @@ async fn work(
     deliveries::renew(&mut *db, &[(id, token)], 60.0).await.unwrap();
     deliveries::record(&mut *db, &[bounced(id, token)]).await.unwrap();
     deliveries::release(&mut *db, &[(id, token)]).await.unwrap();
+    retention::remove_before(&mut *db, Uuid::nil().into(), 100).await.unwrap();
+    retention::remove_of_deleted_projects(&mut *db, 60.0, 100).await.unwrap();
 }
 
 /// Asks for a page of mails in every way that there is.

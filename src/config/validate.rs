@@ -18,6 +18,9 @@ const DEFAULT_LEASE: Duration = Duration::from_secs(45);
 /// The longest lease, in seconds, that keeps this promise.
 const MAX_LEASE: u32 = 60;
 
+/// A century: no clock overflows when it is taken from the present.
+const MAX_RETENTION_DAYS: u32 = 36_500;
+
 impl Settings {
     /// Reads all settings, or says everything that is wrong with them.
     pub fn validate(self) -> Result<Config, Vec<Problem>> {
@@ -48,7 +51,7 @@ impl Settings {
             log_level,
             shutdown_timeout,
             lease_seconds,
-            retention_days: _,
+            retention_days,
             metrics_addr,
             role,
         } = self;
@@ -88,6 +91,9 @@ impl Settings {
             lease: read
                 .number("LEASE_SECONDS", lease_seconds, MAX_LEASE)
                 .map_or(DEFAULT_LEASE, |seconds| Duration::from_secs(seconds.get().into())),
+            retention: read
+                .number("RETENTION_DAYS", retention_days, MAX_RETENTION_DAYS)
+                .map(|days| Duration::from_hours(24 * u64::from(days.get()))),
             shutdown_timeout: read
                 .shutdown_timeout(shutdown_timeout)
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
@@ -105,7 +111,6 @@ impl Settings {
         let unsupported = [
             ("REDIS_URL", given_secret(self.redis_url.as_ref()).is_some()),
             ("DNS_SERVER", given(self.dns_server.clone()).is_some()),
-            ("RETENTION_DAYS", given(self.retention_days.clone()).is_some()),
             ("REQUIRE_VERIFIED_DOMAINS", policy == Some(RequireVerifiedDomains::On)),
         ];
         for (setting, given) in unsupported {

@@ -33,6 +33,7 @@ pub mod retry;
 pub mod subject;
 pub mod token;
 pub mod totp;
+pub mod usage;
 pub mod user;
 pub mod violations;
 pub mod webhook;

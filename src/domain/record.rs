@@ -44,7 +44,7 @@ pub struct MailSummary {
 /// A delivery that is still to be made.
 #[derive(Clone, Debug)]
 pub struct PendingDelivery {
-    /// The recipient's place among to, cc and bcc.
+    /// The recipient's place in [`super::mail::Content::recipients`].
     pub position: i16,
     /// Attempts begun so far.
     pub attempts: i16,

@@ -32,6 +32,8 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::Conflict { code, .. } => (StatusCode::CONFLICT, code),
         Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED"),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+        // Nobody is ever told so; see the envelope.
+        Error::OutcomeUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "OUTCOME_UNKNOWN"),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"),
     }
 }

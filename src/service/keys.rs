@@ -11,6 +11,7 @@ mod minting;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub use self::managing::KeyWish;
 pub use self::minting::NewKey;
 use super::hashing::Hashing;
 use super::pepper::Pepper;
-use super::{unavailable, without_values};
+use super::{in_time, unavailable, without_values};
 use crate::domain::api_key::ApiKeyToken;
 use crate::domain::caller::{ApiKey, KeyStatus};
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
@@ -45,7 +46,7 @@ pub enum Rejection {
     /// No such key, or not its secret: the two are not told apart.
     Unknown,
     /// The secret is right, and the key works no more.
-    Ended(KeyStatus),
+    Ended(KeyStatus, ApiKeyId),
 }
 
 /// The keys of every account.
@@ -55,6 +56,8 @@ pub struct Keys {
     /// By public id. Unknown ids are remembered too, so that a flood of one costs one query.
     rows: Cache<String, Option<Arc<Known>>>,
     projects: Cache<ProjectId, Option<AccountId>>,
+    /// How often something was forgotten. Whoever puts in what was read before that takes it out again.
+    forgotten: AtomicU64,
     hashing: Hashing,
     used: Mutex<HashMap<ApiKeyId, (DateTime<Utc>, IpAddr)>>,
     default_limit: RateLimit,
@@ -89,6 +92,7 @@ impl Keys {
                 .max_capacity(REMEMBERED_KEYS)
                 .time_to_live(REMEMBERED_FOR)
                 .build(),
+            forgotten: AtomicU64::new(0),
             hashing: Hashing::new(),
             used: Mutex::default(),
             default_limit: RateLimit::default(),
@@ -116,18 +120,19 @@ impl Keys {
         let Some(known) = self.prove(token).await? else { return Ok(Err(Rejection::Unknown)) };
         match known.key.status(Utc::now()) {
             KeyStatus::Active => Ok(Ok(Arc::clone(&known.key))),
-            ended => Ok(Err(Rejection::Ended(ended))),
+            ended => Ok(Err(Rejection::Ended(ended, known.key.id))),
         }
     }
 
     /// What is known of a key, whether it works or not, if its text is the right one.
     async fn prove(&self, token: &ApiKeyToken) -> Result<Option<Arc<Known>>> {
+        let read_since = self.forgotten.load(Ordering::SeqCst);
         let Some(known) = self.look_up(token.public_id()).await? else { return Ok(None) };
         if known.verifier.digest_version == self.pepper.version() {
             if !self.pepper.matches(token, &known.verifier.digest) {
                 return Ok(None);
             }
-        } else if !self.verify_by_hash(token, &known).await? {
+        } else if !self.verify_by_hash(token, &known, read_since).await? {
             return Ok(None);
         }
         // The text's own claims are part of what is digested, but a row may never be used as another kind than it is.
@@ -144,10 +149,16 @@ impl Keys {
 
     /// The account of a project that is not deleted.
     pub async fn account_of(&self, project: ProjectId) -> Result<Option<AccountId>> {
-        self.projects
-            .try_get_with(project, store::projects::account_of(&self.db, project))
+        let read_since = self.forgotten.load(Ordering::SeqCst);
+        let account = self
+            .projects
+            .try_get_with(project, in_time(store::projects::account_of(&self.db, project)))
             .await
-            .map_err(|error| unavailable_shared(&error))
+            .map_err(|error: Arc<sqlx::Error>| unavailable_shared(&error))?;
+        if self.forgotten.load(Ordering::SeqCst) != read_since {
+            self.projects.invalidate(&project).await;
+        }
+        Ok(account)
     }
 
     /// Notes that a key was used; written down by [`Keys::flush_usage`].
@@ -164,11 +175,19 @@ impl Keys {
         let mut usage: Vec<_> = used.into_iter().map(|(key, (at, from))| (key, at, from)).collect();
         // In order, so that two nodes never wait for each other.
         usage.sort_unstable_by_key(|(key, ..)| *key);
-        store::api_keys::record_usage(&self.db, &usage).await.map_err(unavailable)
+        let written = in_time(store::api_keys::record_usage(&self.db, &usage)).await;
+        if written.is_err() {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            for (key, at, from) in usage {
+                used.entry(key).or_insert((at, from));
+            }
+        }
+        written.map_err(unavailable)
     }
 
     /// Forgets what is remembered of one key.
     pub async fn forget(&self, id: ApiKeyId) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         let stale: Vec<Arc<String>> = self
             .rows
             .iter()
@@ -182,6 +201,7 @@ impl Keys {
 
     /// Forgets everything, as when notifications may have been missed.
     pub fn forget_all(&self) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.rows.invalidate_all();
         self.projects.invalidate_all();
     }
@@ -205,18 +225,35 @@ impl Keys {
         if let Some(remembered) = self.rows.get(public_id).await {
             return Ok(remembered);
         }
+        let read_since = self.forgotten.load(Ordering::SeqCst);
         let query = async {
-            let found = store::api_keys::find_by_public_id(&self.db, public_id).await?;
+            let finding = store::api_keys::find_by_public_id(&self.db, public_id);
+            let found = in_time(finding).await?;
             Ok(found.map(|(key, verifier)| Arc::new(Known::new(Arc::new(key), verifier))))
         };
-        self.rows
+        let known = self
+            .rows
             .try_get_with(public_id.to_owned(), query)
             .await
-            .map_err(|error: Arc<sqlx::Error>| unavailable_shared(&error))
+            .map_err(|error: Arc<sqlx::Error>| unavailable_shared(&error))?;
+        self.forget_if_read_before(public_id, read_since).await;
+        Ok(known)
+    }
+
+    /// Takes out again what was read before something was forgotten, and put in afterwards.
+    async fn forget_if_read_before(&self, public_id: &str, read_since: u64) {
+        if self.forgotten.load(Ordering::SeqCst) != read_since {
+            self.rows.invalidate(public_id).await;
+        }
     }
 
     /// Verifies by the durable hash, and renews the digest if the secret is right.
-    async fn verify_by_hash(&self, token: &ApiKeyToken, known: &Known) -> Result<bool> {
+    async fn verify_by_hash(
+        &self,
+        token: &ApiKeyToken,
+        known: &Known,
+        read_since: u64,
+    ) -> Result<bool> {
         let _turn = known.hashing.lock().await;
         let place = self.hashing.place().await;
         // Whoever waited may find that another request has renewed it meanwhile.
@@ -228,7 +265,8 @@ impl Keys {
         let good = place.verify(token.secret().into(), known.verifier.secret_phc.clone()).await?;
         if good {
             let digest = self.pepper.digest(token).to_vec();
-            store::api_keys::renew_digest(&self.db, known.key.id, &digest, self.pepper.version())
+            let version = self.pepper.version();
+            in_time(store::api_keys::renew_digest(&self.db, known.key.id, &digest, version))
                 .await
                 .map_err(unavailable)?;
             let verifier = Verifier {
@@ -238,6 +276,7 @@ impl Keys {
             };
             let renewed = Known::new(Arc::clone(&known.key), verifier);
             self.rows.insert(token.public_id().to_owned(), Some(Arc::new(renewed))).await;
+            self.forget_if_read_before(token.public_id(), read_since).await;
         }
         Ok(good)
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::committer::{Committer, Submission};
 use super::handoff::HandOff;
-use super::unavailable;
+use super::{in_time, unavailable};
 use crate::domain::address::Mailbox;
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::{ApiKey, Caller};
@@ -30,6 +30,7 @@ use crate::store::mails::NewMailRow;
 pub use search::{MailFilter, MailPage};
 
 mod decisions;
+mod preview;
 mod search;
 
 /// What the sender of a mail is told.
@@ -37,7 +38,7 @@ mod search;
 pub struct Accepted {
     /// Names the mail.
     pub id: MailId,
-    /// How many recipients it has.
+    /// How many recipients it has; one who is named twice counts once.
     pub recipients: usize,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
@@ -114,7 +115,7 @@ impl Mails {
                     .and_then(|first| Some(first.name.as_ref()?.as_str().to_owned())),
                 recipients: content
                     .recipients()
-                    .map(|address| (DeliveryId::generate(), address.to_string().to_lowercase()))
+                    .map(|address| (DeliveryId::generate(), address.folded()))
                     .collect(),
                 subject: content.subject.as_str().to_owned(),
                 missing_variables: missing_variables.clone(),
@@ -150,14 +151,15 @@ impl Mails {
     /// One mail with its deliveries and its history.
     pub async fn find(&self, project: ProjectId, id: MailId) -> Result<MailDetail> {
         let summary = self.summary(project, id).await?;
-        let body = store::mails::body(&self.db, id)
+        let body = in_time(store::mails::body(&self.db, id))
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))?;
         let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
-        let pending =
-            store::deliveries::of_mail(&self.db, project, id).await.map_err(unavailable)?;
-        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
+        let pending = in_time(store::deliveries::of_mail(&self.db, project, id))
+            .await
+            .map_err(unavailable)?;
+        let events = in_time(store::events::list(&self.db, id)).await.map_err(unavailable)?;
         Ok(MailDetail { summary, content, pending, events })
     }
 
@@ -168,7 +170,7 @@ impl Mails {
         id: MailId,
     ) -> Result<(MailSummary, Vec<Event>)> {
         let summary = self.summary(project, id).await?;
-        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
+        let events = in_time(store::events::list(&self.db, id)).await.map_err(unavailable)?;
         Ok((summary, events))
     }
 
@@ -187,6 +189,11 @@ impl Mails {
             .map_err(|error| Error::Internal(error.into()))
     }
 
+    /// Adds up the recipients of mails by day.
+    pub async fn add_up_days(&self) -> Result<()> {
+        store::mail_days::add_up(&self.db).await.map_err(unavailable)
+    }
+
     /// Forgets idempotency keys whose day is over, and measures the queue.
     pub async fn forget_what_is_over(&self) -> Result<()> {
         while store::idempotency_keys::forget_old(&self.db, 1000).await.map_err(unavailable)?
@@ -200,7 +207,7 @@ impl Mails {
     }
 
     async fn summary(&self, project: ProjectId, id: MailId) -> Result<MailSummary> {
-        store::mails::find(&self.db, project, id)
+        in_time(store::mails::find(&self.db, project, id))
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))
@@ -217,10 +224,11 @@ impl Mails {
             )));
         };
         let key = claim.key.as_str();
-        let Some(first) =
-            store::idempotency_keys::find(&self.db, project, key).await.map_err(unavailable)?
+        let Some(first) = in_time(store::idempotency_keys::find(&self.db, project, key))
+            .await
+            .map_err(unavailable)?
         else {
-            store::idempotency_keys::forget_if_over(&self.db, project, key)
+            in_time(store::idempotency_keys::forget_if_over(&self.db, project, key))
                 .await
                 .map_err(unavailable)?;
             return Ok(None);
@@ -303,7 +311,7 @@ fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
         return Err(Error::Invalid(violations));
     };
     let html = html.flatten();
-    let text = text.flatten().or_else(|| html.as_deref().map(plain_text::from_html));
+    let text = text.flatten().or_else(|| html.as_deref().and_then(plain_text::from_html));
     let content = Content {
         from: draft.from,
         to: draft.to,

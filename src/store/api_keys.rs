@@ -166,6 +166,27 @@ pub async fn revoke(
     Ok(revoked.rows_affected() == 1)
 }
 
+/// Whether there is such a key, revoked or not, of the account, or of one of its projects.
+pub async fn exists(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    project: Option<ProjectId>,
+    id: ApiKeyId,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT FROM api_keys WHERE account_id = $1 AND id = $2 AND ($3::uuid IS NULL OR project_id = $3)
+        ) AS "exists!"
+        "#,
+        account as _,
+        id as _,
+        project as _,
+    )
+    .fetch_one(db)
+    .await
+}
+
 /// Ends every key of a project for ever, and answers how many. Waits for the sends that are being stored with them
 /// right now, in their order.
 pub async fn revoke_of_project(

@@ -20,6 +20,7 @@ pub mod decisions;
 
 /// A delivery that the caller now holds the lease of.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are columns")]
 pub struct Claimed {
     /// The delivery.
     pub id: DeliveryId,
@@ -35,6 +36,10 @@ pub struct Claimed {
     pub abandoned: bool,
     /// Whether the abandoned attempt was written down as begun; only held deliveries are.
     pub begun: bool,
+    /// How many leases have run out so far.
+    pub times_abandoned: i16,
+    /// When it had been due.
+    pub due_at: DateTime<Utc>,
     /// Whether somebody asked to stop during the last attempt, so that there must be no other.
     pub cancelled: bool,
 }
@@ -50,7 +55,7 @@ pub async fn claim(
         Claimed,
         r#"
         WITH due AS (
-            SELECT id, lease_token IS NOT NULL AS abandoned, begun_at IS NOT NULL AS begun
+            SELECT id, due_at AS was_due_at, lease_token IS NOT NULL AS abandoned, begun_at IS NOT NULL AS begun
             FROM deliveries
             WHERE due_at <= now()
             ORDER BY due_at
@@ -58,11 +63,12 @@ pub async fn claim(
             FOR UPDATE SKIP LOCKED
         )
         UPDATE deliveries
-        SET attempts = attempts + 1, lease_token = $1, due_at = now() + make_interval(secs => $2)
+        SET attempts = attempts + 1, lease_token = $1, due_at = now() + make_interval(secs => $2),
+            times_abandoned = times_abandoned + due.abandoned::integer
         FROM due
         WHERE deliveries.id = due.id AND deliveries.id = ANY (ARRAY(SELECT id FROM due))
         RETURNING deliveries.id AS "id: DeliveryId", mail_id AS "mail: MailId", position, hold, attempts AS attempt,
-                  abandoned AS "abandoned!", begun AS "begun!", cancelled
+                  abandoned AS "abandoned!", begun AS "begun!", times_abandoned, was_due_at AS "due_at!", cancelled
         "#,
         token,
         lease_seconds,
@@ -70,6 +76,29 @@ pub async fn claim(
     )
     .fetch_all(db)
     .await
+}
+
+/// Takes claims back, as if they had not been made: in the order in which they were due.
+pub async fn unclaim(
+    db: impl PgExecutor<'_>,
+    token: Uuid,
+    claims: &[(DeliveryId, DateTime<Utc>)],
+) -> sqlx::Result<()> {
+    let (ids, due): (Vec<DeliveryId>, Vec<DateTime<Utc>>) = claims.iter().copied().unzip();
+    sqlx::query!(
+        r#"
+        UPDATE deliveries
+        SET lease_token = NULL, due_at = claim.due_at, attempts = attempts - 1
+        FROM UNNEST($1::uuid[], $2::timestamptz[]) AS claim (id, due_at)
+        WHERE deliveries.id = claim.id AND deliveries.id = ANY ($1) AND lease_token = $3
+        "#,
+        ids as _,
+        &due,
+        token,
+    )
+    .execute(db)
+    .await
+    .map(drop)
 }
 
 /// Lengthens leases, and says which of them were still held.

@@ -359,6 +359,30 @@ pub async fn body(db: impl PgExecutor<'_>, id: MailId) -> sqlx::Result<Option<Ve
         .await
 }
 
+/// How large the content of a mail is.
+#[derive(Debug)]
+pub struct BodyStart {
+    /// The mail.
+    pub id: MailId,
+    /// The first bytes of the packed content, which say how large it is when it is unpacked.
+    pub start: Vec<u8>,
+}
+
+/// The first bytes of the contents of these mails: without reading all of them.
+pub async fn body_starts(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<Vec<BodyStart>> {
+    sqlx::query_as!(
+        BodyStart,
+        r#"
+        SELECT mail_id AS "id: MailId", substring(content FROM 1 FOR 8) AS "start!"
+        FROM mail_bodies
+        WHERE mail_id = ANY ($1)
+        "#,
+        ids as _,
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// What a worker needs to know of a mail.
 #[derive(Debug)]
 pub struct WorkRow {

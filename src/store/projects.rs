@@ -125,6 +125,16 @@ pub async fn list(db: impl PgExecutor<'_>, account: AccountId) -> sqlx::Result<V
     .await
 }
 
+/// The ids of all projects of an account, the deleted ones included.
+pub async fn ids_of(db: impl PgExecutor<'_>, account: AccountId) -> sqlx::Result<Vec<ProjectId>> {
+    sqlx::query_scalar!(
+        r#"SELECT id AS "id: ProjectId" FROM projects WHERE account_id = $1"#,
+        account as _,
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// The account that a project belongs to, unless the project is deleted.
 pub async fn account_of(
     db: impl PgExecutor<'_>,

@@ -1,9 +1,11 @@
 //! Delivers: what the accepting side of this node hands over, and whatever else is due.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,40 +14,23 @@ use crate::domain::delivery::{Outcome, Reply};
 use crate::domain::rehearsal;
 use crate::error::Result;
 use crate::mail::compose::{self, Identity};
-use crate::mail::transport::circuit::Permit;
-use crate::mail::transport::{Circuit, SmtpTransport};
-use crate::service::deliveries::{CLAIM, Deliveries};
+use crate::service::backoff::Backoff;
+use crate::service::claims::CLAIM;
+use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{Job, Lease};
+use crate::service::restart;
+use crate::service::room::Room;
+
+pub use super::destination::{Destination, Relay};
 
 /// Between looks at the queue when nothing was due. Fresh mail does not wait for it: it is handed over in memory.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// Between looks at the queue when the database is away or has no room, at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
 /// Mails being worked on at once. Their number on the wire is bounded by the pool of connections; this bounds memory.
 const MAILS_AT_ONCE: usize = 256;
-
-/// Where mail goes.
-pub enum Destination {
-    /// To a relay, over SMTP, unless it is test mail.
-    Relay(Box<Relay>),
-    /// Into the capture mailbox, all of it.
-    CaptureMailbox,
-}
-
-/// The relay, and what is known of how it does.
-pub struct Relay {
-    transport: SmtpTransport,
-    /// Knows when the relay is down.
-    circuit: Circuit,
-    /// What kept the last attempt from reaching it, for those who wait.
-    trouble: Mutex<Reply>,
-}
-
-impl Relay {
-    /// A relay of which nothing bad is known yet.
-    pub fn new(transport: SmtpTransport) -> Self {
-        Self { transport, circuit: Circuit::default(), trouble: Mutex::default() }
-    }
-}
 
 /// Delivers mails until asked to stop.
 #[derive(Clone)]
@@ -66,11 +51,24 @@ impl DeliveryWorker {
     /// Delivers what is handed over. When asked to stop, what has not begun goes back into the queue.
     pub async fn run_handed_over(
         self,
-        mut jobs: mpsc::UnboundedReceiver<Job>,
+        jobs: mpsc::UnboundedReceiver<Job>,
         stop: CancellationToken,
     ) {
+        let jobs = Arc::new(Mutex::new(jobs));
+        restart::whenever_it_panics("deliver what is handed over", move || {
+            let (worker, jobs, stop) = (self.clone(), Arc::clone(&jobs), stop.clone());
+            async move { worker.take_handed_over(&mut *jobs.lock().await, &stop).await }
+        })
+        .await;
+    }
+
+    async fn take_handed_over(
+        &self,
+        jobs: &mut mpsc::UnboundedReceiver<Job>,
+        stop: &CancellationToken,
+    ) {
         while let Some(Some(job)) = stop.run_until_cancelled(jobs.recv()).await {
-            self.start(job, &stop).await;
+            self.start(job, stop).await;
         }
         jobs.close();
         let mut left = Vec::new();
@@ -82,31 +80,60 @@ impl DeliveryWorker {
 
     /// Delivers what is due in the queue: second attempts, and what other nodes left behind or have no time for.
     pub async fn run_queue(self, stop: CancellationToken) {
+        let room = Room::default();
+        restart::whenever_it_panics("deliver what is due", move || {
+            let (worker, room, stop) = (self.clone(), room.clone(), stop.clone());
+            async move { worker.follow_queue(&room, &stop).await }
+        })
+        .await;
+    }
+
+    async fn follow_queue(&self, room: &Room, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(IDLE, LONGEST_PAUSE);
+        // Grows as long as all goes well: what is too much for the database should not be asked for again and again.
+        let mut limit = 1;
         while !stop.is_cancelled() {
-            let found = self.claim_and_start(&stop).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "Could not look into the queue");
-                0
-            });
-            if found == 0 {
-                stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
+            let pause = match self.claim_and_start(limit, room, stop).await {
+                Ok(found) => {
+                    backoff.reset();
+                    limit = (limit * 2).min(CLAIM);
+                    if found == 0 { IDLE } else { Duration::ZERO }
+                }
+                Err(error) => {
+                    limit = 1;
+                    let pause = backoff.after_failure();
+                    tracing::warn!(%error, "Could not look into the queue; looking again in {pause:.1?}");
+                    pause
+                }
+            };
+            if !pause.is_zero() {
+                stop.run_until_cancelled(tokio::time::sleep(pause)).await;
             }
         }
     }
 
-    async fn claim_and_start(&self, stop: &CancellationToken) -> Result<usize> {
+    /// Says how much was found, started or not.
+    async fn claim_and_start(
+        &self,
+        limit: i64,
+        room: &Room,
+        stop: &CancellationToken,
+    ) -> Result<usize> {
         if self.places.available_permits() == 0 {
             return Ok(0);
         }
         // A relay that is down would only send everything back: one delivery a second finds out when it is up again.
-        let is_down =
-            matches!(&*self.destination, Destination::Relay(relay) if relay.circuit.is_open());
+        let is_down = matches!(&*self.destination, Destination::Relay(relay) if relay.is_down());
         if is_down {
             stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
         }
-        let jobs = self.deliveries.claim(if is_down { 1 } else { CLAIM }).await?;
-        let found = jobs.len();
-        for job in jobs {
+        let claims = self.deliveries.claim(if is_down { 1 } else { limit }, room).await?;
+        let found = claims.jobs.len() + usize::from(claims.no_room_for.is_some());
+        for job in claims.jobs {
             self.start(job, stop).await;
+        }
+        if let Some((bytes, recipients)) = claims.no_room_for {
+            stop.run_until_cancelled(room.wait_for(bytes, recipients)).await;
         }
         Ok(found)
     }
@@ -128,29 +155,17 @@ impl DeliveryWorker {
             return;
         }
         if let Err(error) = self.deliveries.release(leases).await {
-            tracing::warn!(%error, "Could not give {} leases back; they end by themselves", leases.len());
+            tracing::warn!(%error, "Could not give {} leases back yet", leases.len());
         }
     }
 
     async fn deliver(&self, mut job: Job, stop: &CancellationToken) {
         // If this panics, the leases end by themselves instead of being renewed for ever.
         let _held = self.deliveries.hold_until_dropped(&job.deliveries);
-        let identity = Identity::of(job.mail, &job.content, job.accepted_at);
-        let content = Arc::clone(&job.content);
-        let composed = if content.attachments.is_empty() {
-            compose::compose(&content, &identity)
-        } else {
-            let (content, identity) = (Arc::clone(&content), identity);
-            match tokio::task::spawn_blocking(move || compose::compose(&content, &identity)).await {
-                Ok(composed) => composed,
-                // The error has the words of the panic, which may quote the mail.
-                Err(_) => {
-                    return tracing::error!(mail.id = %job.mail, "Composing a mail panicked");
-                }
-            }
-        };
-        let message: Arc<Result<Vec<u8>, String>> =
-            Arc::new(composed.map_err(|error| error.to_string()));
+        let message = Arc::new(compose(&job).await);
+        if let Err(Unwritable::Panicked) = *message {
+            tracing::error!(mail.id = %job.mail, "Composing a mail panicked");
+        }
 
         let leases = std::mem::take(&mut job.deliveries);
         let job = Arc::new(job);
@@ -170,7 +185,7 @@ impl DeliveryWorker {
         &self,
         job: &Job,
         lease: Lease,
-        message: &Result<Vec<u8>, String>,
+        message: &Result<Vec<u8>, Unwritable>,
         stop: &CancellationToken,
     ) {
         let place = usize::try_from(lease.position).unwrap_or(usize::MAX);
@@ -179,11 +194,7 @@ impl DeliveryWorker {
         };
         let outcome = match message {
             Ok(bytes) => self.attempt(job, lease, recipient, bytes, stop).await,
-            Err(problem) => {
-                let reply =
-                    Reply::described(format!("The mail cannot be written as a message: {problem}"));
-                Some(Outcome::Rejected { reply, hard_bounce: false })
-            }
+            Err(unwritable) => Some(unwritable.outcome()),
         };
         let Some(outcome) = outcome else { return };
         metrics::counter!("posthaste_deliveries_total", "outcome" => name(&outcome)).increment(1);
@@ -215,48 +226,82 @@ impl DeliveryWorker {
         if job.test {
             return Some(rehearsal::outcome(recipient, lease.attempt));
         }
-        let Relay { transport, circuit, trouble } = &**relay;
-        if let Permit::Wait(_) = circuit.permit(Instant::now()) {
-            let known = trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            return Some(Outcome::NotAttempted(known));
+        if let Err(outcome) = relay.permit() {
+            return Some(outcome);
         }
         // Whoever waits for a connection has sent nothing, and must not be taken for somebody who may have.
-        let Some(turn) = stop.run_until_cancelled(transport.turn()).await else {
+        let connecting = async { relay.transport.turn().await?.connect().await };
+        let Some(connected) = stop.run_until_cancelled(connecting).await else {
             self.give_back(&[lease]).await;
             return None;
         };
-        let outcome = match turn {
-            Ok(turn) => {
-                match self.deliveries.begin(&lease).await {
-                    Ok(true) => {}
-                    Ok(false) => return None,
-                    Err(_) => {
-                        return Some(Outcome::NotAttempted(Reply::described(
-                            "The attempt could not be written down first.",
-                        )));
-                    }
+        let outcome = match connected {
+            Ok(ready) => match self.deliveries.begin(&lease).await {
+                Ok(true) => ready.deliver(&job.content.from.address, recipient, message).await,
+                Ok(false) => {
+                    relay.note(None);
+                    return None;
                 }
-                turn.deliver(&job.content.from.address, recipient, message).await
-            }
+                Err(_) => {
+                    relay.note(None);
+                    let reply = Reply::described("The attempt could not be written down first.");
+                    return Some(Outcome::NotAttempted(reply));
+                }
+            },
             Err(outcome) => outcome,
         };
-        let was_open = circuit.is_open();
-        if let Outcome::NotAttempted(reply) = &outcome {
-            circuit.record(false, Instant::now());
-            trouble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(reply);
-        } else {
-            circuit.record(true, Instant::now());
-        }
-        let is_open = circuit.is_open();
-        if is_open && !was_open {
-            tracing::warn!(
-                "The relay cannot be reached; mail waits, and goes on by itself (`posthaste doctor` says why)"
-            );
-        } else if was_open && !is_open {
-            tracing::info!("The relay can be reached again");
-        }
-        metrics::gauge!("posthaste_circuit_open").set(f64::from(u8::from(is_open)));
+        relay.note(match &outcome {
+            Outcome::NotAttempted(reply) => Some(reply),
+            _ => None,
+        });
         Some(outcome)
+    }
+}
+
+/// Why there is no message to send.
+enum Unwritable {
+    /// The content cannot be written as one.
+    Content(String),
+    /// By a mistake of ours, which a later version may not make.
+    Panicked,
+}
+
+impl Unwritable {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Content(problem) => Outcome::Rejected {
+                reply: Reply::described(format!(
+                    "The mail cannot be written as a message: {problem}"
+                )),
+                hard_bounce: false,
+            },
+            Self::Panicked => Outcome::Deferred(Reply::described(
+                "The server failed to write this mail as a message. Its log says where.",
+            )),
+        }
+    }
+}
+
+/// Composes a mail; off the threads that serve others when that may take long.
+async fn compose(job: &Job) -> Result<Vec<u8>, Unwritable> {
+    let identity = Identity::of(job.mail, &job.content, job.accepted_at);
+    let content = Arc::clone(&job.content);
+    let takes_long = !content.attachments.is_empty();
+    let work = move || unless_it_panics(|| compose::compose(&content, &identity));
+    if takes_long {
+        tokio::task::spawn_blocking(work).await.unwrap_or(Err(Unwritable::Panicked))
+    } else {
+        work()
+    }
+}
+
+fn unless_it_panics<E: Display>(
+    work: impl FnOnce() -> Result<Vec<u8>, E>,
+) -> Result<Vec<u8>, Unwritable> {
+    // Nothing that it changes outlives it. The words of the panic may quote the mail, and go nowhere.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(composed) => composed.map_err(|error| Unwritable::Content(error.to_string())),
+        Err(_) => Err(Unwritable::Panicked),
     }
 }
 
@@ -270,5 +315,25 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Rejected { .. } => "bounced",
         Outcome::Ambiguous(_) => "ambiguous",
         Outcome::NotAttempted(_) => "not_attempted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_that_cannot_be_composed_is_refused_or_tried_later_and_says_why() {
+        let refused = unless_it_panics(|| Err("too long"));
+        let Err(Outcome::Rejected { reply, .. }) = refused.map_err(|why| why.outcome()) else {
+            panic!("it is refused");
+        };
+        assert_eq!(reply.text, "The mail cannot be written as a message: too long");
+
+        let panicked = unless_it_panics::<String>(|| panic!("of a mistake"));
+        let Err(Outcome::Deferred(reply)) = panicked.map_err(|why| why.outcome()) else {
+            panic!("it is tried later");
+        };
+        assert!(!reply.text.contains("mistake"), "{}", reply.text);
     }
 }

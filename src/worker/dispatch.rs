@@ -13,11 +13,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::Result;
 use crate::outbound::{Client, Limits};
+use crate::service::backoff::Backoff;
+use crate::service::restart;
 use crate::service::webhooks::dispatch::{Attempt, Dispatch, Job, KEPT_ANSWER};
 use crate::webhook::{payload, request};
 
 /// Between looks at the queue when nothing was due.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// Between looks at the queue while the database is away, at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Requests being made at once.
 const AT_ONCE: usize = 256;
@@ -46,19 +51,34 @@ impl DispatchWorker {
 
     /// Tells what is due.
     pub async fn run(self, stop: CancellationToken) {
+        let tell = move || {
+            let (worker, stop) = (self.clone(), stop.clone());
+            async move { worker.tell_what_is_due(&stop).await }
+        };
+        restart::whenever_it_panics("webhooks", tell).await;
+    }
+
+    async fn tell_what_is_due(&self, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(IDLE, LONGEST_PAUSE);
         let mut is_idle = true;
         while !stop.is_cancelled() {
-            let (found, is_round) = self.claim_and_start().await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "Could not look for what webhooks are to be told");
-                (0, true)
-            });
-            is_idle &= found == 0;
-            // Everybody has had a turn, and nobody has anything that may be told now.
-            if is_round {
-                if is_idle {
-                    stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
+            let pause = match self.claim_and_start().await {
+                Ok((found, is_round)) => {
+                    backoff.reset();
+                    is_idle &= found == 0;
+                    // Everybody has had a turn, and nobody has anything that may be told now.
+                    let pause = if is_round && is_idle { IDLE } else { Duration::ZERO };
+                    is_idle |= is_round;
+                    pause
                 }
-                is_idle = true;
+                Err(error) => {
+                    let pause = backoff.after_failure();
+                    tracing::warn!(%error, "Could not look for what webhooks are to be told; looking again in {pause:.1?}");
+                    pause
+                }
+            };
+            if !pause.is_zero() {
+                stop.run_until_cancelled(tokio::time::sleep(pause)).await;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What the API does, asked through its front door: sockets, Postgres and the relay are real.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod abandoned;
 mod account_projects;
 #[path = "../support/app.rs"]
 mod app;
@@ -22,12 +23,15 @@ mod key_restrictions;
 mod keys;
 mod leaked_keys;
 mod limits;
+mod overview;
 mod people;
 mod reading;
+mod retention;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod usage;
 #[path = "../support/webhook_endpoint.rs"]
 mod webhook_endpoint;
 mod webhooks;

@@ -188,8 +188,10 @@ async fn a_few_among_very_many_are_all_found_although_pages_are_short() {
 async fn the_status_of_a_mail_is_told_without_its_content() {
     let app = TestApp::start().await;
     let key = app.full_key().await;
-    let named = json!({"to": {"email": "ada@example.org", "name": "Ada"}, "from": {"email": "shop@example.com", "name": "Shop"}});
-    let id = app.accepted(&key, letter_with(named)).await;
+    let people = json!({
+        "to": {"email": "ada@example.org", "name": "Ada"}, "from": {"email": "shop@example.com", "name": "Shop"},
+    });
+    let id = app.accepted(&key, letter_with(people)).await;
     app.sql("DELETE FROM mail_bodies").await;
     let reply = app.get(&format!("/v1/mails/{id}/status"), &key).await;
     assert_eq!(reply.status, 200);

@@ -88,6 +88,8 @@ async fn the_first_owner_joins_by_the_newest_link_and_then_no_more_are_made() {
     );
     let reset = server.told(&["users", "reset-link", "Ada@example.com"]).await;
     assert_eq!(accept(token(&reset)).await, 200);
+    let output = server.run(&["users", "disable-totp", "ada@example.com"]).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no second factor"));
     let output = server.run(&["users", "reset-link", "eve@example.com"]).await;
     assert!(!output.status.success());
 

@@ -7,6 +7,7 @@
 #[path = "../support/api_client.rs"]
 mod api_client;
 mod commands;
+mod operations;
 mod refusals;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server_process.rs"]

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::client::{ClientAddress, OverTls};
+use super::usage::KeyInUse;
 use super::{rate_limit_headers, session};
 use crate::domain::api_key::{ApiKeyToken, KeyType};
 use crate::domain::caller::{Actor, ApiKey, Caller, KeyStatus};
@@ -68,7 +69,9 @@ impl Gate {
     }
 
     /// The holder of a good key or session, working for the project that the request names.
-    async fn admit(&self, asked: Asked<'_>) -> Result<Caller> {
+    ///
+    /// `in_use` becomes the key as soon as its secret has proved right, whatever is found out after that.
+    async fn admit(&self, asked: Asked<'_>, in_use: &mut Option<KeyInUse>) -> Result<Caller> {
         let Asked { method, uri, headers, from, over_tls } = asked;
         // Whoever sends a key means it, whatever cookies a browser adds.
         if !headers.contains_key(header::AUTHORIZATION)
@@ -86,16 +89,29 @@ impl Gate {
                 from,
             });
         }
-        let key = self.authenticate(headers, from).await?;
+        let key = self.authenticate(headers, from, in_use).await?;
+        let would_have_blocked =
+            key.restrictions.ip_allowlist_dry_run && !key.restrictions.list_address(from);
+        *in_use = Some(KeyInUse { key: key.id, would_have_blocked });
         allow(&key, from)?;
         let project = self.project(&key, headers).await?;
         self.keys.note_used(key.id, from);
         Ok(Caller { account: key.account, actor: Actor::Key(key), project, from })
     }
 
-    async fn authenticate(&self, headers: &HeaderMap, from: IpAddr) -> Result<Arc<ApiKey>> {
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        from: IpAddr,
+        in_use: &mut Option<KeyInUse>,
+    ) -> Result<Arc<ApiKey>> {
         let now = self.clock.now();
-        let token = bearer(headers).inspect_err(|_| self.note_failure(from, None, now))?;
+        let token = bearer(headers).inspect_err(|_| {
+            // Whoever sends nothing guesses nothing: a page asks who is signed in before anybody is.
+            if headers.contains_key(header::AUTHORIZATION) {
+                self.note_failure(from, None, now);
+            }
+        })?;
         // Only what is not known to be good is refused here: a good key in use works beside any flood.
         if let Some(wait) = self.failures.blocked_address(from, now)
             && !self.keys.answers_at_once(token.public_id()).await
@@ -104,13 +120,16 @@ impl Gate {
         }
         match self.keys.verify(&token).await? {
             Ok(key) => Ok(key),
-            Err(Rejection::Ended(status)) => Err(Error::Unauthenticated(match status {
-                KeyStatus::Revoked => "The API key was revoked. Use another key.",
-                KeyStatus::Expired => "The API key has expired. Make a new key.",
-                KeyStatus::Inactive | KeyStatus::Active => {
-                    "The API key is switched off. Switch it on or use another."
-                }
-            })),
+            Err(Rejection::Ended(status, key)) => {
+                *in_use = Some(KeyInUse { key, would_have_blocked: false });
+                Err(Error::Unauthenticated(match status {
+                    KeyStatus::Revoked => "The API key was revoked. Use another key.",
+                    KeyStatus::Expired => "The API key has expired. Make a new key.",
+                    KeyStatus::Inactive | KeyStatus::Active => {
+                        "The API key is switched off. Switch it on or use another."
+                    }
+                }))
+            }
             Err(Rejection::Unknown) => {
                 let blocked = self
                     .failures
@@ -166,11 +185,7 @@ impl Gate {
 }
 
 /// Lets good keys within their limits through, and tells every one of them how it stands.
-pub async fn authenticate(
-    State(gate): State<Arc<Gate>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let from = request
         .extensions()
         .get()
@@ -183,10 +198,18 @@ pub async fn authenticate(
         from,
         over_tls: request.extensions().get().is_some_and(|OverTls(over_tls)| *over_tls),
     };
-    let caller = match gate.admit(asked).await {
-        Ok(caller) => caller,
-        Err(error) => return error.into_response(),
+    let mut in_use = None;
+    let mut response = match gate.admit(asked, &mut in_use).await {
+        Ok(caller) => let_through(&gate, caller, request, next).await,
+        Err(error) => error.into_response(),
     };
+    if let Some(in_use) = in_use {
+        response.extensions_mut().insert(in_use);
+    }
+    response
+}
+
+async fn let_through(gate: &Gate, caller: Caller, mut request: Request, next: Next) -> Response {
     let decision = gate.decide(&caller.actor);
     if let Some(key) = caller.key() {
         tracing::debug!(key.id = %key.id, "Authenticated");

@@ -29,7 +29,8 @@ pub struct CookieName {
 }
 
 impl CookieName {
-    fn over(self, tls: bool) -> &'static str {
+    /// The name over TLS, or over plain HTTP.
+    pub fn over(self, tls: bool) -> &'static str {
         if tls { self.secure } else { self.plain }
     }
 }

@@ -29,7 +29,7 @@ pub struct MailBody {
     attachments: Vec<AttachmentView>,
     /// Variables that the templates named and `dynamicData` did not have; they were left empty.
     missing_variables: Vec<String>,
-    /// One for each recipient.
+    /// One for each recipient; one who is named twice has one.
     deliveries: Vec<DeliveryView>,
     /// Oldest first.
     events: Vec<EventView>,

@@ -2,6 +2,7 @@
 
 pub mod detail;
 pub mod list;
+pub mod preview;
 pub mod request;
 pub mod response;
 
@@ -18,6 +19,7 @@ use crate::domain::id::MailId;
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadMails, SendMails};
+use crate::http::extract::body_room::BodyShare;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path, Query};
 use crate::service::mails::Mails;
 
@@ -35,8 +37,10 @@ pub async fn send_mail(
     caller: Authorized<SendMails>,
     State(mails): State<Mails>,
     idempotency: IdempotencyHeader,
+    share: BodyShare,
     Json { value, bytes }: Json<SendMailRequest>,
 ) -> Result<Response> {
+    share.take(value.weight())?;
     let idempotency = idempotency.of("mails/send", &caller, &bytes)?;
     drop(bytes);
     let accepted = mails.send(&caller, caller.project, value.try_into()?, idempotency).await?;
@@ -135,7 +139,7 @@ pub async fn cancel_mail(
     get, path = "/v1/mails/{id}/captured/{position}", tag = "mails", operation_id = "getCapturedMessage",
     params(
         ("id" = String, Path, description = "The id that sending answered"),
-        ("position" = u16, Path, description = "The recipient's place among to, cc and bcc, from 0"),
+        ("position" = u16, Path, description = "The place among `deliveries`, from 0"),
     ),
     responses((status = 200, content_type = "message/rfc822", body = Vec<u8>), (status = "4XX", body = ErrorEnvelope)),
 )]

@@ -65,7 +65,7 @@ pub struct SendMailBody {
     email_id: String,
     /// Always the same sentence.
     message: &'static str,
-    /// to, cc and bcc together.
+    /// to, cc and bcc together; who is named twice gets the mail once.
     total_recipients: usize,
     /// Always `queued`.
     status: &'static str,

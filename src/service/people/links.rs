@@ -75,7 +75,7 @@ pub async fn make_reset_link(
     account: AccountId,
     email: &EmailAddress,
 ) -> Result<Token> {
-    let found = store::users::find_by_email(db, &email.into()).await.map_err(unavailable)?;
+    let found = store::credentials::find_by_email(db, &email.into()).await.map_err(unavailable)?;
     let found = found.filter(|(user, _)| user.account == account);
     let (user, _) = found.ok_or(Error::NotFound("person"))?;
     let token = Token::generate();
@@ -197,12 +197,12 @@ impl People {
         code: Option<&str>,
     ) -> Result<()> {
         let (account, id) = (user.account, user.id);
-        let set = store::users::set_password(&mut *db, account, id, None, phc).await;
+        let set = store::credentials::set_password(&mut *db, account, id, None, phc).await;
         if !set.map_err(unavailable)? {
             return Err(not_good());
         }
         // Read now that the row is ours: the factor cannot be switched on behind our back.
-        let credentials = store::users::credentials(&mut *db, account, id).await;
+        let credentials = store::credentials::find(&mut *db, account, id).await;
         if let Some(sealed) = credentials.map_err(unavailable)?.and_then(|held| held.totp_secret) {
             let code = code.filter(|code| !code.trim().is_empty());
             let code = code.ok_or(Error::SecondFactorRequired)?;
@@ -244,7 +244,8 @@ async fn join(db: &mut PgConnection, user: &User, phc: &str, purpose: LinkPurpos
 fn not_good() -> Error {
     Error::Impossible {
         code: "LINK_NOT_VALID",
-        message: "This link was used before, has expired, or is not complete. Ask for a new one."
+        message: "This link was used before, has expired, or is not complete. If it was you who used it, sign in; else \
+                  ask for a new one."
             .into(),
     }
 }

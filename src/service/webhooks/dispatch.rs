@@ -1,7 +1,9 @@
 //! Telling webhooks: leasing what is due to a worker, and recording what became of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -19,9 +21,11 @@ use crate::domain::webhook::schedule::{GIVE_UP_AFTER, delay_after};
 use crate::domain::webhook::secret::WebhookSecret;
 use crate::domain::webhook::telling::Telling;
 use crate::error::{Error, Result};
+use crate::service::backoff::Backoff;
 use crate::service::batch::{Batcher, Bounds};
+use crate::service::deliveries::is_refusal;
 use crate::service::seal::Seal;
-use crate::service::{unavailable, without_values};
+use crate::service::{in_time, unavailable, without_values};
 use crate::store;
 use crate::store::webhook_deliveries::{Change, ClaimBounds, Claimed, Recorded, Turn};
 use crate::store::webhooks::EndpointRow;
@@ -35,7 +39,7 @@ const TURNS: i32 = 64;
 const PER_ENDPOINT: i32 = 4;
 
 /// Requests at a time from this node for one project, as far as claims can tell beforehand.
-const PER_PROJECT: usize = 64;
+const PER_PROJECT: i32 = 64;
 
 /// The most in one claim.
 const CLAIM: usize = 64;
@@ -53,14 +57,16 @@ const BOUNDS: Bounds = Bounds {
 /// About what a change weighs.
 const CHANGE_BYTES: usize = 2048;
 
-/// Between tries to record while the database is away.
-const PAUSE_WHEN_AWAY: Duration = Duration::from_millis(500);
+/// Between tries to record while the database is away or has no room, the first time and at most.
+const PAUSES_WHEN_AWAY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// How often the same outcome may take its whole batch down. Past that its lease is left to run out.
+const MOST_PANICS: usize = 3;
 
 /// How much of an endpoint's answer is kept, in bytes.
 pub const KEPT_ANSWER: usize = 1024;
 
 /// One thing that is to be told now.
-#[derive(Clone, Debug)]
 pub struct Job {
     /// The lease under which it is told.
     pub lease: Lease,
@@ -70,6 +76,7 @@ pub struct Job {
     pub secret: WebhookSecret,
     /// What.
     pub telling: Telling,
+    _running: Running,
 }
 
 /// The right to tell one thing once.
@@ -79,7 +86,6 @@ pub struct Lease {
     pub id: WebhookDeliveryId,
     token: Uuid,
     webhook: WebhookId,
-    project: ProjectId,
     /// The attempt, counted from one.
     pub attempt: i16,
     stored_at: DateTime<Utc>,
@@ -116,13 +122,50 @@ pub struct Dispatch {
     state: Arc<Mutex<State>>,
 }
 
+/// Counts one request to an endpoint as long as it lives, whatever becomes of it.
+struct Running {
+    state: Arc<Mutex<State>>,
+    webhook: WebhookId,
+    project: ProjectId,
+}
+
+impl Running {
+    fn begin(state: &Arc<Mutex<State>>, webhook: WebhookId, project: ProjectId) -> Self {
+        let mut counts = lock(state);
+        *counts.by_webhook.entry(webhook).or_default() += 1;
+        *counts.by_project.entry(project).or_default() += 1;
+        Self { state: Arc::clone(state), webhook, project }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut counts = lock(&self.state);
+        decrement(&mut counts.by_webhook, self.webhook);
+        decrement(&mut counts.by_project, self.project);
+    }
+}
+
+fn decrement<K: Eq + Hash>(counts: &mut HashMap<K, i32>, key: K) {
+    if let Entry::Occupied(mut count) = counts.entry(key) {
+        *count.get_mut() -= 1;
+        if *count.get() <= 0 {
+            count.remove();
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What this node does at the moment.
 #[derive(Default)]
 struct State {
     /// The webhook that the last claim looked at last; whose turn is next comes after it.
     turn: Uuid,
     by_webhook: HashMap<WebhookId, i32>,
-    by_project: HashMap<ProjectId, usize>,
+    by_project: HashMap<ProjectId, i32>,
 }
 
 impl Dispatch {
@@ -145,9 +188,8 @@ impl Dispatch {
     /// Leases up to `room` things that are due, of the webhooks whose turn it is, and says whether all webhooks for
     /// which something waits have had their turn. What cannot be told is ended on the way.
     pub async fn claim(&self, room: usize) -> Result<(Vec<Job>, bool)> {
-        let after = self.lock().turn;
-        let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let waiting = store::webhook_deliveries::waiting(&mut *transaction, after, TURNS)
+        let after = lock(&self.state).turn;
+        let waiting = in_time(store::webhook_deliveries::waiting(&self.db, after, TURNS))
             .await
             .map_err(unavailable)?;
         let is_round = waiting.len() < usize::try_from(TURNS).unwrap_or(usize::MAX);
@@ -161,35 +203,28 @@ impl Dispatch {
             per_endpoint: PER_ENDPOINT,
             limit: i64::try_from(room.min(CLAIM)).unwrap_or(1),
         };
-        let claimed =
-            store::webhook_deliveries::claim(&mut *transaction, token, &turns, &full, bounds)
-                .await
-                .map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
-        let jobs = self.prepare(claimed, token).await?;
-        for job in &jobs {
-            self.count(&job.lease, 1);
-        }
-        Ok((jobs, is_round))
+        let claiming = store::webhook_deliveries::claim(&self.db, token, &turns, &full, bounds);
+        let claimed = in_time(claiming).await.map_err(unavailable)?;
+        Ok((self.prepare(claimed, token).await?, is_round))
     }
 
     /// Records what an attempt came to, durably, and gives the lease up; `false` if it was lost meanwhile.
     pub async fn record(&self, lease: &Lease, attempt: Attempt) -> Result<bool> {
         let change = change_for(lease, attempt, rand::random());
-        let recorded = loop {
+        let mut panics = 0;
+        loop {
             // An outcome is known to nobody else, so that a database that is away only delays its record.
             match self.records.submit(change.clone(), CHANGE_BYTES).await {
                 Err(Error::Unavailable(_)) => {}
-                recorded => break recorded,
+                Err(Error::OutcomeUnknown(_)) if panics < MOST_PANICS => panics += 1,
+                recorded => return recorded,
             }
-        };
-        self.count(lease, -1);
-        recorded
+        }
     }
 
     /// How much each of these webhooks may take on, and the projects that have enough.
     fn bounds_of(&self, waiting: &[WebhookId], is_round: bool) -> (Vec<Turn>, Vec<ProjectId>) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.turn = match waiting.last() {
             Some(last) if !is_round => last.as_uuid(),
             _ => Uuid::nil(),
@@ -201,24 +236,6 @@ impl Dispatch {
             .collect();
         let full = state.by_project.iter().filter(|(_, count)| **count >= PER_PROJECT);
         (turns, full.map(|(project, _)| *project).collect())
-    }
-
-    fn count(&self, lease: &Lease, step: i32) {
-        let mut state = self.lock();
-        let running = state.by_webhook.entry(lease.webhook).or_default();
-        *running += step;
-        if *running <= 0 {
-            state.by_webhook.remove(&lease.webhook);
-        }
-        let of_project = state.by_project.entry(lease.project).or_default();
-        *of_project = of_project.saturating_add_signed(isize::try_from(step).unwrap_or(0));
-        if *of_project == 0 {
-            state.by_project.remove(&lease.project);
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gathers what is to be told; ends what cannot be.
@@ -245,11 +262,11 @@ impl Dispatch {
                         id: delivery.id,
                         token,
                         webhook: delivery.webhook,
-                        project: delivery.project,
                         attempt: delivery.attempt,
                         stored_at: delivery.created_at,
                     };
-                    jobs.push(Job { lease, url, secret, telling });
+                    let running = Running::begin(&self.state, delivery.webhook, delivery.project);
+                    jobs.push(Job { lease, url, secret, telling, _running: running });
                 }
                 None => ended.push(ended_as(&delivery, token, "The mail is not kept any more.")),
             }
@@ -409,8 +426,9 @@ async fn record_and_disable(
 
 /// Records a batch, however long the database is away.
 async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
+    let mut backoff = Backoff::new(PAUSES_WHEN_AWAY.0, PAUSES_WHEN_AWAY.1);
     loop {
-        match record_and_disable(db, changes).await {
+        match in_time(record_and_disable(db, changes)).await {
             Ok(done) => return changes.iter().map(|change| done.contains(&change.id)).collect(),
             // One that Postgres refuses must not keep the others from being recorded.
             Err(error) if is_refusal(&error) && changes.len() > 1 => {
@@ -432,17 +450,10 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
             Err(error) => {
                 let error = without_values(&error);
                 tracing::warn!(error, "Could not record what webhooks were told; trying again");
-                tokio::time::sleep(PAUSE_WHEN_AWAY).await;
+                tokio::time::sleep(backoff.after_failure()).await;
             }
         }
     }
-}
-
-/// Whether the statement will be refused however often it is tried: not for want of a connection, of room or of luck.
-fn is_refusal(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code().map(String::from));
-    let passing = ["08", "25", "40", "53", "55", "57", "58"];
-    code.is_some_and(|code| !passing.iter().any(|class| code.starts_with(class)))
 }
 
 #[cfg(test)]
@@ -454,7 +465,6 @@ mod tests {
             id: WebhookDeliveryId::generate(),
             token: Uuid::new_v4(),
             webhook: WebhookId::generate(),
-            project: ProjectId::generate(),
             attempt,
             stored_at: Utc::now() - age,
         }

@@ -1,9 +1,12 @@
 //! What other sites make a browser do, and what is told to nobody.
 
+use posthaste::service::people;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{Browser, OWNER, PASSWORD, TestApp};
+use crate::app::{Browser, OWNER, PASSWORD, Setup, TestApp, eventually};
+use crate::database::TestDatabase;
+use crate::database_link::DatabaseLink;
 use crate::letter;
 
 /// Every operation of the document that changes something, its parameters filled in.
@@ -204,9 +207,50 @@ async fn bodies_that_are_none_are_told_what_is_wrong() {
         let reply = browser.post(&app, path, body).await;
         assert_eq!((reply.status, reply.fields()), (400, vec![field]), "{}", reply.body);
     }
+    let huge = json!({"email": "x", "password": "x".repeat(70_000)});
+    let reply = browser.post(&app, "/v1/auth/sign-in", huge).await;
+    reply.assert_refused(413, "PAYLOAD_TOO_LARGE");
     for body in [Value::Null, json!([]), json!("x"), json!({})] {
         let reply = browser.post(&app, "/v1/auth/sign-in", body).await;
         reply.assert_refused(400, "VALIDATION_FAILED");
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_asks_who_is_signed_in_guesses_no_keys() {
+    let app = Setup::default().standing_clock().start().await;
+    for _ in 0..40 {
+        Browser::new().get(&app, "/v1/auth/me").await.assert_refused(401, "UNAUTHORIZED");
+    }
+    let fresh = app.full_key().await;
+    assert_eq!(app.get("/v1/mails", &fresh).await.status, 200);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_signs_nobody_in_or_out() {
+    let database = TestDatabase::create().await;
+    let link = DatabaseLink::to(&database).await;
+    let url = link.url.clone();
+    let setup = Setup::default().on(database).standing_clock();
+    let app = setup.with(|settings| settings.database_url = Some(url.into())).start().await;
+    let mut owner = app.owner().await;
+    let email = OWNER.parse().unwrap();
+    let reset = people::make_reset_link(&app.database.pool, app.account, &email).await.unwrap();
+
+    link.cut();
+    owner.get(&app, "/v1/auth/me").await.assert_refused(503, "SERVICE_UNAVAILABLE");
+    owner.accept(&app, &reset.reveal()).await.assert_refused(503, "SERVICE_UNAVAILABLE");
+    // Nobody is told that the password was wrong, and nobody's attempts are used up.
+    for _ in 0..12 {
+        let reply = Browser::new().sign_in(&app, OWNER).await;
+        reply.assert_refused(503, "SERVICE_UNAVAILABLE");
+    }
+    link.mend();
+    let back = async || owner.clone().is_signed_in(&app).await.then_some(());
+    eventually(back).await.expect("the database is back");
+    assert_eq!(Browser::new().sign_in(&app, OWNER).await.status, 200);
+    assert_eq!(owner.accept(&app, &reset.reveal()).await.status, 200);
     app.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use chrono::Utc;
 use posthaste::domain::totp::{TotpSecret, step_at};
+use posthaste::service::people;
 use serde_json::{Value, json};
 
 use super::actions;
@@ -128,6 +129,21 @@ async fn it_counts_only_once_a_code_was_shown_and_ends_with_the_password() {
     assert!(
         done.contains(&"user.totp_enabled".into()) && done.contains(&"user.totp_disabled".into())
     );
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_runs_the_machine_takes_it_away_from_those_who_lost_it() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    enable(&app, &mut owner).await;
+    let email = OWNER.parse().unwrap();
+    let take_away = || people::take_totp_away(&app.database.pool, app.account, &email);
+    assert!(take_away().await.unwrap());
+    assert!(!take_away().await.unwrap());
+    assert_eq!(sign_in(&app, Value::Null).await.status, 200);
+    let by = "SELECT count(*) FROM audit_log WHERE action = 'user.totp_disabled' AND actor_kind = 'command_line'";
+    assert_eq!(app.number(by).await, 1);
     app.stop().await;
 }
 
