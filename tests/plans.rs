@@ -5,18 +5,21 @@
 #[path = "support/database.rs"]
 #[expect(dead_code, reason = "each test binary uses a part of it")]
 mod database;
+#[path = "plans/keys.rs"]
+mod keys;
+#[path = "plans/webhooks.rs"]
+mod webhooks;
 
 use posthaste::app::Database;
 use posthaste::config::Settings;
 use posthaste::domain::id::{
-    ApiKeyId, DeliveryId, MailId, ProjectId, WebhookDeliveryId, WebhookId,
+    AccountId, ApiKeyId, DeliveryId, MailId, ProjectId, SessionId, UserId,
 };
+use posthaste::domain::user::SignInAddress;
 use posthaste::store::deliveries::{self, Change, Step};
 use posthaste::store::mails::search::{self, Stretch};
 use posthaste::store::mails::{self, Filter, NewMailRow};
-use posthaste::store::retention;
-use posthaste::store::webhook_deliveries::{self, ClaimBounds, Span, Turn};
-use posthaste::store::{events, webhooks};
+use posthaste::store::{credentials, one_time_links, retention, sessions, users};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -163,76 +166,6 @@ async fn look_for(
     found.len()
 }
 
-/// Uses each statement of telling webhooks, for one of them.
-async fn tell(db: &mut PgConnection, project: ProjectId, webhook: WebhookId) {
-    let waiting = webhook_deliveries::waiting(&mut *db, Uuid::nil(), 64).await.unwrap();
-    let mut turns: Vec<_> =
-        waiting.into_iter().map(|webhook| Turn { webhook, running: 0 }).collect();
-    turns.push(Turn { webhook, running: 0 });
-    let bounds = ClaimBounds { lease_seconds: 60.0, per_endpoint: 4, limit: 64 };
-    let token = Uuid::new_v4();
-    let claimed =
-        webhook_deliveries::claim(&mut *db, token, &turns, &[project], bounds).await.unwrap();
-    let change = webhook_deliveries::Change {
-        id: claimed.first().map_or_else(WebhookDeliveryId::generate, |claimed| claimed.id),
-        token,
-        webhook,
-        succeeded: false,
-        failed: true,
-        delay_seconds: Some(5.0),
-        status_code: Some(500),
-        duration: Some(1),
-        answer: None,
-        trouble: None,
-    };
-    webhook_deliveries::record(&mut *db, &[change]).await.unwrap();
-    webhook_deliveries::list(&mut *db, project, webhook, 50, 0).await.unwrap();
-    webhook_deliveries::forget(&mut *db, Uuid::nil().into(), 100).await.unwrap();
-    webhooks::for_work(&mut *db, &[webhook]).await.unwrap();
-    webhooks::list(&mut *db, project, None).await.unwrap();
-    webhooks::disable(&mut *db, &[(webhook, "reason")]).await.unwrap();
-    let mail = MailId::generate();
-    events::find(&mut *db, &[mail.as_uuid().into()]).await.unwrap();
-    mails::for_telling(&mut *db, &[mail]).await.unwrap();
-    let now = chrono::Utc::now();
-    let span = Span { from: now, to: now, first_mail: mail, end_mail: MailId::generate() };
-    webhook_deliveries::repeat_span(&mut *db, project, webhook, span, 100).await.unwrap();
-}
-
-#[tokio::test]
-async fn telling_one_webhook_costs_the_same_whatever_waits_for_others() {
-    let test = TestDatabase::create().await;
-    let pool = one_connection(&test).await;
-    let mut connection = pool.acquire().await.unwrap();
-    let (project, _) = account_key(&mut connection).await;
-    for _ in 0..RUNS_BEFORE_A_PLAN_IS_KEPT {
-        tell(&mut connection, project, WebhookId::generate()).await;
-    }
-    grow(&mut connection, project).await;
-    // One has twenty thousand waiting, ten thousand have two.
-    sqlx::query(
-        "WITH webhook AS (
-             INSERT INTO webhooks (id, project_id, url, secret, events, metadata)
-             SELECT gen_random_uuid(), id, '', '', '{}', '{}' FROM projects LIMIT $1 / 2 RETURNING id, project_id
-         ),
-         busy AS (SELECT id, project_id FROM webhook ORDER BY id LIMIT 1)
-         INSERT INTO webhook_deliveries (project_id, webhook_id, type, due_at)
-         SELECT project_id, id, 'email.sent', now() - random() * interval '1 hour'
-         FROM (SELECT busy.* FROM busy, generate_series(1, $1)
-               UNION ALL SELECT webhook.* FROM webhook, generate_series(1, 2)) AS each",
-    )
-    .bind(GROWN)
-    .execute(&mut *connection)
-    .await
-    .unwrap();
-
-    let mut transaction = sqlx::Connection::begin(&mut *connection).await.unwrap();
-    let before = rows_read(&mut transaction).await;
-    tell(&mut transaction, project, WebhookId::generate()).await;
-    let read = rows_read(&mut transaction).await - before;
-    assert!(read < A_FEW, "{read} rows were read to tell 64 webhooks");
-}
-
 async fn rows_read(db: &mut PgConnection) -> i64 {
     sqlx::query_scalar(
         "SELECT coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)::bigint
@@ -292,4 +225,59 @@ async fn a_page_of_mails_costs_the_same_whatever_it_is_narrowed_to() {
         let read = rows_read(&mut transaction).await - before;
         assert!(read < A_FEW, "{read} rows were read to find {found} mails of {address}");
     }
+}
+
+/// Finds people, sessions and links in every way that requests do.
+async fn meet(db: &mut PgConnection, account: AccountId, user: UserId) {
+    let (digest, email) = ([7; 32], SignInAddress::stored("nobody@example.org".into()));
+    sessions::find(&mut *db, &digest, 60.0, 60.0).await.unwrap();
+    sessions::touch(&mut *db, SessionId::generate()).await.unwrap();
+    sessions::list(&mut *db, user, 60.0, None, 21).await.unwrap();
+    sessions::keep_newest(&mut *db, user, 50).await.unwrap();
+    sessions::delete_by_digest(&mut *db, &digest).await.unwrap();
+    sessions::forget_before(&mut *db, Uuid::nil().into(), 10).await.unwrap();
+    credentials::find_by_email(&mut *db, &email).await.unwrap();
+    users::list(&mut *db, account, None, 21).await.unwrap();
+    users::exist(&mut *db, account).await.unwrap();
+    users::delete(&mut *db, account, user).await.unwrap();
+    one_time_links::find(&mut *db, &digest).await.unwrap();
+    one_time_links::invitations(&mut *db, account, None, 21).await.unwrap();
+    one_time_links::delete_resets(&mut *db, user).await.unwrap();
+    one_time_links::delete_invitations_by(&mut *db, account, user).await.unwrap();
+    one_time_links::forget_before(&mut *db, Uuid::nil().into(), 10).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_asks_is_found_by_an_index_however_many_there_are() {
+    let test = TestDatabase::create().await;
+    let pool = one_connection(&test).await;
+    let mut connection = pool.acquire().await.unwrap();
+    let (account, _) = account_key(&mut connection).await;
+    let account = AccountId::from(account.as_uuid());
+    for _ in 0..RUNS_BEFORE_A_PLAN_IS_KEPT {
+        meet(&mut connection, account, UserId::generate()).await;
+    }
+
+    for statement in [
+        "INSERT INTO users (id, account_id, email, name, role, password_phc)
+         SELECT gen_random_uuid(), $2, n::text, '', 'viewer', '' FROM generate_series(1, $1) AS n",
+        "INSERT INTO sessions (id, token_digest, user_id, expires_at, ip, user_agent)
+         SELECT id, uuid_send(id), id, now() + interval '1 day', '', '' FROM users WHERE $1 > 0 AND account_id = $2",
+        "INSERT INTO one_time_links (id, token_digest, account_id, purpose, user_id, created_by, expires_at)
+         SELECT id, uuid_send(id), $2, 'password_reset', id, '', now() + interval '1 day' FROM users WHERE $1 > 0",
+    ] {
+        let grown = sqlx::query(statement).bind(GROWN).bind(account.as_uuid());
+        grown.execute(&mut *connection).await.unwrap();
+    }
+    let user: Uuid = sqlx::query_scalar("SELECT id FROM users LIMIT 1")
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+
+    let mut transaction = sqlx::Connection::begin(&mut *connection).await.unwrap();
+    let before = rows_read(&mut transaction).await;
+    meet(&mut transaction, account, user.into()).await;
+    let read = rows_read(&mut transaction).await - before;
+
+    assert!(read < A_FEW, "{read} rows were read");
 }
