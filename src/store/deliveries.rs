@@ -271,17 +271,24 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
             WHERE event IS NOT NULL
         ),
         -- Found first, so that a project without webhooks costs a look into an index.
-        subscription AS MATERIALIZED (
-            SELECT webhooks.id, project_id, told.event, told.type
+        subscriber AS MATERIALIZED (
+            SELECT DISTINCT project_id
             FROM webhooks
-            JOIN UNNEST($11::text[], $12::text[]) AS told (event, type) ON told.type = ANY (events)
             WHERE project_id = ANY (ARRAY(SELECT project_id FROM done)) AND active
         ),
         told AS (
             INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
             SELECT done.project_id, subscription.id, subscription.type, event_id, mail_id, now()
             FROM done
-            JOIN subscription ON subscription.project_id = done.project_id AND subscription.event = done.event
+            CROSS JOIN LATERAL (
+                SELECT webhooks.id, told.type
+                FROM webhooks
+                JOIN UNNEST($11::text[], $12::text[]) AS told (event, type)
+                  ON told.event = done.event AND told.type = ANY (events)
+                WHERE project_id = done.project_id AND active
+                OFFSET 0
+            ) AS subscription
+            WHERE event IS NOT NULL AND project_id = ANY (ARRAY(SELECT project_id FROM subscriber))
         ),
         counted AS (
             INSERT INTO mail_changes (project_id, delivered, captured, bounced, failed, held)

@@ -97,7 +97,17 @@ async fn it_lists_every_route() {
       "GET /v1/mails/{id}/captured/{position}",
       "GET /v1/mails/{id}/preview",
       "POST /v1/mails/{id}/retry",
-      "GET /v1/mails/{id}/status"
+      "GET /v1/mails/{id}/status",
+      "GET /v1/webhooks",
+      "POST /v1/webhooks",
+      "DELETE /v1/webhooks/{id}",
+      "GET /v1/webhooks/{id}",
+      "PUT /v1/webhooks/{id}",
+      "GET /v1/webhooks/{id}/logs",
+      "POST /v1/webhooks/{id}/logs/{entry}/replay",
+      "POST /v1/webhooks/{id}/replay",
+      "POST /v1/webhooks/{id}/resend",
+      "GET /v1/webhooks/{id}/reveal"
     ]
     "#);
     app.stop().await;

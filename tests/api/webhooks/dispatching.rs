@@ -84,7 +84,8 @@ async fn one_that_is_switched_off_is_told_nothing_until_it_is_on_again() {
     app.post(&hook.path("/resend"), &key, json!({"event": "email.sent", "data": {}}))
         .await
         .assert_refused(400, "WEBHOOK_INACTIVE");
-    app.accepted(&key, letter()).await;
+    let unheard = app.accepted(&key, letter()).await;
+    app.mail_in(&key, &unheard, "captured").await;
 
     endpoint.behave(Behavior::Answer(200, String::new()));
     let on = switch(true).await;

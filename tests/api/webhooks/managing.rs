@@ -47,7 +47,38 @@ async fn the_examples_of_the_upstream_api_are_answered_in_its_shapes() {
             ".data.webhook.projectId" => "[id]", ".data.webhook.secret" => "[secret]",
             ".data.webhook.createdAt" => "[time]", ".data.webhook.updatedAt" => "[time]",
         },
-        @""
+        @r#"
+    {
+      "data": {
+        "webhook": {
+          "createdAt": "[time]",
+          "disabledReason": null,
+          "events": [
+            "email.delivered",
+            "email.bounced"
+          ],
+          "failingSince": null,
+          "failureCount": 0,
+          "id": "[id]",
+          "isActive": true,
+          "lastDeliveredAt": null,
+          "lastFailedAt": null,
+          "lastSuccessAt": null,
+          "metadata": {
+            "team": "growth"
+          },
+          "organizationId": "[id]",
+          "projectId": "[id]",
+          "secret": "[secret]",
+          "status": "active",
+          "updatedAt": "[time]",
+          "url": "https://example.com/webhooks/autosend"
+        }
+      },
+      "message": "Webhook created successfully",
+      "success": true
+    }
+    "#
     );
     let id = webhook["id"].as_str().unwrap();
     let path = format!("/v1/webhooks/{id}");
