@@ -384,3 +384,62 @@ CREATE TABLE suppressions (
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (project_id, address)
 );
+
+-- Where projects are told what happened to their mails.
+CREATE TABLE webhooks (
+    id              uuid PRIMARY KEY,
+    project_id      uuid NOT NULL REFERENCES projects (id),
+    url             text NOT NULL,
+    -- Encrypted with SECRET_KEY.
+    secret          bytea NOT NULL,
+    events          text[] NOT NULL,
+    metadata        jsonb NOT NULL,
+    active          boolean NOT NULL DEFAULT true,
+    -- Why the server switched it off, in words.
+    disabled_reason text,
+    -- Attempts that failed since the last one that did not, and since when.
+    failures        integer NOT NULL DEFAULT 0,
+    failing_since   timestamptz,
+    -- An endpoint that fails is left alone for a while, so that it takes nobody else's place.
+    rests_until     timestamptz,
+    last_failed_at  timestamptz,
+    last_success_at timestamptz,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 80);
+
+CREATE INDEX webhooks_project_id ON webhooks (project_id, id);
+
+-- What webhooks are told: a queue as long as `due_at` is not null, and then a log for some days.
+CREATE TABLE webhook_deliveries (
+    -- Of version 7, as ours: the milliseconds, the version, and chance.
+    id           uuid PRIMARY KEY DEFAULT encode(set_bit(set_bit(overlay(
+                     uuid_send(gen_random_uuid())
+                     PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                     FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid,
+    project_id   uuid NOT NULL,
+    webhook_id   uuid NOT NULL,
+    type         text NOT NULL,
+    -- What it tells of, or else what a caller gave to be told.
+    event_id     uuid,
+    mail_id      uuid,
+    payload      text,
+    attempts     smallint NOT NULL DEFAULT 0,
+    -- When something happens next: the next attempt, or, under a lease, the moment it may be taken over.
+    due_at       timestamptz,
+    -- The fencing token of whoever works on it.
+    lease_token  uuid,
+    -- What the last attempt came to.
+    succeeded    boolean NOT NULL DEFAULT false,
+    status_code  smallint,
+    duration     integer,
+    answer       text,
+    trouble      text,
+    delivered_at timestamptz,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    updated_at   timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 80);
+
+-- By the webhook first, so that those who wait for one endpoint are in nobody else's way.
+CREATE INDEX webhook_deliveries_due_at ON webhook_deliveries (webhook_id, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_webhook_id ON webhook_deliveries (webhook_id, id);

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 mod household;
+mod stages;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::household::Household;
+use self::stages::Stages;
 use crate::config::Config;
 use crate::config::values::{RequireHttps, Role};
 use crate::dashboard;
@@ -32,6 +34,7 @@ use crate::http::listener::{Certificates, Listener};
 use crate::http::people::Installation;
 use crate::http::{self, Api};
 use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
+use crate::outbound::{Client, Guard};
 use crate::postgres::{self, Durability, Embedded};
 use crate::secret_key;
 use crate::service::clock::Clock;
@@ -48,8 +51,11 @@ use crate::service::retention::Retention;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
+use crate::service::webhooks::Webhooks;
+use crate::service::webhooks::dispatch::Dispatch;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
+use crate::worker::dispatch::DispatchWorker;
 use crate::worker::housekeeping;
 
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
@@ -240,30 +246,25 @@ impl App {
         let Self { config, database, keys, seal, listener, clock, .. } = self;
         let db = database.pool.clone();
 
-        // They end one after the other: first nothing comes in, then everything stored is handed over, then attempts
-        // end, and then their records are written.
-        let (accepting, delivering, recording) =
-            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-        let (committers, loops, attempts, recorders) =
-            (TaskTracker::new(), TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
+        let stages = Stages::default();
+        let Stages { accepting, delivering, recording, committers, loops, attempts, recorders } =
+            &stages;
 
         let leases = Arc::new(Leases::new(config.lease));
-        let deliveries = Deliveries::start(db.clone(), Arc::clone(&leases), &recorders, &recording);
+        let deliveries = Deliveries::start(db.clone(), Arc::clone(&leases), recorders, recording);
         let (handoff, handed_over) = handoff::channel(leases);
         let delivers = config.role != Role::Api;
-        let committer = Committer::start(
-            db.clone(),
-            delivers.then(|| handoff.clone()),
-            &committers,
-            &accepting,
-        );
+        let committer =
+            Committer::start(db.clone(), delivers.then(|| handoff.clone()), committers, accepting);
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
         let sessions = Sessions::new(db.clone());
+        let guard = Guard::new(config.outbound_allow.clone());
+        let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
         let own_mails = OwnMails::new(config.system_from_at(&public_url), public_url.clone());
         let people = Arc::new(People::new(
             db.clone(),
             keys.hashing().clone(),
-            seal,
+            seal.clone(),
             clock.clone(),
             own_mails.clone(),
             committers.clone(),
@@ -274,7 +275,11 @@ impl App {
         if delivers {
             let worker =
                 DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
-            deliver(worker, handed_over, &loops, &delivering);
+            deliver(worker, handed_over, loops, delivering);
+            let dispatch =
+                Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
+            let dispatcher = dispatcher(dispatch, guard, attempts.clone())?;
+            loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
         let household = Household {
@@ -282,14 +287,15 @@ impl App {
             usage: Arc::clone(&usage),
             mails: mails.clone(),
             sessions: sessions.clone(),
+            webhooks: webhooks.clone(),
             retention: Retention::new(db.clone(), config.retention),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
         };
-        household.keep(&loops, &delivering);
+        household.keep(loops, delivering);
         if let Some(address) = config.metrics_addr {
             let operations = health::operations(db.clone(), move || metrics.render());
-            serve_operations(address, operations, &loops, &delivering)?;
+            serve_operations(address, operations, loops, delivering)?;
         }
 
         // Requests get half of the time, and what they left behind the rest.
@@ -311,6 +317,7 @@ impl App {
                 people,
                 sessions,
                 installation,
+                webhooks,
                 keys,
                 db,
                 gate,
@@ -322,14 +329,7 @@ impl App {
 
         tracing::info!("Stopping: finishing what has begun");
         let orderly = async {
-            for (token, tasks) in [
-                (&accepting, &committers),
-                (&delivering, &loops),
-                (&delivering, &attempts),
-                (&recording, &recorders),
-            ] {
-                end(token, tasks).await;
-            }
+            stages.end().await;
             if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
                 tracing::warn!(%error, "Could not write down the last use of keys");
             }
@@ -361,16 +361,14 @@ fn installation(config: &Config, public_url: String) -> Installation {
     Installation { capture_mailbox: config.smtp_url.is_none(), public_url }
 }
 
-/// Ends tasks of one kind, and waits until they have.
-async fn end(token: &CancellationToken, tasks: &TaskTracker) {
-    token.cancel();
-    tasks.close();
-    tasks.wait().await;
-}
-
 async fn certificates(config: &Config) -> Result<Option<Certificates>> {
     let Some(files) = &config.tls else { return Ok(None) };
     Ok(Some(Certificates::load(files.cert.clone(), files.key.clone()).await?))
+}
+
+fn dispatcher(dispatch: Dispatch, guard: Guard, tasks: TaskTracker) -> Result<DispatchWorker> {
+    let client = Client::new(guard).context("cannot prepare webhooks")?;
+    Ok(DispatchWorker::new(dispatch, client, tasks))
 }
 
 fn destination(config: &Config) -> Result<Destination> {

@@ -45,6 +45,15 @@ pub enum Error {
     #[error("Some fields are not valid; see details.")]
     Invalid(Violations),
 
+    /// The same, in the words of those endpoints for which the upstream API has other ones.
+    #[error("{message}")]
+    InvalidResource {
+        /// What is wrong in short.
+        message: &'static str,
+        /// Every field that is at fault.
+        violations: Violations,
+    },
+
     /// The request is at odds with an earlier one.
     #[error("{message}")]
     Conflict {

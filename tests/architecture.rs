@@ -16,14 +16,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &["domain"]),
     ("http", &["domain", "error", "service"]),
     ("mail", &["domain"]),
+    // It judges addresses and makes requests, and knows nothing of what is asked for.
+    ("outbound", &[]),
     ("postgres", &[]),
     ("secret_key", &["config"]),
-    // `mail` for templates, which are rendered when a mail is accepted, so that a mistake is its author's 400.
-    ("service", &["domain", "error", "mail", "store"]),
+    // `mail` for templates, which are rendered when a mail is accepted, so that a mistake is its author's 400; `outbound`
+    // for its guard, so that an address that will never be connected to is as well.
+    ("service", &["domain", "error", "mail", "outbound", "store"]),
     ("store", &["domain"]),
     ("telemetry", &["config"]),
     ("webhook", &["domain"]),
-    ("worker", &["domain", "error", "mail", "service", "webhook"]),
+    ("worker", &["domain", "error", "mail", "outbound", "service", "webhook"]),
 ];
 
 /// They wire everything together, so they know everything.
@@ -37,6 +40,7 @@ const MAY_NOT_USE: &[(&str, &[&str])] = &[
     ("domain", &["axum", "http", "hyper", "sqlx", "tokio", "tower", "tower_http"]),
     ("error", &["axum", "http", "hyper"]),
     ("mail", &["axum", "sqlx"]),
+    ("outbound", &["axum", "sqlx"]),
     ("service", &["axum", "http", "hyper"]),
     ("store", &["axum", "http", "hyper", "lettre"]),
     ("webhook", &["axum", "sqlx"]),

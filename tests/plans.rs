@@ -7,6 +7,8 @@
 mod database;
 #[path = "plans/keys.rs"]
 mod keys;
+#[path = "plans/webhooks.rs"]
+mod webhooks;
 
 use posthaste::app::Database;
 use posthaste::config::Settings;

@@ -56,6 +56,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `SYSTEM_FROM`: who our own mails are from; see [`Config::system_from_at`] for its default.
     pub system_from: Option<Mailbox>,
+    /// `OUTBOUND_ALLOW`: networks that URLs named by callers may lead into, beside what is public.
+    pub outbound_allow: Vec<IpNet>,
     /// `SECRET_KEY`: at least [`values::MIN_SECRET_KEY`] characters; without it one is made in `data_dir`.
     pub secret_key: Option<SecretString>,
     /// `LOG_FORMAT`: for people or for machines.

@@ -159,7 +159,7 @@ pub enum Role {
     Owner,
     /// Everything but changing owners.
     Admin,
-    /// Works with mails and keys; leaves projects and people alone.
+    /// Works with mails, keys and webhooks; leaves projects and people alone.
     Member,
     /// Looks on.
     Viewer,
@@ -181,10 +181,12 @@ impl Role {
 
     /// Whether people of this role may do it.
     pub fn may(self, permission: Permission) -> bool {
-        use Permission::{KeysWrite, MailsSend};
+        use Permission::{KeysWrite, MailsSend, WebhooksWrite};
         match self {
             Self::Owner | Self::Admin => true,
-            Self::Member => permission.is_read() || matches!(permission, MailsSend | KeysWrite),
+            Self::Member => {
+                permission.is_read() || matches!(permission, MailsSend | KeysWrite | WebhooksWrite)
+            }
             Self::Viewer => permission.is_read(),
         }
     }

@@ -104,3 +104,11 @@ id! {
     /// Names a note about unusual use of a key.
     AlertId
 }
+id! {
+    /// Names a webhook.
+    WebhookId
+}
+id! {
+    /// Names one thing that a webhook is told, however often it is tried.
+    WebhookDeliveryId
+}

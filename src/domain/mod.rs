@@ -36,3 +36,4 @@ pub mod totp;
 pub mod usage;
 pub mod user;
 pub mod violations;
+pub mod webhook;

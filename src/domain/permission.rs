@@ -44,6 +44,10 @@ permissions! {
     UsersWrite = "users:write",
     /// Reads the audit log.
     AuditRead = "audit:read",
+    /// Reads webhooks and their logs, never their secrets.
+    WebhooksRead = "webhooks:read",
+    /// Makes, changes, replays and deletes webhooks, and reveals their secrets.
+    WebhooksWrite = "webhooks:write",
 }
 
 impl Permission {

@@ -16,6 +16,7 @@ pub mod page;
 pub mod people;
 pub mod projects;
 mod silence;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
+use crate::service::webhooks::Webhooks;
 
 /// What handlers ask for; each takes only its part.
 #[derive(Clone, FromRef)]
@@ -69,6 +71,8 @@ pub struct Api {
     pub sessions: Sessions,
     /// What the dashboard is told of this server.
     pub installation: Arc<Installation>,
+    /// Webhooks.
+    pub webhooks: Webhooks,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
@@ -84,6 +88,7 @@ pub struct Api {
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
     tags(
         (name = "mails", description = "Sending mail, and what became of it"),
+        (name = "webhooks", description = "Being told what became of mail, by signed requests"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -115,6 +120,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(alerts::dismiss_alert))
         .routes(routes!(overview::get_overview))
         .merge(people::routes())
+        .merge(webhooks::routes())
         .merge(api_keys::routes())
         .merge(projects::routes())
         .merge(audit_log::routes())

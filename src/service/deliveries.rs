@@ -196,7 +196,7 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
 }
 
 /// Whether the statement will be refused however often it is tried: not for want of a connection, of room or of luck.
-fn is_refusal(error: &sqlx::Error) -> bool {
+pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code().map(String::from));
     let passing = ["08", "25", "40", "53", "55", "57", "58"];
     code.is_some_and(|code| !passing.iter().any(|class| code.starts_with(class)))

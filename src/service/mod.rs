@@ -25,6 +25,7 @@ pub mod seal;
 pub mod sessions;
 mod storing;
 pub mod usage;
+pub mod webhooks;
 
 use std::future::Future;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::id::{
     AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, EventId, MailId, OneTimeLinkId,
-    ProjectId, SessionId, UserId,
+    ProjectId, SessionId, UserId, WebhookDeliveryId, WebhookId,
 };
 
 /// Stores identifiers as `uuid`.
@@ -53,5 +53,7 @@ stored_as_uuid!(
     OneTimeLinkId,
     ProjectId,
     SessionId,
-    UserId
+    UserId,
+    WebhookDeliveryId,
+    WebhookId
 );

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::domain::delivery::Reply;
 use crate::domain::id::{DeliveryId, EventId, MailId, ProjectId};
 use crate::domain::record::PendingDelivery;
+use crate::store::webhook_deliveries;
 
 pub mod decisions;
 
@@ -175,7 +176,7 @@ pub struct Change {
     pub suppress: Option<String>,
 }
 
-/// Records what attempts came to: queue, mail, history and suppressions, in one statement. Answers the
+/// Records what attempts came to: queue, mail, history, what webhooks are told, and suppressions, in one statement. Answers the
 /// deliveries whose lease still held; of the others nothing was changed.
 #[expect(clippy::too_many_lines, reason = "it is one statement")]
 pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result<Vec<DeliveryId>> {
@@ -191,6 +192,7 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
         changes.iter().map(|change| change.reply.as_ref().map(Json)).collect();
     let suppress: Vec<Option<&str>> =
         changes.iter().map(|change| change.suppress.as_deref()).collect();
+    let (told_kinds, told_types) = webhook_deliveries::told();
 
     sqlx::query_scalar!(
         r#"
@@ -268,6 +270,26 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
             FROM done
             WHERE event IS NOT NULL
         ),
+        -- Found first, so that a project without webhooks costs a look into an index.
+        subscriber AS MATERIALIZED (
+            SELECT DISTINCT project_id
+            FROM webhooks
+            WHERE project_id = ANY (ARRAY(SELECT project_id FROM done)) AND active
+        ),
+        told AS (
+            INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
+            SELECT done.project_id, subscription.id, subscription.type, event_id, mail_id, now()
+            FROM done
+            CROSS JOIN LATERAL (
+                SELECT webhooks.id, told.type
+                FROM webhooks
+                JOIN UNNEST($11::text[], $12::text[]) AS told (event, type)
+                  ON told.event = done.event AND told.type = ANY (events)
+                WHERE project_id = done.project_id AND active
+                OFFSET 0
+            ) AS subscription
+            WHERE event IS NOT NULL AND project_id = ANY (ARRAY(SELECT project_id FROM subscriber))
+        ),
         counted AS (
             INSERT INTO mail_changes (project_id, delivered, captured, bounced, failed, held)
             SELECT project_id,
@@ -300,6 +322,8 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
         events as _,
         replies as _,
         suppress as _,
+        told_kinds as _,
+        told_types as _,
     )
     .fetch_all(db)
     .await

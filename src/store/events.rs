@@ -32,3 +32,28 @@ pub async fn list(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<Eve
         })
         .collect())
 }
+
+/// These events, of whatever mails.
+pub async fn find(db: impl PgExecutor<'_>, ids: &[EventId]) -> sqlx::Result<Vec<Event>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT id AS "id: EventId", position, type AS kind, attempt, reply AS "reply: Json<Reply>", at
+        FROM events
+        WHERE id = ANY ($1)
+        "#,
+        ids as _,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Event {
+            id: row.id,
+            position: row.position,
+            kind: row.kind,
+            attempt: row.attempt,
+            reply: row.reply.map(|Json(reply)| reply),
+            at: row.at,
+        })
+        .collect())
+}

@@ -190,6 +190,18 @@ pub async fn accept(
             FROM suppressed
             JOIN accepted ON accepted.id = mail_id
         ),
+        told AS (
+            INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
+            SELECT accepted.project_id, webhook.id, 'email.bounced', suppressed.id, mail_id, now()
+            FROM suppressed
+            JOIN accepted ON accepted.id = mail_id
+            CROSS JOIN LATERAL (
+                SELECT id
+                FROM webhooks
+                WHERE project_id = accepted.project_id AND active AND 'email.bounced' = ANY (events)
+                OFFSET 0
+            ) AS webhook
+        ),
         counted AS (
             INSERT INTO mail_changes (project_id, accepted, failed)
             SELECT project_id, sum(recipients), coalesce(sum(cardinality(positions)), 0)
@@ -405,4 +417,38 @@ pub async fn existing(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<V
     sqlx::query_scalar!(r#"SELECT id AS "id: MailId" FROM mails WHERE id = ANY ($1)"#, ids as _)
         .fetch_all(db)
         .await
+}
+
+/// What webhooks are told of a mail.
+#[derive(Debug)]
+pub struct ToldRow {
+    /// The mail.
+    pub id: MailId,
+    /// Whether it was a test.
+    pub test: bool,
+    /// The author's address.
+    pub from_address: String,
+    /// The first recipient's address.
+    pub to_address: String,
+    /// The first recipient's name.
+    pub to_name: Option<String>,
+    /// The subject.
+    pub subject: String,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What webhooks are told of these mails.
+pub async fn for_telling(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<Vec<ToldRow>> {
+    sqlx::query_as!(
+        ToldRow,
+        r#"
+        SELECT id AS "id: MailId", test, from_address, to_address, to_name, subject, created_at
+        FROM mails
+        WHERE id = ANY ($1)
+        "#,
+        ids as _,
+    )
+    .fetch_all(db)
+    .await
 }

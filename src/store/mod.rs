@@ -24,6 +24,8 @@ pub mod projects;
 pub mod retention;
 pub mod sessions;
 pub mod users;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 /// Every migration, in order, inside the binary.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

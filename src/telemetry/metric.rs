@@ -31,6 +31,9 @@ pub const RATE_LIMITED: &str = "posthaste_rate_limited_total";
 /// Requests refused for want of a good key.
 pub const AUTHENTICATION_FAILURES: &str = "posthaste_authentication_failures_total";
 
+/// Requests to webhooks, by `outcome`.
+pub const WEBHOOK_ATTEMPTS: &str = "posthaste_webhook_attempts_total";
+
 /// One while the relay counts as down, and otherwise zero.
 pub const CIRCUIT_OPEN: &str = "posthaste_circuit_open";
 
@@ -66,6 +69,7 @@ pub(super) fn describe() {
     describe_histogram!(COMMIT_BATCH_SIZE, "Mails stored by one commit");
     describe_counter!(RATE_LIMITED, "Requests refused because their key went too fast");
     describe_counter!(AUTHENTICATION_FAILURES, "Requests refused for want of a good key");
+    describe_counter!(WEBHOOK_ATTEMPTS, "Requests to webhooks by outcome");
     describe_gauge!(CIRCUIT_OPEN, "One while the relay counts as down");
     describe_counter!(LOOP_PANICS, "Panics after which a loop began again");
 }

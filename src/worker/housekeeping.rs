@@ -16,6 +16,7 @@ use crate::service::restart;
 use crate::service::retention::Retention;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
+use crate::service::webhooks::Webhooks;
 
 /// How often the requests of keys are written down: what a kill may lose of the counts.
 pub const REQUESTS: Duration = Duration::from_secs(10);
@@ -110,6 +111,15 @@ pub async fn forget_sessions(sessions: Sessions, stop: CancellationToken) {
         async move { sessions.forget_what_is_over().await }
     };
     every(FORGET, LONGEST_PAUSE, "forget sessions that are over", stop, forget).await;
+}
+
+/// Forgets what webhooks were told long ago.
+pub async fn forget_webhook_deliveries(webhooks: Webhooks, stop: CancellationToken) {
+    let forget = move || {
+        let webhooks = webhooks.clone();
+        async move { webhooks.forget_what_is_over().await }
+    };
+    every(FORGET, LONGEST_PAUSE, "forget what webhooks were told", stop, forget).await;
 }
 
 /// Does what keeps memory bounded, every few seconds.

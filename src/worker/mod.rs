@@ -2,5 +2,6 @@
 
 pub mod delivery;
 mod destination;
+pub mod dispatch;
 pub mod housekeeping;
 pub mod key_changes;

@@ -34,6 +34,9 @@ mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
 mod usage;
+#[path = "../support/webhook_endpoint.rs"]
+mod webhook_endpoint;
+mod webhooks;
 
 use serde_json::{Value, json};
 

@@ -100,6 +100,11 @@ impl Setup {
         self.with(|settings| settings.smtp_url = Some(server.url().into()))
     }
 
+    /// Lets webhooks be on this machine.
+    pub fn telling_this_machine(self) -> Self {
+        self.with(|settings| settings.outbound_allow = Some("127.0.0.1".into()))
+    }
+
     /// Uses this database, reached in the way that the settings say.
     pub fn on(mut self, database: TestDatabase) -> Self {
         self.database = Some(Arc::new(database));

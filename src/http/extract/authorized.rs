@@ -51,6 +51,10 @@ grants! {
     WriteUsers = UsersWrite,
     /// Marks handlers that read the audit log.
     ReadAudit = AuditRead,
+    /// Marks handlers that read webhooks.
+    ReadWebhooks = WebhooksRead,
+    /// Marks handlers that make, change, replay and delete webhooks.
+    WriteWebhooks = WebhooksWrite,
 }
 
 /// A caller with the permission `G`, working for a project.

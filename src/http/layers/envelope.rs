@@ -68,7 +68,9 @@ fn refusal(mut response: Response, RequestId(request_id): RequestId) -> Response
         return silence(status);
     }
     let errors = match error.as_deref() {
-        Some(Error::Invalid(violations)) => violations.iter().map(FieldError::from).collect(),
+        Some(Error::Invalid(violations) | Error::InvalidResource { violations, .. }) => {
+            violations.iter().map(FieldError::from).collect()
+        }
         _ => Vec::new(),
     };
     let retry_after = match error.as_deref() {

@@ -1,0 +1,137 @@
+//! From a URL to a connection with an address that was judged: the very one, so that a name that means something else a
+//! moment later (DNS rebinding) is of no use.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use url::{Host, Url};
+
+use super::guard::Guard;
+
+/// How long one address is tried while there are others.
+const PER_ADDRESS: Duration = Duration::from_secs(3);
+
+/// Names that are looked up at once. The system's resolver holds a thread for each, for as long as it likes.
+const LOOK_UPS: usize = 32;
+
+/// Addresses of one name that are tried.
+const MOST_ADDRESSES: usize = 4;
+
+/// Why there is no connection, in words for whoever named the URL.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// DNS.
+    #[error("the host name could not be looked up: {0}")]
+    LookUp(#[source] io::Error),
+    /// Every address was refused by the guard. The address itself is not told: it may say what is inside.
+    #[error(
+        "the host is at a private or reserved address, which this server does not connect to; its operator can open \
+         networks with OUTBOUND_ALLOW"
+    )]
+    Forbidden,
+    /// No address took the connection; what the last of them said.
+    #[error("no connection could be made: {0}")]
+    Connect(#[source] io::Error),
+}
+
+/// Makes connections to judged addresses.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    guard: Guard,
+    look_ups: Arc<Semaphore>,
+}
+
+impl Connector {
+    pub(super) fn new(guard: Guard) -> Self {
+        Self { guard, look_ups: Arc::new(Semaphore::new(LOOK_UPS)) }
+    }
+
+    /// Connects to the host of a URL. It may take as long as the caller lets it.
+    pub(super) async fn connect(&self, url: &Url) -> Result<TcpStream, ConnectError> {
+        let port = url.port_or_known_default().unwrap_or(443);
+        let found = match url.host() {
+            Some(Host::Ipv4(address)) => vec![IpAddr::from(address)],
+            Some(Host::Ipv6(address)) => vec![IpAddr::from(address)],
+            Some(Host::Domain(name)) => self.look_up(name).await.map_err(ConnectError::LookUp)?,
+            None => Vec::new(),
+        };
+        let mut last = None;
+        for address in permitted(&self.guard, found)? {
+            match timeout(PER_ADDRESS, TcpStream::connect(SocketAddr::new(address, port))).await {
+                Ok(Ok(stream)) => {
+                    stream.set_nodelay(true).map_err(ConnectError::Connect)?;
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = Some(error),
+                Err(_) => last = Some(io::ErrorKind::TimedOut.into()),
+            }
+        }
+        Err(ConnectError::Connect(last.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())))
+    }
+
+    async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        let place = Arc::clone(&self.look_ups)
+            .acquire_owned()
+            .await
+            .map_err(|_| io::Error::other("the resolver is gone"))?;
+        let name = name.to_owned();
+        // A task of its own, because the thread stays in use after the caller has given up, and so must the place.
+        let looking = tokio::spawn(async move {
+            let found = lookup_host((name, 0)).await.map(|found| found.map(|at| at.ip()).collect());
+            drop(place);
+            found
+        });
+        looking.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+/// The addresses that may be connected to.
+fn permitted(guard: &Guard, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, ConnectError> {
+    if found.is_empty() {
+        return Err(ConnectError::LookUp(io::Error::other("the name has no address")));
+    }
+    let permitted: Vec<IpAddr> =
+        found.into_iter().filter(|address| guard.permits(*address)).take(MOST_ADDRESSES).collect();
+    if permitted.is_empty() { Err(ConnectError::Forbidden) } else { Ok(permitted) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn of_a_name_with_many_addresses_only_the_public_ones_are_tried() {
+        let guard = Guard::default();
+        let mixed = found(&["127.0.0.1", "8.8.8.8", "::ffff:10.0.0.1", "fd00:ec2::254"]);
+        assert_eq!(permitted(&guard, mixed).unwrap(), found(&["8.8.8.8"]));
+        let inside = found(&["169.254.169.254", "::1"]);
+        assert!(matches!(permitted(&guard, inside), Err(ConnectError::Forbidden)));
+        assert!(matches!(permitted(&guard, Vec::new()), Err(ConnectError::LookUp(_))));
+    }
+
+    #[tokio::test]
+    async fn a_name_or_an_address_of_this_machine_is_not_connected_to() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connector = Connector::new(Guard::default());
+        for host in
+            ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]", "[::1]", "0.0.0.0"]
+        {
+            let url = Url::parse(&format!("http://{host}:{port}/")).unwrap();
+            let refused = connector.connect(&url).await;
+            assert!(matches!(refused, Err(ConnectError::Forbidden)), "{host}");
+        }
+        let opened = Connector::new(Guard::new(["127.0.0.1/32".parse().unwrap()]));
+        let url = Url::parse(&format!("http://localhost:{port}/")).unwrap();
+        assert!(opened.connect(&url).await.is_ok());
+    }
+}

@@ -1,0 +1,391 @@
+//! Webhooks: made, changed, looked at and replayed by their owners.
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::{Map, Value, json};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::seal::Seal;
+use super::unavailable;
+use crate::domain::audit::{Doer, NewAuditEntry};
+use crate::domain::caller::Caller;
+use crate::domain::id::{MailId, ProjectId, WebhookDeliveryId, WebhookId};
+use crate::domain::violations::Violations;
+use crate::domain::webhook::endpoint::EndpointUrl;
+use crate::domain::webhook::event_type::EventType;
+use crate::domain::webhook::secret::WebhookSecret;
+use crate::domain::webhook::{MOST_PER_PROJECT, Webhook, WebhookDelivery};
+use crate::error::{Error, Result};
+use crate::outbound::Guard;
+use crate::store;
+use crate::store::webhook_deliveries::Span;
+use crate::store::webhooks::NewWebhook;
+
+pub use crate::store::webhooks::Update as WebhookUpdate;
+
+pub mod dispatch;
+
+/// How long what was told is remembered, and so the furthest that a replay goes back.
+pub const KEPT: Duration = Duration::days(7);
+
+/// The most that one replay of a span of time tells.
+pub const MOST_REPLAYED: i64 = 10_000;
+
+/// A log is counted so far; nobody turns more pages.
+pub const MOST_COUNTED: i64 = 10_000;
+
+/// Events of a mail that come later than this are not found by a replay of their time. Attempts end after a day; only
+/// people who decide about held mail take longer.
+const LATE_EVENTS: Duration = Duration::days(3);
+
+/// Rows that are forgotten by one statement.
+const FORGET: i64 = 1000;
+
+/// What a webhook is to be.
+#[derive(Debug)]
+pub struct WebhookDraft {
+    /// Where it is told.
+    pub url: EndpointUrl,
+    /// What it is told; not empty.
+    pub events: Vec<EventType>,
+    /// The owner's own notes.
+    pub metadata: Map<String, Value>,
+}
+
+/// What a replay of a span of time came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Replayed {
+    /// How much is told once more.
+    pub queued: i64,
+    /// Whether that is all; if not, shorter spans tell the rest.
+    pub complete: bool,
+}
+
+/// The webhooks of all projects.
+#[derive(Clone)]
+pub struct Webhooks {
+    db: PgPool,
+    seal: Seal,
+    guard: Guard,
+}
+
+impl Webhooks {
+    /// The webhooks kept in `db`, their secrets under `seal`. Addresses that `guard` does not let pass are refused as
+    /// soon as they are named.
+    pub fn new(db: PgPool, seal: Seal, guard: Guard) -> Self {
+        Self { db, seal, guard }
+    }
+
+    /// Makes a webhook; answers it with its secret, which is not shown again but by [`Webhooks::reveal`].
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        draft: WebhookDraft,
+    ) -> Result<(Webhook, WebhookSecret)> {
+        self.check(&draft.url)?;
+        let (id, secret) = (WebhookId::generate(), WebhookSecret::generate());
+        let new = NewWebhook {
+            id,
+            project,
+            url: draft.url.as_url().to_string(),
+            secret: self.seal.seal(&owner(id), secret.reveal().as_bytes()),
+            events: draft.events,
+            metadata: draft.metadata,
+        };
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        if !store::webhooks::insert(&mut *transaction, &new).await.map_err(unavailable)? {
+            return Err(Error::Impossible {
+                code: "WEBHOOK_LIMIT_REACHED",
+                message: format!(
+                    "A project has at most {MOST_PER_PROJECT} webhooks; delete one first."
+                ),
+            });
+        }
+        let details = json!({"events": names(&new.events)});
+        write_down(&mut transaction, caller, project, "webhook.created", (id, &new.url), details)
+            .await?;
+        let made = store::webhooks::find(&mut *transaction, project, id).await;
+        let webhook = made.map_err(unavailable)?.ok_or(Error::NotFound("webhook"))?;
+        transaction.commit().await.map_err(unavailable)?;
+        Ok((webhook, secret))
+    }
+
+    /// One webhook of a project.
+    pub async fn find(&self, project: ProjectId, id: WebhookId) -> Result<Webhook> {
+        let found = store::webhooks::find(&self.db, project, id).await.map_err(unavailable)?;
+        found.ok_or(Error::NotFound("webhook"))
+    }
+
+    /// The webhooks of a project, newest first; there are a hundred at most.
+    pub async fn list(&self, project: ProjectId, active: Option<bool>) -> Result<Vec<Webhook>> {
+        store::webhooks::list(&self.db, project, active).await.map_err(unavailable)
+    }
+
+    /// Changes a webhook. What waits for one that is switched off is not told; a replay tells it later.
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        id: WebhookId,
+        url: Option<EndpointUrl>,
+        mut update: WebhookUpdate,
+    ) -> Result<Webhook> {
+        if let Some(url) = url {
+            self.check(&url)?;
+            update.url = Some(url.as_url().to_string());
+        }
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let webhook = store::webhooks::update(&mut *transaction, project, id, &update)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("webhook"))?;
+        let details = json!({
+            "url": update.url.is_some(),
+            "events": update.events.as_deref().map(names),
+            "isActive": update.active,
+            "metadata": update.metadata.is_some(),
+        });
+        let subject = (id, webhook.url.as_str());
+        write_down(&mut transaction, caller, project, "webhook.updated", subject, details).await?;
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(webhook)
+    }
+
+    /// Deletes a webhook: nothing more is told, what waits included, but for requests that are being made.
+    pub async fn delete(&self, caller: &Caller, project: ProjectId, id: WebhookId) -> Result<()> {
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let url = store::webhooks::delete(&mut *transaction, project, id)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("webhook"))?;
+        write_down(&mut transaction, caller, project, "webhook.deleted", (id, &url), json!({}))
+            .await?;
+        transaction.commit().await.map_err(unavailable)
+    }
+
+    /// Shows the secret of a webhook, and writes down who saw it.
+    pub async fn reveal(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        id: WebhookId,
+    ) -> Result<WebhookSecret> {
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let (sealed, url) = store::webhooks::secret(&mut *transaction, project, id)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("webhook"))?;
+        let secret = opened(&self.seal, id, &sealed).map_err(Error::Internal)?;
+        let subject = (id, url.as_str());
+        write_down(
+            &mut transaction,
+            caller,
+            project,
+            "webhook.secret_revealed",
+            subject,
+            json!({}),
+        )
+        .await?;
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(secret)
+    }
+
+    /// A page of the log of a webhook, newest first, and how long the log is, counted up to [`MOST_COUNTED`].
+    pub async fn log(
+        &self,
+        project: ProjectId,
+        id: WebhookId,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Webhook, Vec<WebhookDelivery>, i64)> {
+        let webhook = self.find(project, id).await?;
+        let entries = store::webhook_deliveries::list(&self.db, project, id, limit, offset);
+        let entries = entries.await.map_err(unavailable)?;
+        let count = store::webhook_deliveries::count(&self.db, project, id, MOST_COUNTED);
+        Ok((webhook, entries, count.await.map_err(unavailable)?))
+    }
+
+    /// Tells a webhook what the caller gives, as if it had happened.
+    pub async fn resend(
+        &self,
+        project: ProjectId,
+        id: WebhookId,
+        kind: EventType,
+        data: &Map<String, Value>,
+    ) -> Result<WebhookDeliveryId> {
+        let webhook = self.find_active(project, id).await?;
+        if !webhook.events.contains(&kind) {
+            return Err(Error::Impossible {
+                code: "WEBHOOK_NOT_SUBSCRIBED",
+                message: format!("Webhook is not subscribed to this event: {}", kind.as_str()),
+            });
+        }
+        let payload = Value::Object(data.clone()).to_string();
+        // Not in Postgres, whatever the encoding.
+        if payload.contains("\\u0000") {
+            let violations = Violations::one("data", "must not contain the character U+0000");
+            return Err(Error::InvalidResource { message: "The payload is not valid", violations });
+        }
+        store::webhook_deliveries::insert_given(&self.db, project, id, kind, &payload)
+            .await
+            .map_err(unavailable)
+    }
+
+    /// Tells an entry of the log once more. Receivers that know its `webhook-id` see that it is a repetition.
+    pub async fn replay(
+        &self,
+        project: ProjectId,
+        id: WebhookId,
+        entry: WebhookDeliveryId,
+    ) -> Result<WebhookDeliveryId> {
+        self.find_active(project, id).await?;
+        store::webhook_deliveries::repeat(&self.db, project, id, entry)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("webhook delivery"))
+    }
+
+    /// Tells once more what happened in a span of time, whether the webhook was told before, was switched off, or was
+    /// not there yet.
+    pub async fn replay_span(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        id: WebhookId,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Replayed> {
+        let webhook = self.find_active(project, id).await?;
+        let span = Span {
+            from,
+            to,
+            first_mail: MailId::from(first_at(from - LATE_EVENTS)),
+            end_mail: MailId::from(first_at(to)),
+        };
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let queued = store::webhook_deliveries::repeat_span(
+            &mut *transaction,
+            project,
+            id,
+            span,
+            MOST_REPLAYED,
+        )
+        .await
+        .map_err(unavailable)?;
+        let details = json!({"from": from, "to": to, "queued": queued});
+        let subject = (id, webhook.url.as_str());
+        write_down(&mut transaction, caller, project, "webhook.replayed", subject, details).await?;
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(Replayed { queued, complete: queued < MOST_REPLAYED })
+    }
+
+    /// Forgets what was told long ago.
+    pub async fn forget_what_is_over(&self) -> Result<()> {
+        let before = WebhookDeliveryId::from(first_at(Utc::now() - KEPT));
+        loop {
+            let forgotten = store::webhook_deliveries::forget(&self.db, before, FORGET)
+                .await
+                .map_err(unavailable)?;
+            if forgotten < FORGET.unsigned_abs() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn find_active(&self, project: ProjectId, id: WebhookId) -> Result<Webhook> {
+        let webhook = self.find(project, id).await?;
+        if webhook.active {
+            return Ok(webhook);
+        }
+        Err(Error::Impossible {
+            code: "WEBHOOK_INACTIVE",
+            message: "The webhook is switched off; switch it on with `isActive` first.".into(),
+        })
+    }
+
+    /// Names that mean a private address are found out when they are connected to.
+    fn check(&self, url: &EndpointUrl) -> Result<()> {
+        if url.address().is_none_or(|address| self.guard.permits(address)) {
+            return Ok(());
+        }
+        Err(Error::InvalidResource {
+            message: "A valid webhook URL is required",
+            violations: Violations::one(
+                "url",
+                "is at a private or reserved address, which this server does not connect to; its operator can open \
+                 networks with OUTBOUND_ALLOW",
+            ),
+        })
+    }
+}
+
+/// The first id that was made at this time or later (RFC 9562, section 5.7).
+fn first_at(at: DateTime<Utc>) -> Uuid {
+    let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+    Uuid::from_u64_pair(milliseconds << 16, 0)
+}
+
+/// Whom a secret belongs to, for its seal.
+fn owner(id: WebhookId) -> Vec<u8> {
+    [b"webhook ".as_slice(), id.as_uuid().as_bytes()].concat()
+}
+
+/// Opens the secret of a webhook.
+fn opened(seal: &Seal, id: WebhookId, sealed: &[u8]) -> anyhow::Result<WebhookSecret> {
+    let text = String::from_utf8(seal.open(&owner(id), sealed)?)?;
+    Ok(WebhookSecret::parse(text)?)
+}
+
+fn names(events: &[EventType]) -> Vec<&'static str> {
+    events.iter().map(|event| event.as_str()).collect()
+}
+
+/// The origin of a URL, which is all of it that the audit log keeps: paths of webhooks are often secrets.
+fn origin(url: &str) -> String {
+    EndpointUrl::parse(url)
+        .map(|url| url.as_url().origin().ascii_serialization())
+        .unwrap_or_default()
+}
+
+async fn write_down(
+    transaction: &mut PgConnection,
+    caller: &Caller,
+    project: ProjectId,
+    action: &'static str,
+    (id, url): (WebhookId, &str),
+    details: Value,
+) -> Result<()> {
+    let entry = NewAuditEntry {
+        account: caller.account,
+        project: Some(project),
+        doer: Doer::of(caller),
+        action,
+        subject: id.as_uuid(),
+        subject_label: origin(url),
+        details,
+    };
+    store::audit_log::insert(transaction, &entry).await.map_err(unavailable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_found_among_ids() {
+        let before = Utc::now() - Duration::seconds(1);
+        let id = MailId::generate().as_uuid();
+        assert!(first_at(before) < id);
+        assert!(id < first_at(Utc::now() + Duration::seconds(1)));
+        assert_eq!(first_at(DateTime::UNIX_EPOCH - Duration::days(1)), Uuid::nil());
+    }
+
+    #[test]
+    fn a_secret_is_opened_for_its_webhook_alone() {
+        let seal = Seal::derive(&"a secret key".into());
+        let (id, secret) = (WebhookId::generate(), WebhookSecret::generate());
+        let sealed = seal.seal(&owner(id), secret.reveal().as_bytes());
+        assert_eq!(opened(&seal, id, &sealed).unwrap().reveal(), secret.reveal());
+        assert!(opened(&seal, WebhookId::generate(), &sealed).is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! What webhooks are told.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::{app, entry_when, is_signed, log, webhook};
+use crate::app::Setup;
+use crate::smtp_server::{Answer, Rule, SmtpServer, Stage};
+use crate::webhook_endpoint::{Received, WebhookEndpoint};
+use crate::{letter, letter_with};
+
+const ALL: &[&str] = &[
+    "email.sent",
+    "email.delivered",
+    "email.deferred",
+    "email.bounced",
+    "email.ambiguous",
+    "email.spam_reported",
+];
+
+#[tokio::test]
+async fn a_webhook_is_told_what_it_asks_for_in_the_shape_of_the_upstream_api() {
+    let (app, endpoint) = (app().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    let hook = webhook(&app, &key, &endpoint, &["email.delivered"]).await;
+    let named = json!({"to": {"email": "ada@example.org", "name": "Ada \"A\" Lovelace"}});
+    let id = app.accepted(&key, letter_with(named)).await;
+
+    let told = endpoint.wait_for(1).await.remove(0);
+    assert_eq!(told.line, "POST /hook HTTP/1.1");
+    assert!(is_signed(&told, &hook.secret));
+    assert_eq!(told.header("content-type"), "application/json");
+    assert!(told.header("user-agent").starts_with("Posthaste-Webhooks/"));
+    assert_eq!(told.header("x-webhook-event"), "email.delivered");
+    let mail = app.mail_in(&key, &id, "captured").await;
+    let event = mail["events"].as_array().unwrap().last().unwrap().clone();
+    let event_id = event["id"].as_str().unwrap();
+    assert_eq!(told.header("webhook-id"), format!("{event_id}-delivered"));
+    let (seconds, milliseconds): (i64, i64) = (
+        told.header("webhook-timestamp").parse().unwrap(),
+        told.header("x-webhook-timestamp").parse().unwrap(),
+    );
+    assert_eq!(seconds, milliseconds / 1000);
+    let expected = format!(
+        "{{\"type\":\"email.delivered\",\"createdAt\":{},\"data\":{{\"emailId\":\"{id}\",\"from\":\"shop@example.com\",\
+         \"to\":{{\"email\":\"ada@example.org\",\"name\":\"Ada \\\"A\\\" Lovelace\"}},\"subject\":\"Your receipt\",\
+         \"test\":false}}}}",
+        event["at"],
+    );
+    assert_eq!(String::from_utf8(told.body).unwrap(), expected);
+
+    let entry = entry_when(&app, &key, &hook, |entry| entry["success"] == true).await;
+    assert_eq!(entry["_id"], told.headers["x-webhook-delivery-id"]);
+    assert_eq!((&entry["status"], &entry["statusCode"]), (&json!("delivered"), &json!(200)));
+    assert_eq!((&entry["attempts"], &entry["response"]), (&json!(1), &json!("thank you")));
+    assert_eq!((&entry["emailId"], &entry["eventId"]), (&json!(id), &json!(event_id)));
+    assert_eq!(log(&app, &key, &hook).await.len(), 1);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn reserved_recipients_play_their_webhooks_too() {
+    let (app, endpoint) = (app().await, WebhookEndpoint::start().await);
+    let key = app.test_key().await;
+    let hook = webhook(&app, &key, &endpoint, ALL).await;
+    let mut told = 0;
+    for (recipient, kinds) in [
+        ("bounced+1@example.com", vec!["email.bounced"]),
+        ("complained@example.com", vec!["email.delivered", "email.sent", "email.spam_reported"]),
+        ("suppressed@example.com", vec!["email.bounced"]),
+        ("delayed@example.com", vec!["email.deferred"]),
+        ("ambiguous@example.com", vec!["email.ambiguous"]),
+    ] {
+        app.accepted(&key, letter_with(json!({"to": recipient}))).await;
+        let received = endpoint.wait_for(told + kinds.len()).await.split_off(told);
+        told += kinds.len();
+        let mut found: Vec<String> = received.iter().map(Received::kind).collect();
+        found.sort();
+        assert_eq!(found, kinds, "{recipient}");
+        let ids: BTreeSet<_> = received.iter().map(|told| told.header("webhook-id")).collect();
+        assert_eq!(ids.len(), kinds.len());
+        for received in &received {
+            assert!(is_signed(received, &hook.secret));
+            assert_eq!(received.json()["data"]["test"], true);
+            assert_eq!(received.json()["data"]["to"]["email"], recipient);
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn every_recipient_of_a_mail_is_told_of_by_name() {
+    let server = SmtpServer::start().await;
+    let no_such_user = Answer::reply("550 5.1.1 No such user");
+    server.add(Rule::at(Stage::Recipient, no_such_user).only_to("nobody@example.org"));
+    let setup = Setup::default().telling_this_machine().delivering_to(&server);
+    let (app, endpoint) = (setup.start().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    webhook(&app, &key, &endpoint, &["email.sent", "email.bounced"]).await;
+    let recipients = json!({
+        "cc": [{"email": "nobody@example.org", "name": "Nobody"}], "bcc": ["dan@example.org"],
+    });
+    app.accepted(&key, letter_with(recipients.clone())).await;
+
+    let received = endpoint.wait_for(3).await;
+    let told = |recipient: &str| {
+        let is_it = |told: &&crate::webhook_endpoint::Received| {
+            told.json()["data"]["to"]["email"] == recipient
+        };
+        received.iter().find(is_it).unwrap().json()
+    };
+    assert_eq!(told("ada@example.org")["type"], "email.sent");
+    assert_eq!(told("dan@example.org")["data"]["to"]["name"], json!(null));
+    let bounced = told("nobody@example.org");
+    assert_eq!(bounced["type"], "email.bounced");
+    assert_eq!(bounced["data"]["to"]["name"], "Nobody");
+    assert_eq!(bounced["data"]["bounceType"], "Permanent");
+    assert_eq!(bounced["data"]["bounceSubType"], "NoEmail");
+    assert_eq!(bounced["data"]["reason"], "550 5.1.1 No such user");
+
+    // By now the address is suppressed, which is found out when the mail is accepted.
+    app.accepted(&key, letter_with(recipients)).await;
+    let again = endpoint.wait_for(6).await.split_off(3);
+    let suppressed = again.iter().find(|told| told.kind() == "email.bounced").unwrap().json();
+    assert_eq!(suppressed["data"]["bounceSubType"], "Suppressed");
+    assert_eq!(suppressed["data"]["to"]["email"], "nobody@example.org");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_what_happens_in_another_project() {
+    let (app, endpoint) = (app().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    let stranger = app.key_of(app.another_project().await).await;
+    let theirs = webhook(&app, &stranger, &endpoint, ALL).await;
+    let mine = WebhookEndpoint::start().await;
+    webhook(&app, &key, &mine, ALL).await;
+    app.accepted(&key, letter()).await;
+    mine.wait_for(2).await;
+    assert!(log(&app, &stranger, &theirs).await.is_empty());
+    assert!(endpoint.received().is_empty());
+    app.stop().await;
+}
