@@ -42,6 +42,8 @@ impl EndpointUrl {
     pub fn parse(text: &str) -> Result<Self, InvalidEndpointUrl> {
         let has_scheme = ["http://", "https://"].iter().any(|scheme| {
             text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+                // A browser would look for the host behind further slashes.
+                && !text[scheme.len()..].starts_with('/')
         });
         let is_clean = !text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\');
         if !has_scheme || !is_clean {
