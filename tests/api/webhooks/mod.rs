@@ -92,13 +92,11 @@ fn is_signed(received: &Received, secret: &str) -> bool {
     use base64::engine::general_purpose::STANDARD;
 
     let upstream = received.header("x-webhook-signature").to_owned();
-    let expected = hmac(secret.as_bytes(), &received.body).iter().fold(
-        String::new(),
-        |mut digits, byte| {
+    let expected =
+        hmac(secret.as_bytes(), &received.body).iter().fold(String::new(), |mut digits, byte| {
             let _ = write!(digits, "{byte:02x}");
             digits
-        },
-    );
+        });
     let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
     let (id, at) = (received.header("webhook-id"), received.header("webhook-timestamp"));
     let signed = [id.as_bytes(), b".", at.as_bytes(), b".", &received.body].concat();
