@@ -74,6 +74,8 @@ CREATE TABLE users (
     password_phc   text NOT NULL,
     -- Encrypted with SECRET_KEY; null without a second factor.
     totp_secret    bytea,
+    -- The same, until its owner has shown a code of it.
+    totp_pending   bytea,
     -- The last time step that a code was taken for, so that none is good twice.
     totp_step      bigint,
     -- SHA-256 of the codes that stand in for a lost second factor; each is good once.
@@ -99,7 +101,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user_id ON sessions (user_id);
 CREATE INDEX sessions_expires_at ON sessions (expires_at);
 
--- Links that are good once: for the first owner, for invited people, for a forgotten password.
+-- Links that are good once: for the first owner, for invited people, for a forgotten password. Use deletes the row.
 CREATE TABLE one_time_links (
     id           uuid PRIMARY KEY,
     -- SHA-256 of the token in the link.
@@ -112,13 +114,17 @@ CREATE TABLE one_time_links (
     -- Who is invited, as what.
     email        text,
     role         text,
+    -- Who invited, if that was a person: an invitation goes when the right to make it does.
+    inviter_id   uuid REFERENCES users (id) ON DELETE CASCADE,
     created_by   text NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now(),
-    expires_at   timestamptz NOT NULL,
-    used_at      timestamptz
+    expires_at   timestamptz NOT NULL
 );
 
 CREATE INDEX one_time_links_account_id ON one_time_links (account_id, purpose, id);
+CREATE INDEX one_time_links_user_id ON one_time_links (user_id);
+CREATE INDEX one_time_links_inviter_id ON one_time_links (inviter_id);
+CREATE INDEX one_time_links_expires_at ON one_time_links (expires_at);
 
 -- Everything that was done to keys, projects and people. The words stay when what they name is gone.
 CREATE TABLE audit_log (
@@ -142,6 +148,7 @@ CREATE INDEX audit_log_subject_id ON audit_log (subject_id, id);
 -- What lists and states need, narrow and updated in place (HOT: no index holds a column that changes; fillfactor leaves room).
 CREATE TABLE mails (
     id                uuid PRIMARY KEY,
+    -- Both are the nil UUID for Posthaste's own mails, which hold links that nobody but their recipient may see.
     project_id        uuid NOT NULL,
     key_id            uuid NOT NULL,
     test              boolean NOT NULL,

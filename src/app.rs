@@ -23,6 +23,7 @@ use crate::http::layers::authenticate::Gate;
 use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
 use crate::http::listener::{Certificates, Listener};
+use crate::http::people::Installation;
 use crate::http::{self, Api};
 use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::postgres::{self, Durability, Embedded};
@@ -33,8 +34,10 @@ use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{self, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
+use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
@@ -153,6 +156,7 @@ pub struct App {
     config: Config,
     database: Database,
     keys: Arc<Keys>,
+    seal: Seal,
     listener: Listener,
     account: AccountId,
     /// Whether the account was made just now.
@@ -167,10 +171,12 @@ impl App {
         // Before the database: another process on our address is found out in no time.
         let listener = Listener::bind("LISTEN_ADDR", config.listen_addr)?;
         let database = Database::open(&config).await?;
-        let pepper = Pepper::derive(&secret_key::load(&config)?);
+        let secret_key = secret_key::load(&config)?;
+        let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
         let keys = Arc::new(Keys::new(database.pool.clone(), pepper));
         let (account, is_new) = projects::set_up(&database.pool).await?;
-        Ok(Self { config, database, keys, listener, account, is_new, clock: Clock::monotonic() })
+        let clock = Clock::monotonic();
+        Ok(Self { config, database, keys, seal, listener, account, is_new, clock })
     }
 
     /// Counts the limits of keys and of failures by another clock.
@@ -206,7 +212,8 @@ impl App {
 
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
-        let Self { config, database, keys, listener, clock, .. } = self;
+        let public_url = self.public_url();
+        let Self { config, database, keys, seal, listener, clock, .. } = self;
         let db = database.pool.clone();
 
         // They end one after the other: first nothing comes in, then everything stored is handed over, then attempts
@@ -227,12 +234,17 @@ impl App {
             &accepting,
         );
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
-        let gate = Arc::new(Gate::new(
-            Arc::clone(&keys),
-            Sessions::new(db.clone()),
-            config.rate_limit,
-            clock,
+        let sessions = Sessions::new(db.clone());
+        let people = Arc::new(People::new(
+            db.clone(),
+            keys.hashing().clone(),
+            seal,
+            clock.clone(),
+            OwnMails::new(config.system_from_at(&public_url), public_url.clone()),
+            committers.clone(),
         ));
+        let gate =
+            Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), config.rate_limit, clock));
 
         if delivers {
             let worker =
@@ -243,6 +255,7 @@ impl App {
         }
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
+        loops.spawn(housekeeping::forget_sessions(sessions.clone(), delivering.clone()));
         let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
         let sweep = move || {
             swept.sweep();
@@ -260,7 +273,10 @@ impl App {
             stop.cancelled().await;
             Ok(())
         } else {
-            let api = Api { mails, db, gate, way: Arc::new(way(&config)) };
+            let capture_mailbox = config.smtp_url.is_none();
+            let installation = Arc::new(Installation { capture_mailbox, public_url });
+            let way = Arc::new(way(&config));
+            let api = Api { mails, people, sessions, installation, db, gate, way };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)

@@ -18,6 +18,12 @@ pub enum Error {
     #[error("{0}")]
     Unauthenticated(&'static str),
 
+    /// The password was right, and a code of the second factor is needed beside it.
+    #[error(
+        "Send the code that your authenticator app shows, or one of your recovery codes, as `code`."
+    )]
+    SecondFactorRequired,
+
     /// The key is good, but not for this.
     #[error("{message}")]
     Forbidden {
@@ -38,6 +44,15 @@ pub enum Error {
     /// The request was read, but some of its fields are unacceptable.
     #[error("Some fields are not valid; see details.")]
     Invalid(Violations),
+
+    /// The request can be read, and what it asks for cannot be done as things stand.
+    #[error("{message}")]
+    Refused {
+        /// The published code, such as `LAST_OWNER`.
+        code: &'static str,
+        /// What to do about it.
+        message: String,
+    },
 
     /// The request is at odds with an earlier one.
     #[error("{message}")]

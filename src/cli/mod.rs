@@ -5,6 +5,7 @@ mod doctor;
 mod keys;
 mod projects;
 mod serve;
+mod users;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -73,6 +74,7 @@ async fn execute(command: Command, config: Config) -> Result<ExitCode> {
         }
         Command::Keys(command) => keys::run(&config, command).await?,
         Command::Projects(command) => projects::run(&config, command).await?,
+        Command::Users(command) => users::run(&config, command).await?,
         Command::Doctor => return doctor::run(&config).await,
     }
     Ok(ExitCode::SUCCESS)

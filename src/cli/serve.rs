@@ -13,7 +13,7 @@ use crate::domain::api_key::{ApiKeyToken, KeyMode};
 use crate::domain::permission;
 use crate::secret_key::write_private;
 use crate::service::keys::NewKey;
-use crate::service::projects;
+use crate::service::{people, projects};
 use crate::telemetry;
 
 /// Runs until told to stop.
@@ -48,8 +48,9 @@ fn stop_on_signals() -> Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Shows a request that works when it is pasted. On a database of our own the first key is made here; on somebody
-/// else's, whoever runs it makes keys with `posthaste keys create`, so that none is printed into a log.
+/// Shows a request that works when it is pasted, and how the first owner joins. On a database of our own the first key
+/// and the link are made here; on somebody else's, where what we print is likely to be kept as a log, whoever runs it makes
+/// them with a command.
 async fn greet(app: &App, config: &Config) -> Result<()> {
     let url = app.public_url();
     let destination = match &config.smtp_url {
@@ -58,10 +59,25 @@ async fn greet(app: &App, config: &Config) -> Result<()> {
             "Mail goes to the capture mailbox and leaves this machine nowhere; set SMTP_URL to send it."
         }
     };
-    let key = if config.database_url.is_none() { first_key(app, config).await? } else { None };
+    if config.database_url.is_some() {
+        return Ok(say(&format!(
+            "\nPosthaste listens on {url}\n{destination}\nMake an API key with: posthaste keys create --name \"My \
+             app\"\nThe first owner joins with: posthaste users set-up-link\n"
+        ))?);
+    }
+    let key = first_key(app, config).await?;
+    let (account, _) = app.account();
+    let join = match people::make_set_up_link(app.db(), account, "first start").await? {
+        Some(token) => format!(
+            "Open the dashboard as its first owner, with a link that is good once, for a day:\n\n{}\n",
+            people::link(&url, &token)
+        ),
+        None => format!("The dashboard is at {url}/dashboard\n"),
+    };
     let Some(key) = key else {
         return Ok(say(&format!(
-            "\nPosthaste listens on {url}\n{destination}\nMake an API key with: posthaste keys create --name \"My app\"\n"
+            "\nPosthaste listens on {url}\n{destination}\n\n{join}\nMake an API key with: posthaste keys create --name \
+             \"My app\"\n"
         ))?);
     };
     let key_file = first_key_file(&config.data_dir);
@@ -70,6 +86,7 @@ async fn greet(app: &App, config: &Config) -> Result<()> {
 Posthaste listens on {url}
 {destination}
 
+{join}
 Send a first mail:
 
 curl -X POST {url}/v1/mails/send \

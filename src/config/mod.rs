@@ -20,9 +20,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use tracing_subscriber::filter::Targets;
+use url::Url;
 
 pub use self::settings::Settings;
 use self::values::{LogFormat, RequireHttps, Role};
+use crate::domain::address::Mailbox;
 use crate::domain::rate_limit::RateLimit;
 
 /// All settings, checked and with their defaults in place. None of its secrets can be printed.
@@ -52,6 +54,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// `PUBLIC_URL`, with no slash at its end; see [`Config::public_url_at`] for its default.
     pub public_url: Option<String>,
+    /// `SYSTEM_FROM`: who our own mails are from; see [`Config::system_from_at`] for its default.
+    pub system_from: Option<Mailbox>,
     /// `SECRET_KEY`: at least [`values::MIN_SECRET_KEY`] characters; without it one is made in `data_dir`.
     pub secret_key: Option<SecretString>,
     /// `LOG_FORMAT`: for people or for machines.
@@ -80,6 +84,15 @@ impl Config {
                 bound
             };
             format!("{scheme}://{reachable}")
+        })
+    }
+
+    /// Who our own mails are from: `posthaste` at the host of `public_url`, unless the setting says otherwise. Nothing if
+    /// that host is no domain, so that nobody could answer or even take such a mail.
+    pub fn system_from_at(&self, public_url: &str) -> Option<Mailbox> {
+        self.system_from.clone().or_else(|| {
+            let url = Url::parse(public_url).ok()?;
+            format!("posthaste@{}", url.domain()?).parse().ok()
         })
     }
 }

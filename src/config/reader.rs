@@ -16,6 +16,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::values::{MIN_SECRET_KEY, duration};
 use super::{Problem, TlsFiles};
+use crate::domain::address::Mailbox;
 use crate::domain::rate_limit::RateLimit;
 
 /// Far beyond what any supervisor waits, and far from what overflows a clock.
@@ -182,6 +183,10 @@ impl Reader<'_> {
             good.map(|_| text.trim_end_matches('/').to_owned())
                 .ok_or("must be an http or https URL, such as https://mail.example.com")
         })
+    }
+
+    pub(super) fn mailbox(&mut self, setting: &str, value: Option<String>) -> Option<Mailbox> {
+        self.checked(setting, value, str::parse)
     }
 
     pub(super) fn secret_key(

@@ -75,6 +75,11 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "URL")]
     pub public_url: Option<String>,
 
+    /// The address that Posthaste's own mails (invitations, forgotten passwords) come from
+    /// [default: posthaste@ and the host of PUBLIC_URL]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "MAILBOX")]
+    pub system_from: Option<String>,
+
     /// Encrypts and signs what is stored: at least 32 random characters, the same on all nodes. Needed with
     /// DATABASE_URL; otherwise made once in DATA_DIR. Better given in the environment than as a flag
     #[arg(long, env, global = true, hide_env_values = true, value_name = "TEXT", value_parser = secret)]

@@ -86,6 +86,10 @@ id! {
     SessionId
 }
 id! {
+    /// Names a link that is good once. It is no secret: the token in the link is.
+    OneTimeLinkId
+}
+id! {
     /// Names an entry of the audit log.
     AuditEntryId
 }

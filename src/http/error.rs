@@ -21,9 +21,11 @@ pub const RETRY_WHEN_UNAVAILABLE: Duration = Duration::from_secs(2);
 pub fn published(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        Error::SecondFactorRequired => (StatusCode::UNAUTHORIZED, "TOTP_REQUIRED"),
         Error::Forbidden { code, .. } => (StatusCode::FORBIDDEN, code),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Error::Malformed(_) | Error::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_FAILED"),
+        Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, code),
         Error::Conflict { code, .. } => (StatusCode::CONFLICT, code),
         Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED"),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),

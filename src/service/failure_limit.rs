@@ -93,7 +93,7 @@ fn bounded<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Cache<K, Arc<Fa
 
 /// The network that one subscriber holds: an IPv4 address, or 64 bits of an IPv6 one (RFC 6177), within which a single
 /// machine can choose its address freely.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),

@@ -8,14 +8,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use chrono::{DateTime, Utc};
 use moka::future::Cache;
 use sqlx::PgPool;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::hashing::Hashing;
 use super::pepper::Pepper;
 use super::{unavailable, without_values};
 use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
@@ -70,8 +67,7 @@ pub struct Keys {
     /// By public id. Unknown ids are remembered too, so that a flood of one costs one query.
     rows: Cache<String, Option<Arc<Known>>>,
     projects: Cache<ProjectId, Option<AccountId>>,
-    /// As wide as the machine has cores: each hash takes 19 MiB and tens of milliseconds.
-    hashing: Arc<Semaphore>,
+    hashing: Hashing,
     used: Mutex<HashMap<ApiKeyId, (DateTime<Utc>, IpAddr)>>,
 }
 
@@ -93,7 +89,6 @@ impl Known {
 impl Keys {
     /// The keys kept in `db`, digested under `pepper`.
     pub fn new(db: PgPool, pepper: Pepper) -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             db,
             pepper,
@@ -105,9 +100,14 @@ impl Keys {
                 .max_capacity(REMEMBERED_KEYS)
                 .time_to_live(REMEMBERED_FOR)
                 .build(),
-            hashing: Arc::new(Semaphore::new(cores)),
+            hashing: Hashing::new(),
             used: Mutex::default(),
         }
+    }
+
+    /// Where keys are hashed: whoever else hashes shares it, so that all of them together stay within the machine.
+    pub fn hashing(&self) -> &Hashing {
+        &self.hashing
     }
 
     /// Makes a key. The token is the only copy of its secret that will ever be.
@@ -122,7 +122,7 @@ impl Keys {
 
         let token = ApiKeyToken::generate(key_type, new.mode);
         let verifier = Verifier {
-            secret_phc: self.hash(&token).await?,
+            secret_phc: self.hashing.hash(token.secret().into()).await?,
             digest: self.pepper.digest(&token).to_vec(),
             digest_version: self.pepper.version().to_vec(),
         };
@@ -278,22 +278,14 @@ impl Keys {
     /// Verifies by the durable hash, and renews the digest if the secret is right.
     async fn verify_by_hash(&self, token: &ApiKeyToken, known: &Known) -> Result<bool> {
         let _turn = known.hashing.lock().await;
-        let permit = self.place_to_hash().await;
+        let place = self.hashing.place().await;
         // Whoever waited may find that another request has renewed it meanwhile.
         if let Some(Some(now)) = self.rows.get(token.public_id()).await
             && now.verifier.digest_version == self.pepper.version()
         {
             return Ok(self.pepper.matches(token, &now.verifier.digest));
         }
-        let (secret, phc) = (token.secret().to_owned(), known.verifier.secret_phc.clone());
-        let good = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let phc =
-                PasswordHash::new(&phc).map_err(|error| Error::Internal(anyhow::anyhow!(error)))?;
-            Ok::<bool, Error>(Argon2::default().verify_password(secret.as_bytes(), &phc).is_ok())
-        })
-        .await
-        .map_err(|error| Error::Internal(error.into()))??;
+        let good = place.verify(token.secret().into(), known.verifier.secret_phc.clone()).await?;
         if good {
             let digest = self.pepper.digest(token).to_vec();
             store::api_keys::renew_digest(&self.db, known.key.id, &digest, self.pepper.version())
@@ -308,23 +300,6 @@ impl Keys {
             self.rows.insert(token.public_id().to_owned(), Some(Arc::new(renewed))).await;
         }
         Ok(good)
-    }
-
-    /// Goes along with the hashing itself, which a caller who hangs up does not end.
-    async fn place_to_hash(&self) -> OwnedSemaphorePermit {
-        Arc::clone(&self.hashing).acquire_owned().await.expect("the semaphore is never closed")
-    }
-
-    async fn hash(&self, token: &ApiKeyToken) -> Result<String> {
-        let permit = self.place_to_hash().await;
-        let secret = token.secret().to_owned();
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            Argon2::default().hash_password(secret.as_bytes()).map(|phc| phc.to_string())
-        })
-        .await
-        .map_err(|error| Error::Internal(error.into()))?
-        .map_err(|error| Error::Internal(anyhow::anyhow!(error)))
     }
 }
 

@@ -7,12 +7,15 @@ pub mod committer;
 pub mod deliveries;
 pub mod failure_limit;
 pub mod handoff;
+pub mod hashing;
 pub mod health;
 pub mod keys;
 pub mod mails;
+pub mod people;
 pub mod pepper;
 pub mod projects;
 pub mod rate_limit;
+pub mod seal;
 pub mod sessions;
 
 use crate::error::Error;

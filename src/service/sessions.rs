@@ -1,14 +1,25 @@
 //! Sessions of people who are signed in: a random cookie, of which only the digest is stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sha2::{Digest, Sha256};
+use serde_json::json;
 use sqlx::PgPool;
 
-use super::unavailable;
-use crate::domain::caller::Person;
+use super::{unavailable, without_values};
+use crate::domain::audit::{Doer, NewAuditEntry};
+use crate::domain::caller::{Caller, Person};
+use crate::domain::id::SessionId;
+use crate::domain::token::Token;
+use crate::domain::user::Session;
 use crate::error::{Error, Result};
 use crate::store;
+
+/// A session that was not used for so long is over.
+pub const IDLE: Duration = Duration::from_hours(7 * 24);
+
+/// The use of a session is written down so often at most.
+const SEEN_EVERY: Duration = Duration::from_mins(1);
 
 /// The sessions of everybody.
 #[derive(Clone)]
@@ -22,12 +33,19 @@ impl Sessions {
         Self { db }
     }
 
-    /// Whose cookie this is, if its session is not over.
+    /// Whose cookie this is, with the role of this moment, if its session is not over.
     pub async fn find(&self, cookie: &str) -> Result<Option<Arc<Person>>> {
-        let digest = Sha256::digest(cookie.as_bytes());
-        let Some(row) = store::sessions::find(&self.db, &digest).await.map_err(unavailable)? else {
-            return Ok(None);
-        };
+        let Ok(token) = cookie.parse::<Token>() else { return Ok(None) };
+        let (idle, unseen) = (IDLE.as_secs_f64(), SEEN_EVERY.as_secs_f64());
+        let found = store::sessions::find(&self.db, &token.digest(), idle, unseen).await;
+        let Some(row) = found.map_err(unavailable)? else { return Ok(None) };
+        if row.unseen
+            && let Err(error) = store::sessions::touch(&self.db, row.id).await
+        {
+            // Whoever is signed in need not care.
+            let error = without_values(&error);
+            tracing::warn!(session.id = %row.id, error, "Could not write down that a session was used");
+        }
         let role = row
             .role
             .parse()
@@ -40,5 +58,70 @@ impl Sessions {
             role,
             session: row.id,
         })))
+    }
+
+    /// The sessions of a person, newest first.
+    pub async fn list(
+        &self,
+        person: &Person,
+        before: Option<SessionId>,
+        limit: u16,
+    ) -> Result<Vec<Session>> {
+        store::sessions::list(&self.db, person.id, IDLE.as_secs_f64(), before, i64::from(limit))
+            .await
+            .map_err(unavailable)
+    }
+
+    /// Ends the session that asks for it.
+    pub async fn sign_out(&self, person: &Person) -> Result<()> {
+        store::sessions::delete(&self.db, person.id, person.session).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// Ends one of a person's own sessions.
+    pub async fn end(&self, caller: &Caller, person: &Person, id: SessionId) -> Result<()> {
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let ended = store::sessions::delete(&mut *transaction, person.id, id).await;
+        if !ended.map_err(unavailable)? {
+            return Err(Error::NotFound("session"));
+        }
+        let entry = ended_entry(caller, person, json!({"session": id}));
+        store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unavailable)
+    }
+
+    /// Ends all sessions of a person but the one that asks for it; says how many.
+    pub async fn end_others(&self, caller: &Caller, person: &Person) -> Result<u64> {
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let own = Some(person.session);
+        let ended = store::sessions::delete_others(&mut *transaction, person.id, own).await;
+        let ended = ended.map_err(unavailable)?;
+        if ended > 0 {
+            let entry = ended_entry(caller, person, json!({"sessionsEnded": ended}));
+            store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
+        }
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(ended)
+    }
+
+    /// Forgets sessions and links that are over.
+    pub async fn forget_what_is_over(&self) -> Result<()> {
+        while store::sessions::forget_over(&self.db, 1000).await.map_err(unavailable)? == 1000 {}
+        while store::one_time_links::forget_over(&self.db, 1000).await.map_err(unavailable)? == 1000
+        {
+        }
+        Ok(())
+    }
+}
+
+fn ended_entry(caller: &Caller, person: &Person, details: serde_json::Value) -> NewAuditEntry {
+    NewAuditEntry {
+        account: person.account,
+        project: None,
+        doer: Doer::of(caller),
+        action: "session.ended",
+        subject: person.id.as_uuid(),
+        subject_label: person.email.clone(),
+        details,
     }
 }

@@ -23,3 +23,17 @@ pub async fn first(db: impl PgExecutor<'_>) -> sqlx::Result<Option<AccountId>> {
 pub async fn lock_setup(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!("SELECT pg_advisory_xact_lock(7023412)").execute(db).await.map(drop)
 }
+
+/// What an account is called.
+pub async fn name(db: impl PgExecutor<'_>, id: AccountId) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!("SELECT name FROM accounts WHERE id = $1", id as _).fetch_optional(db).await
+}
+
+/// Lets one at a time change who belongs to an account, until the transaction ends.
+pub async fn lock(db: impl PgExecutor<'_>, id: AccountId) -> sqlx::Result<()> {
+    // Not against the foreign keys of rows that are added meanwhile.
+    sqlx::query!("SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE", id as _)
+        .fetch_optional(db)
+        .await
+        .map(drop)
+}

@@ -7,8 +7,8 @@ use sqlx::{Decode, Encode, Postgres, Type};
 use uuid::Uuid;
 
 use crate::domain::id::{
-    AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, EventId, MailId, ProjectId, SessionId,
-    UserId,
+    AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, EventId, MailId, OneTimeLinkId,
+    ProjectId, SessionId, UserId,
 };
 
 /// Stores identifiers as `uuid`.
@@ -50,6 +50,7 @@ stored_as_uuid!(
     DeliveryId,
     EventId,
     MailId,
+    OneTimeLinkId,
     ProjectId,
     SessionId,
     UserId

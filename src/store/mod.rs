@@ -11,8 +11,11 @@ pub mod deliveries;
 pub mod events;
 pub mod idempotency_keys;
 pub mod mails;
+pub mod one_time_links;
+pub mod own_mails;
 pub mod projects;
 pub mod sessions;
+pub mod users;
 
 /// Every migration, in order, inside the binary.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::service::deliveries::Deliveries;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::sessions::Sessions;
 
 /// How often the last use of keys is written down: what a crash may lose of it.
 const USAGE: Duration = Duration::from_secs(5);
@@ -30,6 +31,11 @@ pub async fn write_usage(keys: Arc<Keys>, stop: CancellationToken) {
 /// Forgets what is over.
 pub async fn forget_what_is_over(mails: Mails, stop: CancellationToken) {
     every(FORGET, "forget old idempotency keys", &stop, || mails.forget_what_is_over()).await;
+}
+
+/// Forgets sessions and links that are over.
+pub async fn forget_sessions(sessions: Sessions, stop: CancellationToken) {
+    every(FORGET, "forget sessions that are over", &stop, || sessions.forget_what_is_over()).await;
 }
 
 /// Does what keeps memory bounded, every few seconds.

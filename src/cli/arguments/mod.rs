@@ -38,6 +38,9 @@ pub enum Command {
     /// Make and list projects
     #[command(subcommand)]
     Projects(ProjectsCommand),
+    /// List people, and make the links that let them in
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// Check settings, database and relay, and say what to mend
     Doctor,
 }
@@ -132,6 +135,24 @@ pub enum ProjectsCommand {
         name: String,
     },
     /// List all projects with their ids
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What can be done with people.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub enum UsersCommand {
+    /// Print the link by which the first owner joins: good once, for a day
+    SetUpLink,
+    /// Print a link by which somebody chooses another password: good once, for an hour
+    ResetLink {
+        /// The address that the person signs in with
+        email: String,
+    },
+    /// List who may sign in
     List {
         /// Print JSON
         #[arg(long)]

@@ -2,11 +2,12 @@
 
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use crate::domain::caller::Caller;
+use crate::domain::caller::{Caller, Person};
 use crate::domain::id::ProjectId;
 use crate::domain::permission::Permission;
 use crate::error::Error;
@@ -122,6 +123,34 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         caller(parts).map(Self)
+    }
+}
+
+/// A person who is signed in, whatever the role: for what people do with themselves.
+pub struct SignedIn {
+    /// The person.
+    pub person: Arc<Person>,
+    caller: Caller,
+}
+
+impl Deref for SignedIn {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let caller = caller(parts)?;
+        let person = caller.person().cloned().ok_or_else(|| Error::Forbidden {
+            code: "SESSION_REQUIRED",
+            message: "This concerns people, and an API key is none: sign in.".into(),
+        })?;
+        Ok(Self { person, caller })
     }
 }
 

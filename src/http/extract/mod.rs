@@ -5,7 +5,7 @@ pub mod idempotency;
 pub mod json;
 pub mod parameters;
 
-pub use authorized::{AccountAuthorized, Authenticated, Authorized, Grant};
+pub use authorized::{AccountAuthorized, Authenticated, Authorized, Grant, SignedIn};
 pub use idempotency::IdempotencyHeader;
 pub use json::Json;
 pub use parameters::{Path, Query};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
-use super::client::ClientAddress;
+use super::client::{ClientAddress, OverTls};
 use super::{rate_limit_headers, session};
 use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
 use crate::domain::caller::{Actor, ApiKey, Caller, KeyStatus};
@@ -37,6 +37,15 @@ pub struct Gate {
     clock: Clock,
 }
 
+/// What a caller is known by. Without the body, which no two threads may look at.
+struct Asked<'a> {
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    from: IpAddr,
+    over_tls: bool,
+}
+
 impl Gate {
     /// A gate that has seen no request. `default_limit` is for keys that name no figures of their own.
     pub fn new(
@@ -55,15 +64,16 @@ impl Gate {
     }
 
     /// The holder of a good key or session, working for the project that the request names.
-    async fn admit(&self, method: &Method, headers: &HeaderMap, from: IpAddr) -> Result<Caller> {
+    async fn admit(&self, asked: Asked<'_>) -> Result<Caller> {
+        let Asked { method, uri, headers, from, over_tls } = asked;
         // Whoever sends a key means it, whatever cookies a browser adds.
         if !headers.contains_key(header::AUTHORIZATION)
-            && let Some(cookie) = session::cookie(headers)
+            && let Some(cookie) = session::cookie(headers, session::SESSION, over_tls)
         {
+            session::refuse_other_sites(method, uri, headers)?;
             let person = self.sessions.find(cookie).await?;
             let person =
                 person.ok_or(Error::Unauthenticated("Your session is over. Sign in again."))?;
-            session::refuse_other_sites(method, headers)?;
             let project = self.project_in(person.account, headers).await?;
             return Ok(Caller {
                 account: person.account,
@@ -168,7 +178,14 @@ pub async fn authenticate(
         .get()
         .copied()
         .map_or(IpAddr::from([0, 0, 0, 0]), |ClientAddress(from)| from);
-    let caller = match gate.admit(request.method(), request.headers(), from).await {
+    let asked = Asked {
+        method: request.method(),
+        uri: request.uri(),
+        headers: request.headers(),
+        from,
+        over_tls: request.extensions().get().is_some_and(|OverTls(over_tls)| *over_tls),
+    };
+    let caller = match gate.admit(asked).await {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };

@@ -24,10 +24,17 @@ pub struct Way {
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
-/// Notes the client's address.
+/// Whether the request came over our own TLS, or over that of a trusted proxy.
+#[derive(Clone, Copy, Debug)]
+pub struct OverTls(pub bool);
+
+/// Notes the client's address, and whether anybody could read along on the way.
 pub async fn locate(State(way): State<Arc<Way>>, mut request: Request, next: Next) -> Response {
     let origin = way.proxies.origin(peer(&request), request.headers());
+    let transport = request.extensions().get().copied().unwrap_or(Transport::Plain);
+    let over_tls = OverTls(transport == Transport::Tls || origin.forwarded_https);
     request.extensions_mut().insert(ClientAddress(origin.address));
+    request.extensions_mut().insert(over_tls);
     next.run(request).await
 }
 

@@ -202,6 +202,6 @@ impl From<MailDetail> for MailStatusBody {
 }
 
 /// RFC 3339 in UTC with milliseconds.
-pub(super) fn timestamp(at: DateTime<Utc>) -> String {
+pub fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
