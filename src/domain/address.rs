@@ -100,7 +100,8 @@ fn is_plain(c: char) -> bool {
     !c.is_control() && !c.is_whitespace() && !is_invisible(c) && !is_no_character
 }
 
-fn ascii_domain(domain: &str) -> Result<String, InvalidAddress> {
+/// The domain in its ASCII form and lower case.
+pub(super) fn ascii_domain(domain: &str) -> Result<String, InvalidAddress> {
     const NOT_A_DOMAIN: InvalidAddress =
         InvalidAddress("the part after the @ is not a domain name");
     if domain.starts_with('[') {
