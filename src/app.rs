@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::config::values::{RequireHttps, Role};
+use crate::dns::Dns;
 use crate::domain::id::AccountId;
 use crate::http::client_address::TrustedProxies;
 use crate::http::layers::authenticate::Gate;
@@ -31,6 +32,7 @@ use crate::secret_key;
 use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
+use crate::service::domains::{DomainPolicy, Domains};
 use crate::service::handoff::{self, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -38,8 +40,11 @@ use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::service::seal::Seal;
+use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
+use crate::service::signing::Signing;
 use crate::store;
+use crate::worker::domains::check as check_domains;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::{housekeeping, key_changes};
 
@@ -233,7 +238,17 @@ impl App {
             &committers,
             &accepting,
         );
-        let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
+        let dns = Dns::new(config.dns_server)?;
+        let domains = Domains::new(db.clone(), dns, seal.clone(), domain_policy(&config)?);
+        let senders = Senders::new(db.clone(), domains.clone());
+        let signing = Signing::new(db.clone(), seal.clone());
+        let mails = Mails::new(
+            db.clone(),
+            committer,
+            delivers.then_some(handoff),
+            domains.clone(),
+            signing.clone(),
+        );
         let sessions = Sessions::new(db.clone());
         let people = Arc::new(People::new(
             db.clone(),
@@ -248,7 +263,8 @@ impl App {
 
         if delivers {
             let worker =
-                DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
+                DeliveryWorker::new(deliveries.clone(), destination(&config)?, signing, attempts.clone());
+            loops.spawn(check_domains(domains.clone(), delivering.clone()));
             loops.spawn(worker.clone().run_handed_over(handed_over, delivering.clone()));
             loops.spawn(worker.run_queue(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
@@ -276,7 +292,7 @@ impl App {
             let capture_mailbox = config.smtp_url.is_none();
             let installation = Arc::new(Installation { capture_mailbox, public_url });
             let way = Arc::new(way(&config));
-            let api = Api { mails, people, sessions, installation, db, gate, way };
+            let api = Api { mails, domains, senders, people, sessions, installation, db, gate, way };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
@@ -316,10 +332,18 @@ impl App {
     }
 }
 
+fn relay(config: &Config) -> Result<Option<Relay>> {
+    let Some(url) = &config.smtp_url else { return Ok(None) };
+    url.expose_secret().parse().map(Some).map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))
+}
+
+fn domain_policy(config: &Config) -> Result<DomainPolicy> {
+    let relay = relay(config)?.map(|relay| relay.host().to_owned());
+    Ok(DomainPolicy { required: config.require_verified_domains, relay })
+}
+
 fn destination(config: &Config) -> Result<Destination> {
-    let Some(url) = &config.smtp_url else { return Ok(Destination::CaptureMailbox) };
-    let relay: Relay =
-        url.expose_secret().parse().map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))?;
+    let Some(relay) = relay(config)? else { return Ok(Destination::CaptureMailbox) };
     let limits =
         Limits { connections: usize::from(config.smtp_connections.get()), ..Limits::default() };
     let settings = Settings { limits, ..Settings::default() };

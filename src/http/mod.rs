@@ -1,6 +1,7 @@
 //! From HTTP to the domain and back: the route table and the layers, in reading order.
 
 pub mod client_address;
+pub mod domains;
 pub mod error;
 pub mod extract;
 pub mod health;
@@ -8,6 +9,7 @@ pub mod layers;
 pub mod listener;
 pub mod mails;
 pub mod people;
+pub mod senders;
 
 use std::sync::Arc;
 
@@ -35,8 +37,10 @@ use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::own_pages_only;
 use self::people::Installation;
 use crate::error::Error;
+use crate::service::domains::Domains;
 use crate::service::mails::Mails;
 use crate::service::people::People;
+use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
 
 /// The largest body: 40 MiB of files in base64, and 5 for all the rest.
@@ -47,6 +51,10 @@ const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
 pub struct Api {
     /// Mails.
     pub mails: Mails,
+    /// Domains.
+    pub domains: Domains,
+    /// Senders.
+    pub senders: Senders,
     /// People.
     pub people: Arc<People>,
     /// Their sessions.
@@ -66,6 +74,8 @@ pub struct Api {
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
     tags(
         (name = "mails", description = "Sending mail, and what became of it"),
+        (name = "domains", description = "The domains that mail is sent from, and their DNS records"),
+        (name = "senders", description = "The addresses that mail is sent from"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "operations"),
     ),
@@ -81,6 +91,8 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(mails::get_mail))
         .routes(routes!(mails::get_mail_status))
         .routes(routes!(mails::get_captured_message))
+        .merge(domains::routes())
+        .merge(senders::routes())
         .merge(people::routes())
         .split_for_parts();
     let authenticated = authenticated

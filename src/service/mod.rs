@@ -5,6 +5,7 @@ pub mod batch;
 pub mod clock;
 pub mod committer;
 pub mod deliveries;
+pub mod domains;
 pub mod failure_limit;
 pub mod handoff;
 pub mod hashing;
@@ -16,7 +17,9 @@ pub mod pepper;
 pub mod projects;
 pub mod rate_limit;
 pub mod seal;
+pub mod senders;
 pub mod sessions;
+pub mod signing;
 
 use crate::error::Error;
 

@@ -8,12 +8,14 @@ pub mod api_keys;
 pub mod audit_log;
 pub mod codec;
 pub mod deliveries;
+pub mod domains;
 pub mod events;
 pub mod idempotency_keys;
 pub mod mails;
 pub mod one_time_links;
 pub mod own_mails;
 pub mod projects;
+pub mod senders;
 pub mod sessions;
 pub mod users;
 

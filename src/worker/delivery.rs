@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::address::EmailAddress;
 use crate::domain::delivery::{Outcome, Reply};
+use crate::domain::mail::Content;
 use crate::domain::rehearsal;
 use crate::error::Result;
 use crate::mail::compose::{self, Identity};
@@ -16,6 +17,7 @@ use crate::mail::transport::circuit::Permit;
 use crate::mail::transport::{Circuit, SmtpTransport};
 use crate::service::deliveries::{CLAIM, Deliveries};
 use crate::service::handoff::{Job, Lease};
+use crate::service::signing::{NoKeys, Signer, Signing};
 
 /// Between looks at the queue when nothing was due. Fresh mail does not wait for it: it is handed over in memory.
 const IDLE: Duration = Duration::from_secs(1);
@@ -52,15 +54,21 @@ impl Relay {
 pub struct DeliveryWorker {
     deliveries: Deliveries,
     destination: Arc<Destination>,
+    signing: Signing,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
 impl DeliveryWorker {
     /// A worker for one node. Its attempts run on `tasks`, which the stop waits for.
-    pub fn new(deliveries: Deliveries, destination: Destination, tasks: TaskTracker) -> Self {
+    pub fn new(
+        deliveries: Deliveries,
+        destination: Destination,
+        signing: Signing,
+        tasks: TaskTracker,
+    ) -> Self {
         let places = Arc::new(Semaphore::new(MAILS_AT_ONCE));
-        Self { deliveries, destination: Arc::new(destination), places, tasks }
+        Self { deliveries, destination: Arc::new(destination), signing, places, tasks }
     }
 
     /// Delivers what is handed over. When asked to stop, what has not begun goes back into the queue.
@@ -137,20 +145,21 @@ impl DeliveryWorker {
         let _held = self.deliveries.hold_until_dropped(&job.deliveries);
         let identity = Identity::of(job.mail, &job.content, job.accepted_at);
         let content = Arc::clone(&job.content);
-        let composed = if content.attachments.is_empty() {
-            compose::compose(&content, &identity)
-        } else {
-            let (content, identity) = (Arc::clone(&content), identity);
-            match tokio::task::spawn_blocking(move || compose::compose(&content, &identity)).await {
-                Ok(composed) => composed,
-                // The error has the words of the panic, which may quote the mail.
-                Err(_) => {
-                    return tracing::error!(mail.id = %job.mail, "Composing a mail panicked");
+        let composed = match self.signing.signer(&content).await {
+            Err(no_keys) => Err(Unwritable::NoKeys(no_keys)),
+            Ok(None) if content.attachments.is_empty() => write(&content, &identity, None),
+            Ok(signer) => {
+                let work = move || write(&content, &identity, signer.as_ref());
+                match tokio::task::spawn_blocking(work).await {
+                    Ok(composed) => composed,
+                    // The error has the words of the panic, which may quote the mail.
+                    Err(_) => {
+                        return tracing::error!(mail.id = %job.mail, "Composing a mail panicked");
+                    }
                 }
             }
         };
-        let message: Arc<Result<Vec<u8>, String>> =
-            Arc::new(composed.map_err(|error| error.to_string()));
+        let message = Arc::new(composed);
 
         let leases = std::mem::take(&mut job.deliveries);
         let job = Arc::new(job);
@@ -170,7 +179,7 @@ impl DeliveryWorker {
         &self,
         job: &Job,
         lease: Lease,
-        message: &Result<Vec<u8>, String>,
+        message: &Result<Vec<u8>, Unwritable>,
         stop: &CancellationToken,
     ) {
         let place = usize::try_from(lease.position).unwrap_or(usize::MAX);
@@ -179,11 +188,7 @@ impl DeliveryWorker {
         };
         let outcome = match message {
             Ok(bytes) => self.attempt(job, lease, recipient, bytes, stop).await,
-            Err(problem) => {
-                let reply =
-                    Reply::described(format!("The mail cannot be written as a message: {problem}"));
-                Some(Outcome::Rejected { reply, hard_bounce: false })
-            }
+            Err(unwritable) => Some(unwritable.outcome()),
         };
         let Some(outcome) = outcome else { return };
         metrics::counter!("posthaste_deliveries_total", "outcome" => name(&outcome)).increment(1);
@@ -258,6 +263,49 @@ impl DeliveryWorker {
         metrics::gauge!("posthaste_circuit_open").set(f64::from(u8::from(is_open)));
         Some(outcome)
     }
+}
+
+/// Why there is no message to send.
+enum Unwritable {
+    /// The content cannot be written as one.
+    Content(String),
+    /// There is nothing to sign it with.
+    NoKeys(NoKeys),
+}
+
+impl Unwritable {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Content(problem) => Outcome::Rejected {
+                reply: Reply::described(format!(
+                    "The mail cannot be written as a message: {problem}"
+                )),
+                hard_bounce: false,
+            },
+            Self::NoKeys(no_keys) => {
+                let reply = Reply::described(no_keys.to_string());
+                match no_keys {
+                    NoKeys::Away => Outcome::NotAttempted(reply),
+                    NoKeys::Unreadable => Outcome::Deferred(reply),
+                    NoKeys::Destroyed => Outcome::Rejected { reply, hard_bounce: false },
+                }
+            }
+        }
+    }
+}
+
+/// Writes the message, and signs it if its domain does.
+fn write(
+    content: &Content,
+    identity: &Identity,
+    signer: Option<&Signer>,
+) -> Result<Vec<u8>, Unwritable> {
+    let message = compose::compose(content, identity)
+        .map_err(|error| Unwritable::Content(error.to_string()))?;
+    let Some(signer) = signer else { return Ok(message) };
+    signer
+        .sign(message, identity.date)
+        .map_err(|error| Unwritable::Content(error.to_string()))
 }
 
 fn name(outcome: &Outcome) -> &'static str {

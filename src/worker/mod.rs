@@ -1,5 +1,6 @@
 //! Loops that lease, act and record.
 
 pub mod delivery;
+pub mod domains;
 pub mod housekeeping;
 pub mod key_changes;

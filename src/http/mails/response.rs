@@ -41,6 +41,13 @@ impl<T> Success<T> {
     }
 }
 
+impl<T> Success<T> {
+    /// An answer with a sentence.
+    pub fn saying(message: &'static str, data: T) -> Self {
+        Self { success: true, data, message: Some(message) }
+    }
+}
+
 const QUEUED: &str = "Email queued successfully.";
 
 impl Success<SendMailBody> {
