@@ -42,10 +42,9 @@ use crate::service::projects;
 use crate::service::seal::Seal;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
-use crate::service::signing::Signing;
 use crate::store;
-use crate::worker::domains::check as check_domains;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
+use crate::worker::domains::check as check_domains;
 use crate::worker::{housekeeping, key_changes};
 
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
@@ -238,17 +237,8 @@ impl App {
             &committers,
             &accepting,
         );
-        let dns = Dns::new(config.dns_server)?;
-        let domains = Domains::new(db.clone(), dns, seal.clone(), domain_policy(&config)?);
-        let senders = Senders::new(db.clone(), domains.clone());
-        let signing = Signing::new(db.clone(), seal.clone());
-        let mails = Mails::new(
-            db.clone(),
-            committer,
-            delivers.then_some(handoff),
-            domains.clone(),
-            signing.clone(),
-        );
+        let domains = domains(&config, &db, &seal)?;
+        let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff), domains.clone());
         let sessions = Sessions::new(db.clone());
         let people = Arc::new(People::new(
             db.clone(),
@@ -262,8 +252,12 @@ impl App {
             Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), config.rate_limit, clock));
 
         if delivers {
-            let worker =
-                DeliveryWorker::new(deliveries.clone(), destination(&config)?, signing, attempts.clone());
+            let worker = DeliveryWorker::new(
+                deliveries.clone(),
+                destination(&config)?,
+                domains.signing(),
+                attempts.clone(),
+            );
             loops.spawn(check_domains(domains.clone(), delivering.clone()));
             loops.spawn(worker.clone().run_handed_over(handed_over, delivering.clone()));
             loops.spawn(worker.run_queue(delivering.clone()));
@@ -292,7 +286,9 @@ impl App {
             let capture_mailbox = config.smtp_url.is_none();
             let installation = Arc::new(Installation { capture_mailbox, public_url });
             let way = Arc::new(way(&config));
-            let api = Api { mails, domains, senders, people, sessions, installation, db, gate, way };
+            let senders = Senders::new(db.clone(), domains.clone());
+            let api =
+                Api { mails, domains, senders, people, sessions, installation, db, gate, way };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
@@ -337,9 +333,10 @@ fn relay(config: &Config) -> Result<Option<Relay>> {
     url.expose_secret().parse().map(Some).map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))
 }
 
-fn domain_policy(config: &Config) -> Result<DomainPolicy> {
+fn domains(config: &Config, db: &PgPool, seal: &Seal) -> Result<Domains> {
     let relay = relay(config)?.map(|relay| relay.host().to_owned());
-    Ok(DomainPolicy { required: config.require_verified_domains, relay })
+    let policy = DomainPolicy { required: config.require_verified_domains, relay };
+    Ok(Domains::new(db.clone(), Dns::new(config.dns_server)?, seal.clone(), policy))
 }
 
 fn destination(config: &Config) -> Result<Destination> {

@@ -32,10 +32,11 @@ impl Dns {
         let mut builder = match server {
             None => TokioResolver::builder_tokio().map_err(|_| NoServer)?,
             Some(address) => {
-                let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut way| {
-                    way.port = address.port();
-                    way
-                });
+                let connections =
+                    [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut way| {
+                        way.port = address.port();
+                        way
+                    });
                 let server = NameServerConfig::new(address.ip(), true, connections.into());
                 TokioResolver::builder_with_config(
                     ResolverConfig::from_parts(None, Vec::new(), vec![server]),
@@ -83,7 +84,8 @@ impl Dns {
             return hosts;
         }
         for kind in [RecordType::A, RecordType::AAAA] {
-            let addresses = self.look_up(domain, kind, |data| data.ip_addr().map(|ip| ip.to_string()));
+            let addresses =
+                self.look_up(domain, kind, |data| data.ip_addr().map(|ip| ip.to_string()));
             let addresses = addresses.await;
             if addresses != Answer::None {
                 return addresses;
@@ -119,6 +121,9 @@ fn says_that_there_is_none(error: &NetError) -> bool {
     use hickory_resolver::proto::op::ResponseCode::{NXDomain, NoError};
     matches!(
         error,
-        NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code: NXDomain | NoError, .. }))
+        NetError::Dns(DnsError::NoRecordsFound(NoRecords {
+            response_code: NXDomain | NoError,
+            ..
+        }))
     )
 }

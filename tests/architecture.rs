@@ -12,14 +12,17 @@ use references::{Reference, references};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("dashboard", &[]),
+    // A file of its own, so that the library behind it is nobody else's business.
+    ("dns", &["domain"]),
     ("domain", &[]),
     ("error", &["domain"]),
     ("http", &["domain", "error", "service"]),
     ("mail", &["domain"]),
     ("postgres", &[]),
     ("secret_key", &["config"]),
-    // `mail` for templates, which are rendered when a mail is accepted, so that a mistake is its author's 400.
-    ("service", &["domain", "error", "mail", "store"]),
+    // `mail` for templates, which are rendered when a mail is accepted, so that a mistake is its author's 400, and for the
+    // keys that it signs with.
+    ("service", &["dns", "domain", "error", "mail", "store"]),
     ("store", &["domain"]),
     ("telemetry", &["config"]),
     ("webhook", &["domain"]),
@@ -34,6 +37,7 @@ const TESTS_MAY_ALSO_IMPORT: &[&str] = &["postgres"];
 
 /// Libraries that would let a layer do another's work.
 const MAY_NOT_USE: &[(&str, &[&str])] = &[
+    ("dns", &["axum", "sqlx"]),
     ("domain", &["axum", "http", "hyper", "sqlx", "tokio", "tower", "tower_http"]),
     ("error", &["axum", "http", "hyper"]),
     ("mail", &["axum", "sqlx"]),

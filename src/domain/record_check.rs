@@ -41,7 +41,7 @@ impl Answers {
 }
 
 /// The records that concern us: whoever adds a domain is not to read what else its name servers know, which may be ours.
-fn relevant<'a>(answer: &'a Answer, concerns_us: impl Fn(&str) -> bool) -> Vec<&'a str> {
+fn relevant(answer: &Answer, concerns_us: impl Fn(&str) -> bool) -> Vec<&str> {
     match answer {
         Answer::Records(records) => {
             records.iter().map(|record| record.trim()).filter(|text| concerns_us(text)).collect()
@@ -59,7 +59,8 @@ fn finding(state: RecordState, found: &[&str], explanation: impl Into<String>) -
 /// What there is to say when there is nothing to look at.
 fn nothing(answer: &Answer, missing: impl Into<String>) -> Finding {
     if *answer == Answer::Unanswered {
-        let explanation = "The name servers of the domain gave no answer. This is asked again by itself.";
+        let explanation =
+            "The name servers of the domain gave no answer. This is asked again by itself.";
         return finding(RecordState::NoAnswer, &[], explanation);
     }
     finding(RecordState::Missing, &[], missing)
@@ -127,9 +128,13 @@ fn key(answer: &Answer, expected: &ExpectedRecord, kind: &str) -> Finding {
     } else if tag(first, "k").unwrap_or_else(|| "rsa".into()) != kind {
         different(format!("It must say k={kind}."))
     } else if !lists("h", &["sha256"]) || !lists("s", &["*", "email"]) {
-        different("Its tags h= or s= forbid what it is needed for. Enter the value as it is shown.".into())
+        different(
+            "Its tags h= or s= forbid what it is needed for. Enter the value as it is shown."
+                .into(),
+        )
     } else if tag(first, "t").is_some_and(|flags| flags.split(':').any(|flag| flag == "y")) {
-        let explanation = "The key is there, but t=y says that it is only tried out: receivers may ignore it.";
+        let explanation =
+            "The key is there, but t=y says that it is only tried out: receivers may ignore it.";
         finding(RecordState::Found, &found, explanation)
     } else {
         finding(RecordState::Found, &found, "Receivers can check signatures with it.")
@@ -170,7 +175,8 @@ fn dmarc(answer: &Answer) -> Finding {
             let explanation = "There is no DMARC policy. Gmail and Yahoo ask senders of much mail for one; p=none is enough.";
             return nothing(answer, explanation);
         }
-        let explanation = "There are several DMARC policies, which is as good as none (RFC 7489, section 6.6.3).";
+        let explanation =
+            "There are several DMARC policies, which is as good as none (RFC 7489, section 6.6.3).";
         return finding(RecordState::Different, &found, explanation);
     };
     match tag(record, "p").as_deref() {
@@ -179,9 +185,11 @@ fn dmarc(answer: &Answer) -> Finding {
                                mail passes, let it say p=quarantine or p=reject.";
             finding(RecordState::Found, &found, explanation)
         }
-        Some("quarantine" | "reject") => {
-            finding(RecordState::Found, &found, "Receivers stop mail that others send in your name.")
-        }
+        Some("quarantine" | "reject") => finding(
+            RecordState::Found,
+            &found,
+            "Receivers stop mail that others send in your name.",
+        ),
         _ => {
             let explanation = "It says no policy. Let it say p=none, p=quarantine or p=reject.";
             finding(RecordState::Different, &found, explanation)
@@ -192,7 +200,9 @@ fn dmarc(answer: &Answer) -> Finding {
 fn mail_host(answer: &Answer) -> Finding {
     // Their names are not told: only whether there are any.
     match answer {
-        Answer::Records(_) => finding(RecordState::Found, &[], "Bounces and answers find a host that takes mail."),
+        Answer::Records(_) => {
+            finding(RecordState::Found, &[], "Bounces and answers find a host that takes mail.")
+        }
         Answer::None | Answer::Unanswered => nothing(
             answer,
             "No host takes mail for the domain (MX): bounces and answers to its addresses are lost, and some receivers \
@@ -265,7 +275,7 @@ mod tests {
     #[test]
     fn what_hostile_name_servers_say_is_cut() {
         let long = "x".repeat(60_000);
-        let found = key(&records(&[&long; 40]), &expected("p=abc"), "rsa");
+        let found = key(&records(&[long.as_str(); 40]), &expected("p=abc"), "rsa");
         assert_eq!(found.found.len(), MOST_SHOWN);
         assert!(found.found.iter().all(|text| text.len() == LONGEST_SHOWN));
     }

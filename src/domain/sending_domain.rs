@@ -246,8 +246,7 @@ mod tests {
     }
 
     fn findings(ownership: RecordState, dkim: RecordState) -> Findings {
-        let finding =
-            |state| Finding { state, found: Vec::new(), explanation: String::new() };
+        let finding = |state| Finding { state, found: Vec::new(), explanation: String::new() };
         Findings {
             ownership: finding(ownership),
             dkim: finding(dkim),

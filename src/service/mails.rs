@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::committer::{Committer, Submission};
 use super::domains::Domains;
 use super::handoff::HandOff;
-use super::signing::Signing;
 use super::unavailable;
 use crate::domain::address::Mailbox;
 use crate::domain::api_key::KeyMode;
@@ -64,7 +63,6 @@ pub struct Mails {
     committer: Committer,
     handoff: Option<HandOff>,
     domains: Domains,
-    signing: Signing,
 }
 
 impl Mails {
@@ -74,9 +72,8 @@ impl Mails {
         committer: Committer,
         handoff: Option<HandOff>,
         domains: Domains,
-        signing: Signing,
     ) -> Self {
-        Self { db, committer, handoff, domains, signing }
+        Self { db, committer, handoff, domains }
     }
 
     /// Takes responsibility for a mail. When this answers, the mail, its deliveries, its first event and its
@@ -190,7 +187,7 @@ impl Mails {
             return Err(Error::NotFound("captured message"));
         }
         let identity = Identity::of(id, &content, summary.created_at);
-        let signer = self.signing.signer(&content).await.map_err(Error::from)?;
+        let signer = self.domains.signing().signer(&content).await.map_err(Error::from)?;
         let work = move || {
             let message = compose::compose(&content, &identity)
                 .map_err(|error| Error::Internal(error.into()))?;

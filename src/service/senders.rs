@@ -49,13 +49,18 @@ impl Senders {
         };
 
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        if store::senders::count(&mut *transaction, project).await.map_err(unavailable)? >= MOST_SENDERS {
+        if store::senders::count(&mut *transaction, project).await.map_err(unavailable)?
+            >= MOST_SENDERS
+        {
             return Err(Error::Refused {
                 code: "TOO_MANY_SENDERS",
                 message: format!("A project has at most {MOST_SENDERS} senders. Remove one first."),
             });
         }
-        if !store::senders::insert(&mut *transaction, project, &sender).await.map_err(unavailable)? {
+        if !store::senders::insert(&mut *transaction, project, &sender)
+            .await
+            .map_err(unavailable)?
+        {
             return Err(Error::Conflict {
                 code: "AUTHENTICATED_SENDER_ALREADY_EXISTS",
                 message: "An authenticated sender with this email already exists.".into(),
@@ -82,7 +87,8 @@ impl Senders {
     /// Takes a sender out of a project.
     pub async fn delete(&self, caller: &Caller, project: ProjectId, id: SenderId) -> Result<()> {
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let email = store::senders::delete(&mut *transaction, project, id).await.map_err(unavailable)?;
+        let email =
+            store::senders::delete(&mut *transaction, project, id).await.map_err(unavailable)?;
         let email = email.ok_or(Error::NotFound("sender"))?;
         let entry = entry(caller, project, "sender.deleted", id, &email);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;

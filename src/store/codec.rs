@@ -7,8 +7,8 @@ use sqlx::{Decode, Encode, Postgres, Type};
 use uuid::Uuid;
 
 use crate::domain::id::{
-    AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, DomainId, EventId, MailId, OneTimeLinkId,
-    ProjectId, SenderId, SessionId, UserId,
+    AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, DomainId, EventId, MailId,
+    OneTimeLinkId, ProjectId, SenderId, SessionId, UserId,
 };
 
 /// Stores identifiers as `uuid`.

@@ -93,7 +93,6 @@ pub async fn list(db: impl PgExecutor<'_>, project: ProjectId) -> sqlx::Result<V
     Ok(rows.into_iter().map(Row::into).collect())
 }
 
-
 /// One domain of a project.
 pub async fn find(
     db: impl PgExecutor<'_>,

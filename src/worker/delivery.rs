@@ -303,9 +303,7 @@ fn write(
     let message = compose::compose(content, identity)
         .map_err(|error| Unwritable::Content(error.to_string()))?;
     let Some(signer) = signer else { return Ok(message) };
-    signer
-        .sign(message, identity.date)
-        .map_err(|error| Unwritable::Content(error.to_string()))
+    signer.sign(message, identity.date).map_err(|error| Unwritable::Content(error.to_string()))
 }
 
 fn name(outcome: &Outcome) -> &'static str {

@@ -9,7 +9,10 @@ mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
 mod delivering;
+#[path = "../support/dns_server.rs"]
+mod dns_server;
 mod document;
+mod domains;
 mod errors;
 mod examples;
 mod hostile;

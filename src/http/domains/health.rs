@@ -79,7 +79,11 @@ fn check(name: &'static str, finding: &Finding, required: bool) -> HealthCheckBo
     }
 }
 
-fn summary(domain: &SendingDomain, required: bool, lacks_something: bool) -> (&'static str, String) {
+fn summary(
+    domain: &SendingDomain,
+    required: bool,
+    lacks_something: bool,
+) -> (&'static str, String) {
     let name = &domain.name;
     if domain.verified_at.is_none() {
         let why = match (domain.lost_at, domain.last_checked_at) {
@@ -114,5 +118,10 @@ fn summary(domain: &SendingDomain, required: bool, lacks_something: bool) -> (&'
             ),
         );
     }
-    ("good", format!("Mail from {name} is signed and aligned, and everything else that receivers look at is there."))
+    (
+        "good",
+        format!(
+            "Mail from {name} is signed and aligned, and everything else that receivers look at is there."
+        ),
+    )
 }

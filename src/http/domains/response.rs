@@ -17,6 +17,7 @@ const VERIFIED: &str = "VERIFIED";
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Domain)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the wire format")]
 pub struct DomainBody {
     /// Names the domain.
     id: String,
@@ -169,6 +170,7 @@ impl DomainListBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = VerifiedDomain)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the wire format")]
 pub struct VerifiedDomainBody {
     /// The domain.
     domain: DomainBody,

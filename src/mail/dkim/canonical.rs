@@ -83,8 +83,7 @@ fn relaxed_line<'a>(line: &'a [u8], room: &'a mut Vec<u8>) -> &'a [u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
     let end = line.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
     let line = &line[..end];
-    let is_relaxed =
-        !line.contains(&b'\t') && !line.windows(2).any(|two| two == b"  ");
+    let is_relaxed = !line.contains(&b'\t') && !line.windows(2).any(|two| two == b"  ");
     if is_relaxed {
         return line;
     }

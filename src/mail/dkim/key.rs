@@ -34,7 +34,8 @@ pub struct NewKeys {
 impl NewKeys {
     /// Makes keys, which takes a good part of a second: it belongs on a thread that may be kept busy.
     pub fn generate() -> Result<Self, InvalidKey> {
-        let rsa = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS).map_err(|_| InvalidKey)?;
+        let rsa =
+            RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS).map_err(|_| InvalidKey)?;
         let rsa_private = rsa.to_pkcs1_der().map_err(|_| InvalidKey)?;
         let rsa_public = rsa.to_public_key().to_public_key_der().map_err(|_| InvalidKey)?;
         let mut seed = [0; 32];
@@ -87,7 +88,8 @@ impl SigningKeys {
                 (Algorithm::Ed25519Sha256, ed25519_selector),
             ],
             rsa: RsaKeyPair::from_der(rsa_private).map_err(|_| InvalidKey)?,
-            ed25519: Ed25519KeyPair::from_seed_unchecked(ed25519_private).map_err(|_| InvalidKey)?,
+            ed25519: Ed25519KeyPair::from_seed_unchecked(ed25519_private)
+                .map_err(|_| InvalidKey)?,
         })
     }
 

@@ -78,8 +78,8 @@ fn both_signatures_stand_in_front_verify_and_are_always_the_same() {
     let fields: Vec<&[u8]> = canonical::fields(signatures.as_bytes()).collect();
     assert_eq!(fields.len(), 2);
 
-    let own: Vec<&[u8]> = canonical::fields(MESSAGE.split_once("\r\n\r\n").unwrap().0.as_bytes())
-        .collect();
+    let own: Vec<&[u8]> =
+        canonical::fields(MESSAGE.split_once("\r\n\r\n").unwrap().0.as_bytes()).collect();
     for (field, algorithm, selector) in
         [(fields[0], "a=rsa-sha256;", " s=r;"), (fields[1], "a=ed25519-sha256;", " s=e;")]
     {
@@ -109,5 +109,7 @@ fn both_signatures_stand_in_front_verify_and_are_always_the_same() {
 fn what_has_no_header_is_not_signed() {
     let keys = keys(&NewKeys::generate().unwrap());
     assert_eq!(sign(b"From: a@example.com\r\n".to_vec(), &keys, Utc::now()), Err(Unsigned));
-    assert!(SigningKeys::read("example.com", ("r".into(), b"no key"), ("e".into(), &[0; 32])).is_err());
+    assert!(
+        SigningKeys::read("example.com", ("r".into(), b"no key"), ("e".into(), &[0; 32])).is_err()
+    );
 }

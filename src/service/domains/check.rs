@@ -87,7 +87,8 @@ impl Domains {
     /// The policy of a domain, or of the nearest above it that has one (as RFC 7489, section 6.6.3 has it for the organization's
     /// domain, which nobody can tell without a list of all registries).
     async fn policy_of(&self, name: &str) -> Answer {
-        let above = std::iter::successors(Some(name), |name| name.split_once('.').map(|(_, up)| up));
+        let above =
+            std::iter::successors(Some(name), |name| name.split_once('.').map(|(_, up)| up));
         for name in above.filter(|name| name.contains('.')).take(1 + MOST_ABOVE) {
             let answer = self.dns.texts(&format!("_dmarc.{name}")).await;
             if answer != Answer::None {
@@ -108,7 +109,8 @@ impl Domains {
         let SendingDomain { id, project, .. } = *looked_at;
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         // As it is now: somebody else may have been quicker.
-        let domain = store::domains::lock(&mut *transaction, project, id).await.map_err(unavailable)?;
+        let domain =
+            store::domains::lock(&mut *transaction, project, id).await.map_err(unavailable)?;
         let Some(domain) = domain else { return Ok(None) };
         let now = Utc::now();
         let step = domain.after(&findings, reason, now);

@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 
 use self::permitted::Permitted;
 use super::seal::Seal;
-use super::{signing, unavailable};
+use super::signing::{self, Signing};
+use super::unavailable;
 use crate::dns::Dns;
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
@@ -53,6 +54,7 @@ pub struct Domains {
     db: PgPool,
     dns: Dns,
     seal: Seal,
+    signing: Signing,
     policy: Arc<DomainPolicy>,
     permitted: Permitted,
     /// One at a time: to make an RSA key takes a good part of a second.
@@ -63,8 +65,14 @@ impl Domains {
     /// Domains kept in `db`, their keys encrypted under `seal`.
     pub fn new(db: PgPool, dns: Dns, seal: Seal, policy: DomainPolicy) -> Self {
         let permitted = Permitted::new(db.clone());
+        let signing = Signing::new(db.clone(), seal.clone());
         let (policy, making) = (Arc::new(policy), Arc::new(Semaphore::new(1)));
-        Self { db, dns, seal, policy, permitted, making }
+        Self { db, dns, seal, signing, policy, permitted, making }
+    }
+
+    /// What signs the mail that they let through.
+    pub fn signing(&self) -> Signing {
+        self.signing.clone()
     }
 
     /// Adds a domain to a project, with keys of its own. Mail may be sent from it once it is verified.
@@ -107,7 +115,10 @@ impl Domains {
         };
 
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        if !store::domains::insert(&mut *transaction, &domain, &sealed).await.map_err(unavailable)? {
+        if !store::domains::insert(&mut *transaction, &domain, &sealed)
+            .await
+            .map_err(unavailable)?
+        {
             return Err(added_before());
         }
         let entry = entry(Doer::of(caller), "domain.added", &domain);
@@ -141,7 +152,8 @@ impl Domains {
     /// Takes a domain out of a project. Mail that was accepted before is still signed and sent.
     pub async fn delete(&self, caller: &Caller, project: ProjectId, id: DomainId) -> Result<()> {
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let domain = store::domains::lock(&mut *transaction, project, id).await.map_err(unavailable)?;
+        let domain =
+            store::domains::lock(&mut *transaction, project, id).await.map_err(unavailable)?;
         let domain = domain.ok_or(Error::NotFound("domain"))?;
         store::domains::delete(&mut *transaction, project, id, KEYS_OUTLIVE_THEIR_DOMAIN)
             .await

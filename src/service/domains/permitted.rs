@@ -36,10 +36,8 @@ struct Known {
 
 impl Permitted {
     pub(super) fn new(db: PgPool) -> Self {
-        let projects = Cache::builder()
-            .max_capacity(REMEMBERED_PROJECTS)
-            .time_to_live(REMEMBERED_FOR)
-            .build();
+        let projects =
+            Cache::builder().max_capacity(REMEMBERED_PROJECTS).time_to_live(REMEMBERED_FOR).build();
         Self { db, projects }
     }
 
