@@ -9,12 +9,15 @@ CREATE TABLE projects (
     id         uuid PRIMARY KEY,
     account_id uuid NOT NULL REFERENCES accounts (id),
     name       text NOT NULL,
+    -- The domain that its maker plans to send from.
+    domain     text,
     created_at timestamptz NOT NULL DEFAULT now(),
-    -- A deleted project keeps its mails for the retention time, and does nothing any more.
+    -- A deleted project keeps its mails for a month or the retention time, and does nothing any more.
     deleted_at timestamptz
 );
 
 CREATE INDEX projects_account_id ON projects (account_id, id);
+CREATE INDEX projects_deleted_at ON projects (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE api_keys (
     id             uuid PRIMARY KEY,
@@ -50,10 +53,24 @@ CREATE TABLE api_keys (
     created_by     text NOT NULL,
     -- The key that this one takes the place of, after a rotation.
     replaces       uuid REFERENCES api_keys (id),
+    -- Whether it may be used, but for its expiry, which comes by itself.
+    state          text NOT NULL GENERATED ALWAYS AS (
+                       CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN active THEN 'active' ELSE 'inactive' END
+                   ) STORED,
     CONSTRAINT api_keys_project_of_type CHECK ((type = 'project') = (project_id IS NOT NULL))
 );
 
 CREATE INDEX api_keys_account_id ON api_keys (account_id, id);
+
+-- Lists by any choice of state, type and mode are merged from their parts, each of which is in order here.
+CREATE INDEX api_keys_listing ON api_keys (account_id, state, type, mode, id);
+CREATE INDEX api_keys_project_listing ON api_keys (project_id, state, mode, id) WHERE project_id IS NOT NULL;
+CREATE INDEX api_keys_replaces ON api_keys (replaces) WHERE replaces IS NOT NULL;
+
+-- Searches by how a name, a display key or a public id begins, whatever the collation of the database.
+CREATE INDEX api_keys_name ON api_keys (account_id, lower(name) COLLATE "C");
+CREATE INDEX api_keys_display_key ON api_keys (account_id, display_key COLLATE "C");
+CREATE INDEX api_keys_public_id_prefix ON api_keys (account_id, public_id COLLATE "C");
 
 -- Apart from the keys, because sends hold a share lock on their key's row and must not wait for bookkeeping.
 CREATE TABLE api_key_usage (
@@ -61,6 +78,72 @@ CREATE TABLE api_key_usage (
     last_used_at timestamptz NOT NULL,
     last_used_ip text NOT NULL
 );
+
+-- Requests by key, hour, endpoint and status: written in batches, and never a part of what a request waits for.
+CREATE TABLE api_key_hours (
+    key_id   uuid NOT NULL,
+    -- Its beginning.
+    hour     timestamptz NOT NULL,
+    -- Method and route, such as `POST /v1/mails/send`.
+    endpoint text NOT NULL,
+    status   smallint NOT NULL,
+    requests bigint NOT NULL,
+    PRIMARY KEY (key_id, hour, endpoint, status)
+);
+
+CREATE INDEX api_key_hours_hour ON api_key_hours (hour);
+
+-- The latest requests of each key: not all of them, where there were many.
+CREATE TABLE api_key_requests (
+    -- The request's own id.
+    id       uuid PRIMARY KEY,
+    key_id   uuid NOT NULL,
+    at       timestamptz NOT NULL,
+    endpoint text NOT NULL,
+    status   smallint NOT NULL,
+    -- The published code of a refusal.
+    code     text,
+    ip       text NOT NULL
+);
+
+CREATE INDEX api_key_requests_key_id ON api_key_requests (key_id, id);
+
+-- Networks from which a key was used: /24 of IPv4, /48 of IPv6.
+CREATE TABLE api_key_networks (
+    key_id        uuid NOT NULL,
+    network       text NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    PRIMARY KEY (key_id, network)
+);
+
+-- Requests that an allowlist would have refused if it did more than count.
+CREATE TABLE api_key_would_have_blocked (
+    key_id        uuid NOT NULL,
+    ip            text NOT NULL,
+    requests      bigint NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    last_seen_at  timestamptz NOT NULL,
+    PRIMARY KEY (key_id, ip)
+);
+
+CREATE INDEX api_key_would_have_blocked_last_seen_at ON api_key_would_have_blocked (last_seen_at);
+
+-- Notes about unusual use of keys: one a day of each kind for a key.
+CREATE TABLE alerts (
+    id           uuid PRIMARY KEY,
+    account_id   uuid NOT NULL,
+    key_id       uuid NOT NULL,
+    kind         text NOT NULL,
+    day          date NOT NULL,
+    message      text NOT NULL,
+    details      jsonb NOT NULL,
+    at           timestamptz NOT NULL DEFAULT now(),
+    dismissed_at timestamptz,
+    CONSTRAINT alerts_one_a_day UNIQUE (key_id, kind, day)
+);
+
+CREATE INDEX alerts_account_id ON alerts (account_id, id);
+CREATE INDEX alerts_open ON alerts (account_id, id) WHERE dismissed_at IS NULL;
 
 -- People who may sign in.
 CREATE TABLE users (
@@ -143,6 +226,8 @@ CREATE TABLE audit_log (
 );
 
 CREATE INDEX audit_log_account_id ON audit_log (account_id, id);
+CREATE INDEX audit_log_action ON audit_log (account_id, action, id);
+CREATE INDEX audit_log_project_id ON audit_log (project_id, id) WHERE project_id IS NOT NULL;
 CREATE INDEX audit_log_subject_id ON audit_log (subject_id, id);
 
 -- Domains that projects send from. A deleted one keeps its keys until mail that was accepted before is out.
@@ -209,13 +294,32 @@ CREATE TABLE mails (
     failed            smallint NOT NULL DEFAULT 0,
     held              smallint NOT NULL DEFAULT 0,
     from_address      text NOT NULL,
+    from_name         text,
+    -- The first recipient.
     to_address        text NOT NULL,
+    to_name           text,
     subject           text NOT NULL,
     missing_variables text[] NOT NULL,
     created_at        timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 80);
 
 CREATE INDEX mails_project_id ON mails (project_id, id);
+-- What a list of mails may be narrowed to. States change and are in none of them: see `events` and `deliveries`.
+CREATE INDEX mails_to_address ON mails (project_id, to_address, id);
+CREATE INDEX mails_from_address ON mails (project_id, from_address, id);
+CREATE INDEX mails_key_id ON mails (project_id, key_id, id);
+CREATE INDEX mails_test ON mails (project_id, id) WHERE test;
+
+-- The recipients of a mail after the first, so that a mail is found by each of them. Most mails have none.
+CREATE TABLE mail_recipients (
+    project_id uuid NOT NULL,
+    address    text NOT NULL,
+    mail_id    uuid NOT NULL,
+    PRIMARY KEY (project_id, address, mail_id)
+);
+
+-- For their removal with the mail. As text, so that no search by address takes it for an order of ids.
+CREATE INDEX mail_recipients_mail_id ON mail_recipients ((mail_id::text));
 
 -- The content, compressed by us and never updated; claims and lists do not touch it.
 CREATE TABLE mail_bodies (
@@ -228,24 +332,30 @@ ALTER TABLE mail_bodies ALTER COLUMN content SET STORAGE EXTERNAL;
 -- The queue: one row for each recipient who is still to be served, deleted when that is over.
 CREATE TABLE deliveries (
     id               uuid PRIMARY KEY,
+    project_id       uuid NOT NULL,
     mail_id          uuid NOT NULL,
     -- The recipient's place among to, cc and bcc of the mail.
     position         smallint NOT NULL,
     -- Stop when the end of an attempt is not known, instead of trying again.
     hold             boolean NOT NULL,
     attempts         smallint NOT NULL DEFAULT 0,
+    -- Leases that ran out, because their worker died or had to be given up.
+    times_abandoned  smallint NOT NULL DEFAULT 0,
     -- When something happens next: the next attempt, or, under a lease, the moment it may be taken over.
     due_at           timestamptz NOT NULL,
     -- The fencing token of whoever works on it; null when nobody does.
     lease_token      uuid,
     -- For held deliveries: written before an attempt goes onto the wire.
     begun_at         timestamptz,
+    -- Somebody asked to stop while an attempt was being made: there is no other after it.
+    cancelled        boolean NOT NULL DEFAULT false,
     -- Why it is not there yet.
     last_reply       jsonb
 ) WITH (fillfactor = 80);
 
 CREATE INDEX deliveries_due_at ON deliveries (due_at);
-CREATE INDEX deliveries_mail_id ON deliveries (mail_id);
+-- By the project first: that is how its unfinished mails are listed.
+CREATE INDEX deliveries_mail_id ON deliveries (project_id, mail_id);
 
 -- The history of each mail, one row for each thing that happened.
 CREATE TABLE events (
@@ -256,10 +366,48 @@ CREATE TABLE events (
     type     text NOT NULL,
     attempt  smallint NOT NULL DEFAULT 0,
     reply    jsonb,
-    at       timestamptz NOT NULL DEFAULT now()
+    at       timestamptz NOT NULL DEFAULT now(),
+    -- Null for `queued`, `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
+    project_id uuid
 );
 
 CREATE INDEX events_mail_id ON events (mail_id);
+-- How mails in a rare state are found, whose own rows have no index on what changes.
+CREATE INDEX events_project_id ON events (project_id, type, mail_id) WHERE project_id IS NOT NULL;
+
+-- Recipients by what became of their mail, by the day (UTC) on which it did.
+CREATE TABLE mail_days (
+    project_id uuid NOT NULL,
+    day        date NOT NULL,
+    accepted   bigint NOT NULL DEFAULT 0,
+    delivered  bigint NOT NULL DEFAULT 0,
+    captured   bigint NOT NULL DEFAULT 0,
+    bounced    bigint NOT NULL DEFAULT 0,
+    failed     bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (project_id, day)
+);
+
+-- Recipients whose mail is on its way, or waits for a decision.
+CREATE TABLE mail_backlogs (
+    project_id uuid PRIMARY KEY,
+    pending    bigint NOT NULL,
+    held       bigint NOT NULL
+);
+
+-- What is to be added to the two tables above. The statements that store and record mail leave a row for each project
+-- here, in their own commit, because all would wait for each other if they counted in one row. A loop adds them up every
+-- few seconds; whoever reads adds the rest. Without an index, since all of it is read and soon gone.
+CREATE TABLE mail_changes (
+    project_id uuid NOT NULL,
+    day        date NOT NULL DEFAULT (now() AT TIME ZONE 'UTC')::date,
+    accepted   integer NOT NULL DEFAULT 0,
+    delivered  integer NOT NULL DEFAULT 0,
+    captured   integer NOT NULL DEFAULT 0,
+    bounced    integer NOT NULL DEFAULT 0,
+    failed     integer NOT NULL DEFAULT 0,
+    -- Less than zero when held mail was decided about.
+    held       integer NOT NULL DEFAULT 0
+);
 
 -- The answers that a repeated request gets again.
 CREATE TABLE idempotency_keys (

@@ -1,5 +1,6 @@
 //! The only place where everything is wired together, started and stopped.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -17,9 +17,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::config::values::{RequireHttps, Role};
+use crate::dashboard;
 use crate::dns::Dns;
 use crate::domain::id::AccountId;
 use crate::http::client_address::TrustedProxies;
+use crate::http::health;
 use crate::http::layers::authenticate::Gate;
 use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
@@ -36,12 +38,14 @@ use crate::service::domains::{DomainPolicy, Domains};
 use crate::service::handoff::{self, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::overview::Overviews;
 use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
+use crate::service::retention::Retention;
 use crate::service::seal::Seal;
-use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
+use crate::service::usage::Usage;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::domains::check as check_domains;
@@ -116,6 +120,18 @@ impl Database {
                     Ok(true)
                 })
             })
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // What was given up in the middle is heard to its end, and a connection that carries nothing any
+                    // more is closed instead of being waited for.
+                    tokio::time::timeout(CONNECT_PATIENCE, connection.ping())
+                        .await
+                        .unwrap_or_else(
+                            |_| Err(std::io::Error::from(ErrorKind::TimedOut).into()),
+                        )?;
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await
             .context("cannot connect to the database; check DATABASE_URL and that it is running")?;
@@ -177,7 +193,8 @@ impl App {
         let database = Database::open(&config).await?;
         let secret_key = secret_key::load(&config)?;
         let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
-        let keys = Arc::new(Keys::new(database.pool.clone(), pepper));
+        let keys = Keys::new(database.pool.clone(), pepper).with_default_limit(config.rate_limit);
+        let keys = Arc::new(keys);
         let (account, is_new) = projects::set_up(&database.pool).await?;
         let clock = Clock::monotonic();
         Ok(Self { config, database, keys, seal, listener, account, is_new, clock })
@@ -248,23 +265,25 @@ impl App {
             OwnMails::new(config.system_from_at(&public_url), public_url.clone()),
             committers.clone(),
         ));
-        let gate =
-            Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), config.rate_limit, clock));
+        let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
+
+        let usage = Arc::new(Usage::new(db.clone()));
 
         if delivers {
-            let worker = DeliveryWorker::new(
-                deliveries.clone(),
-                destination(&config)?,
-                domains.signing(),
-                attempts.clone(),
-            );
+            let (to, signing) = (destination(&config)?, domains.signing());
+            let worker = DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone());
             loops.spawn(check_domains(domains.clone(), delivering.clone()));
             loops.spawn(worker.clone().run_handed_over(handed_over, delivering.clone()));
             loops.spawn(worker.run_queue(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
+        loops.spawn(housekeeping::add_up_days(mails.clone(), delivering.clone()));
+        loops.spawn(housekeeping::write_requests(Arc::clone(&usage), delivering.clone()));
+        loops.spawn(housekeeping::watch_use(Arc::clone(&usage), delivering.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
+        let retention = Retention::new(db.clone(), config.retention);
+        loops.spawn(housekeeping::remove_old_mails(retention, delivering.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions.clone(), delivering.clone()));
         let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
         let sweep = move || {
@@ -274,28 +293,43 @@ impl App {
         loops.spawn(housekeeping::now_and_then(sweep, delivering.clone()));
         loops.spawn(key_changes::follow(Arc::clone(&keys), delivering.clone()));
         if let Some(address) = config.metrics_addr {
-            serve_metrics(address, metrics, &loops, &delivering)?;
+            let operations = health::operations(db.clone(), move || metrics.render());
+            serve_operations(address, operations, &loops, &delivering)?;
         }
 
         // Requests get half of the time, and what they left behind the rest.
         let grace = config.shutdown_timeout / 2;
         let served = if config.role == Role::Worker {
+            // Nobody would ever answer there.
+            drop(listener);
             stop.cancelled().await;
             Ok(())
         } else {
+            let overviews = Overviews::new(db.clone(), mails.clone());
             let capture_mailbox = config.smtp_url.is_none();
             let installation = Arc::new(Installation { capture_mailbox, public_url });
             let way = Arc::new(way(&config));
-            let senders = Senders::new(db.clone(), domains.clone());
-            let api =
-                Api { mails, domains, senders, people, sessions, installation, db, gate, way };
+            let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
+            let api = Api {
+                mails,
+                domains,
+                usage,
+                overviews,
+                people,
+                sessions,
+                installation,
+                keys,
+                db,
+                gate,
+                way,
+            };
             let certificates = match &config.tls {
                 Some(files) => {
                     Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
                 }
                 None => None,
             };
-            listener.serve(http::router(api), certificates, stop, grace).await
+            listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };
 
         tracing::info!("Stopping: finishing what has begun");
@@ -310,7 +344,7 @@ impl App {
                 tasks.close();
                 tasks.wait().await;
             }
-            if let Err(error) = keys.flush_usage().await {
+            if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
                 tracing::warn!(%error, "Could not write down the last use of keys");
             }
             // Waits for connections in use, and so for a database that does not answer.
@@ -369,18 +403,17 @@ fn way(config: &Config) -> Way {
     Way { proxies, https_only }
 }
 
-fn serve_metrics(
+fn serve_operations(
     address: SocketAddr,
-    metrics: PrometheusHandle,
+    router: Router,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<()> {
     let listener = Listener::bind("METRICS_ADDR", address)?;
-    let router = Router::new().route("/metrics", get(async move || metrics.render()));
     let stop = stop.clone();
     tasks.spawn(async move {
         if let Err(error) = listener.serve(router, None, stop, Duration::ZERO).await {
-            tracing::error!(%error, "The metrics listener failed");
+            tracing::error!(%error, "The listener of METRICS_ADDR failed");
         }
     });
     Ok(())

@@ -34,7 +34,7 @@ pub enum Error {
     },
 
     /// There is no such thing in the caller's project.
-    #[error("No such {0} in this project.")]
+    #[error("There is no such {0}.")]
     NotFound(&'static str),
 
     /// The request could not be read at all.
@@ -45,19 +45,19 @@ pub enum Error {
     #[error("Some fields are not valid; see details.")]
     Invalid(Violations),
 
-    /// The request can be read, and what it asks for cannot be done as things stand.
+    /// The request is at odds with an earlier one.
     #[error("{message}")]
-    Refused {
-        /// The published code, such as `LAST_OWNER`.
+    Conflict {
+        /// The published code, such as `IDEMPOTENCY_KEY_REUSED`.
         code: &'static str,
         /// What to do about it.
         message: String,
     },
 
-    /// The request is at odds with an earlier one.
+    /// The request is sound, and the way things stand forbids it.
     #[error("{message}")]
-    Conflict {
-        /// The published code, such as `IDEMPOTENCY_KEY_REUSED`.
+    Impossible {
+        /// The published code, such as `LAST_PROJECT_CANNOT_BE_DELETED`.
         code: &'static str,
         /// What to do about it.
         message: String,
@@ -75,6 +75,11 @@ pub enum Error {
     /// Something that we need is away for the moment; nothing was done.
     #[error("The service is temporarily unavailable and nothing was stored; please try again.")]
     Unavailable(#[source] anyhow::Error),
+
+    /// It was begun, and nobody can tell whether it was done: an answer of any kind would be a guess, so that none is
+    /// given.
+    #[error("Whether this was done is not known.")]
+    OutcomeUnknown(#[source] anyhow::Error),
 
     /// Our fault. The cause is for the logs and never leaves the process.
     #[error("Something went wrong on our side; nothing was stored.")]

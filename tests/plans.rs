@@ -10,7 +10,9 @@ use posthaste::app::Database;
 use posthaste::config::Settings;
 use posthaste::domain::id::{ApiKeyId, DeliveryId, MailId, ProjectId};
 use posthaste::store::deliveries::{self, Change, Step};
+use posthaste::store::mails::search::{self, Stretch};
 use posthaste::store::mails::{self, Filter, NewMailRow};
+use posthaste::store::retention;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -59,6 +61,8 @@ fn mail(project: ProjectId, key: ApiKeyId) -> NewMailRow {
         hold: false,
         bypass_suppressions: false,
         from_address: "shop@example.com".into(),
+        from_name: None,
+        to_name: None,
         recipients: vec![(DeliveryId::generate(), "grace@example.com".into())],
         subject: "Subject".into(),
         missing_variables: Vec::new(),
@@ -103,9 +107,11 @@ async fn grow(db: &mut PgConnection, project: ProjectId) {
              FROM generate_series(1, $1)
              RETURNING id
          ),
-         body AS (INSERT INTO mail_bodies (mail_id, content) SELECT id, '' FROM mail)
-         INSERT INTO deliveries (id, mail_id, position, hold, due_at, lease_token)
-         SELECT gen_random_uuid(), id, 0, false, now() - random() * interval '1 hour', gen_random_uuid() FROM mail",
+         body AS (INSERT INTO mail_bodies (mail_id, content) SELECT id, '' FROM mail),
+         recipient AS (INSERT INTO mail_recipients (project_id, address, mail_id) SELECT $2, 'to', id FROM mail),
+         event AS (INSERT INTO events (id, project_id, mail_id, type) SELECT id, $2, id, 'bounced' FROM mail)
+         INSERT INTO deliveries (id, project_id, mail_id, position, hold, due_at, lease_token)
+         SELECT gen_random_uuid(), $2, id, 0, false, now() - random() * interval '1 hour', gen_random_uuid() FROM mail",
     ] {
         sqlx::query(statement).bind(GROWN).bind(project.as_uuid()).execute(&mut *db).await.unwrap();
     }
@@ -121,12 +127,36 @@ async fn work(
     let new = mail(project, key);
     assert!(mails::accept(&mut *db, &[new], 60.0).await.unwrap()[0].stored);
     mails::for_work(&mut *db, &[MailId::generate()]).await.unwrap();
-    let before = Filter { before: Some(MailId::generate()), ..Filter::default() };
-    mails::list(&mut *db, project, &before, 20).await.unwrap();
+    deliveries::of_mail(&mut *db, project, MailId::generate()).await.unwrap();
     deliveries::claim(&mut *db, Uuid::new_v4(), 60.0, 1).await.unwrap();
     deliveries::renew(&mut *db, &[(id, token)], 60.0).await.unwrap();
     deliveries::record(&mut *db, &[bounced(id, token)]).await.unwrap();
     deliveries::release(&mut *db, &[(id, token)]).await.unwrap();
+    retention::remove_before(&mut *db, Uuid::nil().into(), 100).await.unwrap();
+    retention::remove_of_deleted_projects(&mut *db, 60.0, 100).await.unwrap();
+}
+
+/// Asks for a page of mails in every way that there is.
+async fn look_for(
+    db: &mut PgConnection,
+    project: ProjectId,
+    key: ApiKeyId,
+    address: &str,
+) -> usize {
+    let (before, from) = (Uuid::max().into(), Uuid::nil().into());
+    let page = Stretch { before, from, limit: 21 };
+    let types = ["ambiguous", "bounced", "failed", "suppressed"];
+    let mut found = Vec::new();
+    found.extend(search::of_project(&mut *db, project, page).await.unwrap());
+    found.extend(search::of_test_mode(&mut *db, project, page).await.unwrap());
+    found.extend(search::of_key(&mut *db, project, key, page).await.unwrap());
+    found.extend(search::from(&mut *db, project, address, page).await.unwrap());
+    found.extend(search::to(&mut *db, project, address, page).await.unwrap());
+    found.extend(search::unfinished(&mut *db, project, page).await.unwrap());
+    found.extend(search::to_which_happened(&mut *db, project, &types, page).await.unwrap());
+    let filter = Filter { address: Some("nobody@example.org".into()), ..Filter::default() };
+    search::among(&mut *db, project, &found, &filter, 21).await.unwrap();
+    found.len()
 }
 
 async fn rows_read(db: &mut PgConnection) -> i64 {
@@ -162,4 +192,30 @@ async fn plans_that_were_made_on_empty_tables_are_good_for_full_ones() {
     let read = rows_read(&mut transaction).await - before;
 
     assert!(read < A_FEW, "{read} rows were read for one mail");
+}
+
+#[tokio::test]
+async fn a_page_of_mails_costs_the_same_whatever_it_is_narrowed_to() {
+    let test = TestDatabase::create().await;
+    let pool = one_connection(&test).await;
+    let mut connection = pool.acquire().await.unwrap();
+    let (project, key) = account_key(&mut connection).await;
+    for _ in 0..RUNS_BEFORE_A_PLAN_IS_KEPT {
+        look_for(&mut connection, project, key, "to").await;
+    }
+    grow(&mut connection, project).await;
+
+    let mut transaction = sqlx::Connection::begin(&mut *connection).await.unwrap();
+    // Every one of twenty thousand mails passes, or none does.
+    for (project, key, address) in [
+        (project, project.as_uuid().into(), "to"),
+        (project, project.as_uuid().into(), "from"),
+        (project, key, "nobody"),
+        (ProjectId::generate(), key, "to"),
+    ] {
+        let before = rows_read(&mut transaction).await;
+        let found = look_for(&mut transaction, project, key, address).await;
+        let read = rows_read(&mut transaction).await - before;
+        assert!(read < A_FEW, "{read} rows were read to find {found} mails of {address}");
+    }
 }

@@ -20,9 +20,12 @@ use std::time::{Duration, Instant};
 use api_client::{Answer, ApiClient, mail_to};
 use database::TestDatabase;
 use posthaste::domain::api_key::KeyMode;
+use posthaste::domain::audit::Doer;
+use posthaste::domain::caller::KeyStatus;
 use posthaste::domain::id::{AccountId, ApiKeyId};
 use posthaste::domain::permission;
-use posthaste::service::keys::{Keys, NewKey};
+use posthaste::domain::restrictions::Restrictions;
+use posthaste::service::keys::{Keys, NewKey, Rejection};
 use posthaste::service::pepper::Pepper;
 use posthaste::service::projects;
 use server_process::Server;
@@ -82,10 +85,11 @@ impl Scene {
             project: Some(project),
             mode: KeyMode::Live,
             permissions: permission::preset("sending_access").unwrap(),
+            restrictions: Restrictions::default(),
             per_second: None,
             per_minute: None,
             expires_at: None,
-            created_by: "a test".into(),
+            created_by: Doer::server(),
         };
         let (key, token) = self.keys.create(self.account, new).await.unwrap();
         (key.id, token.reveal().to_owned())
@@ -94,7 +98,7 @@ impl Scene {
     /// Revokes by the command line or in another process's memory (this one's), in turn.
     async fn revoke(&self, id: ApiKeyId, turn: usize) {
         if turn.is_multiple_of(2) {
-            self.keys.revoke(self.account, id).await.unwrap();
+            self.keys.revoke(self.account, id, Doer::server()).await.unwrap();
         } else {
             self.servers[0].told(&["keys", "revoke", &id.to_string()]).await;
         }
@@ -216,4 +220,39 @@ async fn a_revoked_key_sends_not_one_more_mail_while_no_node_can_hear_of_it() {
     assert!(refused_by_statement > 0, "every node knew");
     assert!(cutting.try_join_next().is_none(), "the cutting stopped early");
     assert!(cuts.load(Ordering::Relaxed) > 0, "nothing was cut");
+}
+
+#[tokio::test]
+async fn a_key_that_is_forgotten_while_its_digest_is_renewed_is_not_remembered_as_it_was() {
+    let scene = Scene::of(0).await;
+    let (id, key) = scene.make_key().await;
+    // Another SECRET_KEY, under which the digest has to be made anew.
+    let pepper = Pepper::derive(&"l".repeat(64).as_str().into());
+    let keys = Keys::new(scene.database.pool.clone(), pepper);
+    let token = key.parse().unwrap();
+    let mut revoking = scene.database.pool.begin().await.unwrap();
+    sqlx::query("UPDATE api_keys SET revoked_at = now() WHERE id = $1")
+        .bind(id.as_uuid())
+        .execute(&mut *revoking)
+        .await
+        .unwrap();
+    let revoke = async {
+        // The digest waits for the row.
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let begun = Instant::now();
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&scene.database.pool).await.unwrap()
+            == 0
+        {
+            assert!(begun.elapsed() < PATIENCE, "nobody waits");
+        }
+        keys.forget(id).await;
+        revoking.commit().await.unwrap();
+    };
+
+    let (verified, ()) = tokio::join!(keys.verify(&token), revoke);
+    verified.unwrap().unwrap();
+
+    let again = keys.verify(&token).await.unwrap();
+    assert_eq!(again.unwrap_err(), Rejection::Ended(KeyStatus::Revoked));
 }

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use posthaste::app::Database;
 use posthaste::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
+use posthaste::domain::audit::Doer;
 use posthaste::domain::id::ApiKeyId;
 use posthaste::domain::permission;
+use posthaste::domain::restrictions::Restrictions;
 use posthaste::postgres::{Durability, Embedded, Settings};
 use posthaste::service::keys::{Keys, NewKey};
 use posthaste::service::pepper::Pepper;
@@ -87,10 +89,11 @@ impl Bed {
             project: Some(project),
             mode: KeyMode::Live,
             permissions: permission::preset("full_access").unwrap(),
+            restrictions: Restrictions::default(),
             per_second: None,
             per_minute: None,
             expires_at: None,
-            created_by: "benchmark".into(),
+            created_by: Doer::server(),
         };
         let (model, _) = self.keys().create(account, model).await.unwrap();
         let pepper = Pepper::derive(&SECRET_KEY.into());

@@ -10,7 +10,9 @@ use super::arguments::{CreateKey, KeyMode, KeyType, KeysCommand, PermissionPrese
 use super::{projects::chosen, say};
 use crate::app::Database;
 use crate::config::Config;
+use crate::domain::audit::Doer;
 use crate::domain::id::AccountId;
+use crate::domain::restrictions::Restrictions;
 use crate::domain::{api_key, permission};
 use crate::error::Error;
 use crate::secret_key;
@@ -69,10 +71,11 @@ async fn create(
             KeyMode::Test => api_key::KeyMode::Test,
         },
         permissions: permission::preset(preset)?,
+        restrictions: Restrictions::default(),
         per_second: asked.per_second,
         per_minute: asked.per_minute,
         expires_at,
-        created_by: "command line".into(),
+        created_by: Doer::command_line(),
     };
     let (key, token) = keys.create(account, new).await.map_err(in_words)?;
     if asked.quiet {
@@ -127,7 +130,7 @@ async fn revoke(keys: &Keys, account: AccountId, id: &str) -> Result<()> {
     let id = id.parse().ok().with_context(|| {
         format!("{id:?} is not the id of a key; `posthaste keys list` shows them")
     })?;
-    keys.revoke(account, id).await.map_err(in_words)?;
+    keys.revoke(account, id, Doer::command_line()).await.map_err(in_words)?;
     say(&format!("Revoked {id}. It sends nothing from now on."))?;
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::keys::in_words;
 use super::say;
 use crate::app::Database;
 use crate::config::Config;
+use crate::domain::audit::Doer;
 use crate::domain::id::{AccountId, ProjectId};
 use crate::service::projects;
 
@@ -26,8 +27,10 @@ pub async fn run(config: &Config, command: ProjectsCommand) -> Result<()> {
 }
 
 async fn create(db: &PgPool, account: AccountId, name: &str) -> Result<()> {
-    let id = projects::create(db, account, name).await.map_err(in_words)?;
-    say(&id.to_string())?;
+    let name = name.parse().map_err(|problem| anyhow::anyhow!("the name {problem}"))?;
+    let doer = Doer::command_line();
+    let project = projects::create(db, account, &name, None, doer).await.map_err(in_words)?;
+    say(&project.id.to_string())?;
     Ok(())
 }
 

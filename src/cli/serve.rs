@@ -10,7 +10,9 @@ use super::say;
 use crate::app::{App, first_key_file};
 use crate::config::Config;
 use crate::domain::api_key::{ApiKeyToken, KeyMode};
+use crate::domain::audit::Doer;
 use crate::domain::permission;
+use crate::domain::restrictions::Restrictions;
 use crate::secret_key::write_private;
 use crate::service::keys::NewKey;
 use crate::service::{people, projects};
@@ -124,10 +126,11 @@ async fn first_key(app: &App, config: &Config) -> Result<Option<ApiKeyToken>> {
         project,
         mode: KeyMode::Live,
         permissions: permission::preset("full_access")?,
+        restrictions: Restrictions::default(),
         per_second: None,
         per_minute: None,
         expires_at: None,
-        created_by: "first start".into(),
+        created_by: Doer::server(),
     };
     let (_, token) = app.keys().create(account, new).await?;
     write_private(&file, token.reveal())?;

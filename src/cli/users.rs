@@ -10,9 +10,13 @@ use super::keys::in_words;
 use super::say;
 use crate::app::Database;
 use crate::config::Config;
+use crate::domain::address::EmailAddress;
 use crate::domain::id::AccountId;
 use crate::service::people;
 use crate::service::projects;
+
+/// What helps whoever names somebody who is not there.
+const WHO: &str = "`posthaste users list` shows who signs in with which address";
 
 /// Does what is asked with people.
 pub async fn run(config: &Config, command: UsersCommand) -> Result<()> {
@@ -24,6 +28,7 @@ pub async fn run(config: &Config, command: UsersCommand) -> Result<()> {
         UsersCommand::ResetLink { email } => {
             reset_link(&database.pool, account, &email, &public_url).await
         }
+        UsersCommand::DisableTotp { email } => disable_totp(&database.pool, account, &email).await,
         UsersCommand::List { json } => list(&database.pool, account, json).await,
     };
     database.close().await;
@@ -42,11 +47,23 @@ async fn set_up_link(db: &PgPool, account: AccountId, public_url: &str) -> Resul
 }
 
 async fn reset_link(db: &PgPool, account: AccountId, email: &str, public_url: &str) -> Result<()> {
-    let email = email.parse().map_err(|problem| anyhow::anyhow!("{email:?} {problem}"))?;
-    let made = people::make_reset_link(db, account, &email).await.map_err(in_words);
-    let token = made.context("`posthaste users list` shows who signs in with which address")?;
+    let made = people::make_reset_link(db, account, &address(email)?).await.map_err(in_words);
+    let token = made.context(WHO)?;
     say(&people::link(public_url, &token))?;
     Ok(())
+}
+
+async fn disable_totp(db: &PgPool, account: AccountId, email: &str) -> Result<()> {
+    let done = people::take_totp_away(db, account, &address(email)?).await.map_err(in_words);
+    if !done.context(WHO)? {
+        bail!("there is no second factor to take away");
+    }
+    say("The password alone is enough from now on.")?;
+    Ok(())
+}
+
+fn address(text: &str) -> Result<EmailAddress> {
+    text.parse().map_err(|problem| anyhow::anyhow!("{text:?} {problem}"))
 }
 
 async fn list(db: &PgPool, account: AccountId, as_json: bool) -> Result<()> {

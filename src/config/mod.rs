@@ -66,13 +66,15 @@ pub struct Config {
     pub log_format: LogFormat,
     /// `LOG_LEVEL`: what is logged.
     pub log_level: Targets,
-    /// `METRICS_ADDR`: where `/metrics` is served; nowhere without it.
+    /// `METRICS_ADDR`: where `/metrics` is served, and health for nodes of every role; nowhere without it.
     pub metrics_addr: Option<SocketAddr>,
     /// `ROLE`: what this process does.
     pub role: Role,
     /// `LEASE_SECONDS`: how long a node may hold a delivery before another takes it over. Only tests change it, which
     /// kill nodes and do not want to wait.
     pub lease: Duration,
+    /// `RETENTION_DAYS`: how long mails are kept; for ever without it.
+    pub retention: Option<Duration>,
     /// `SHUTDOWN_TIMEOUT`: how long a stop may take.
     pub shutdown_timeout: Duration,
 }

@@ -76,7 +76,7 @@ pub struct Settings {
     pub public_url: Option<String>,
 
     /// The address that Posthaste's own mails (invitations, forgotten passwords) come from
-    /// [default: posthaste@ and the host of PUBLIC_URL]
+    /// [default: posthaste at the host of PUBLIC_URL]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "MAILBOX")]
     pub system_from: Option<String>,
 
@@ -110,11 +110,13 @@ pub struct Settings {
     #[arg(long, env, global = true, hide = true, hide_env_values = true, value_name = "NUMBER")]
     pub lease_seconds: Option<String>,
 
-    /// For how many days mails are kept (not supported yet)
+    /// For how many days mails, their contents and their histories are kept; without it for ever. Mails that are not
+    /// over stay, and so does the audit log
     #[arg(long, env, global = true, hide_env_values = true, value_name = "DAYS")]
     pub retention_days: Option<String>,
 
-    /// The address to serve /metrics on, for Prometheus; without it they are not served
+    /// The address to serve /metrics on, for Prometheus, and /healthz and /readyz with every role; without it /metrics are
+    /// not served
     #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS:PORT")]
     pub metrics_addr: Option<String>,
 

@@ -5,7 +5,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::reader::{Reader, given, given_secret, path};
+use super::reader::{Reader, given_secret, path};
 use super::values::{LogFormat, RequireHttps, RequireVerifiedDomains, Role};
 use super::{Config, Problem, Settings};
 
@@ -17,6 +17,9 @@ const DEFAULT_LEASE: Duration = Duration::from_secs(45);
 
 /// The longest lease, in seconds, that keeps this promise.
 const MAX_LEASE: u32 = 60;
+
+/// A century: no clock overflows when it is taken from the present.
+const MAX_RETENTION_DAYS: u32 = 36_500;
 
 impl Settings {
     /// Reads all settings, or says everything that is wrong with them.
@@ -47,7 +50,7 @@ impl Settings {
             log_level,
             shutdown_timeout,
             lease_seconds,
-            retention_days: _,
+            retention_days,
             metrics_addr,
             role,
         } = self;
@@ -95,6 +98,9 @@ impl Settings {
             lease: read
                 .number("LEASE_SECONDS", lease_seconds, MAX_LEASE)
                 .map_or(DEFAULT_LEASE, |seconds| Duration::from_secs(seconds.get().into())),
+            retention: read
+                .number("RETENTION_DAYS", retention_days, MAX_RETENTION_DAYS)
+                .map(|days| Duration::from_hours(24 * u64::from(days.get()))),
             shutdown_timeout: read
                 .shutdown_timeout(shutdown_timeout)
                 .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
@@ -105,10 +111,7 @@ impl Settings {
     /// Names the settings that are part of the design but of no effect yet: to accept one would be to promise it.
     fn refuse_unsupported(&self, problems: &mut Vec<Problem>) {
         let mut read = Reader(problems);
-        let unsupported = [
-            ("REDIS_URL", given_secret(self.redis_url.as_ref()).is_some()),
-            ("RETENTION_DAYS", given(self.retention_days.clone()).is_some()),
-        ];
+        let unsupported = [("REDIS_URL", given_secret(self.redis_url.as_ref()).is_some())];
         for (setting, given) in unsupported {
             if given {
                 read.problem(

@@ -44,13 +44,13 @@ impl EmailAddress {
         &self.domain
     }
 
-    /// The domain as people read it: `bücher.example` where [`EmailAddress::domain`] is `xn--bcher-kva.example`. For the
-    /// eye only, because different domains may look the same.
-    pub fn domain_unicode(&self) -> String {
-        idna::domain_to_unicode(&self.domain).0
+    /// The form by which addresses are compared with each other: all in lower case. Hosts that tell `Ada` from `ada`
+    /// exist on paper only.
+    pub fn folded(&self) -> String {
+        self.to_string().to_lowercase()
     }
 
-    /// Whether a relay needs SMTPUTF8 (RFC 6531) to take it.
+    /// Whether a relay needs SMTPUTF8 (RFC 6531) to take it, in the envelope or in a header.
     pub fn needs_smtputf8(&self) -> bool {
         !self.local.is_ascii()
     }
@@ -262,10 +262,10 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_outside_ascii_has_a_form_for_the_wire_and_one_for_people() {
+    fn a_domain_outside_ascii_has_a_form_for_the_wire() {
         let address = parse("ada@BÜCHER.example").unwrap();
         assert_eq!(address.domain(), "xn--bcher-kva.example");
-        assert_eq!(address.domain_unicode(), "bücher.example");
+        assert_eq!(parse("ADA@xn--bcher-kva.example").unwrap().folded(), address.folded());
         assert!(parse("a@xn--a.example").is_err(), "an A-label that stands for nothing");
     }
 

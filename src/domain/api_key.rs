@@ -22,6 +22,32 @@ pub enum KeyType {
     Account,
 }
 
+impl KeyType {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Project, Self::Account];
+
+    /// The published name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Account => "account",
+        }
+    }
+}
+
+/// The text names no type of key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be `project` or `account`")]
+pub struct UnknownKeyType;
+
+impl FromStr for KeyType {
+    type Err = UnknownKeyType;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKeyType> {
+        Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or(UnknownKeyType)
+    }
+}
+
 /// Whether mail sent with a key leaves the house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,6 +56,32 @@ pub enum KeyMode {
     Live,
     /// Never sends mail: everything ends in the capture mailbox. Its limits are ten times as wide.
     Test,
+}
+
+impl KeyMode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Live, Self::Test];
+
+    /// The published name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// The text names no mode of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be `live` or `test`")]
+pub struct UnknownKeyMode;
+
+impl FromStr for KeyMode {
+    type Err = UnknownKeyMode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKeyMode> {
+        Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or(UnknownKeyMode)
+    }
 }
 
 /// The whole text of a key. It is the only type that ever holds the secret, and it leaves by one door:

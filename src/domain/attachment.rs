@@ -193,7 +193,8 @@ pub fn decode_base64(text: &str) -> Result<Vec<u8>, InvalidBase64> {
     );
     let is_break = |byte: u8| matches!(byte, b'\r' | b'\n' | b' ' | b'\t');
     let decoded = if text.bytes().any(is_break) {
-        let joined: Vec<u8> = text.bytes().filter(|byte| !is_break(*byte)).collect();
+        let mut joined = Vec::with_capacity(text.len());
+        joined.extend(text.bytes().filter(|byte| !is_break(*byte)));
         LENIENT.decode(joined)
     } else {
         LENIENT.decode(text)

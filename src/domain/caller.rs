@@ -1,6 +1,7 @@
 //! Who is asking, and what they may do.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,6 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::api_key::{KeyMode, KeyType};
 use super::id::{AccountId, ApiKeyId, ProjectId, SessionId, UserId};
 use super::permission::Permission;
+use super::rate_limit::RateLimit;
+use super::restrictions::Restrictions;
+
+/// Test keys get so many times the figures of live ones.
+const TEST_MODE_FACTOR: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 /// An API key as it is stored, but for its secret.
 #[derive(Clone, Debug)]
@@ -30,14 +36,8 @@ pub struct ApiKey {
     pub display_key: String,
     /// What it may do.
     pub permissions: Vec<Permission>,
-    /// Domains it may send from; `None` for every domain of the project, and an empty list for none at all.
-    pub domains: Option<Vec<String>>,
-    /// Addresses or domains it may send to; `None` for everyone.
-    pub recipients: Option<Vec<String>>,
-    /// Networks it may be used from; `None` for every one.
-    pub ip_allowlist: Option<Vec<String>>,
-    /// Whether the allowlist only counts what it would have blocked.
-    pub ip_allowlist_dry_run: bool,
+    /// From which domains, to whom and from where it may be used.
+    pub restrictions: Restrictions,
     /// Requests in one second; `None` for the server's own figure.
     pub per_second: Option<u32>,
     /// Requests in one minute; `None` for the server's own figure.
@@ -52,6 +52,8 @@ pub struct ApiKey {
     pub created_at: DateTime<Utc>,
     /// By whom it was made, in words.
     pub created_by: String,
+    /// The key that this one takes the place of, after a rotation.
+    pub replaces: Option<ApiKeyId>,
 }
 
 /// Whether a key works, and if not, why.
@@ -68,6 +70,9 @@ pub enum KeyStatus {
 }
 
 impl KeyStatus {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Inactive, Self::Expired, Self::Revoked];
+
     /// The published name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,6 +96,58 @@ impl ApiKey {
         } else {
             KeyStatus::Inactive
         }
+    }
+
+    /// The key's limits, where `default` is the server's own figures: those of test keys are ten times as wide.
+    pub fn limit(&self, default: RateLimit) -> RateLimit {
+        match self.mode {
+            KeyMode::Live => self.figures(default),
+            KeyMode::Test => self.figures(default).times(TEST_MODE_FACTOR),
+        }
+    }
+
+    /// In what, by the published names of the fields, `other` may do more than this key: empty if a holder of this key
+    /// gains nothing by the other one.
+    ///
+    /// Figures are compared before those of test keys are widened, so that a live key can make a test key that names no
+    /// limits either.
+    pub fn exceeded_by(&self, other: &Self, default: RateLimit) -> Vec<&'static str> {
+        let mut exceeded = Vec::new();
+        if self.account != other.account
+            || (self.key_type == KeyType::Project && other.key_type == KeyType::Account)
+        {
+            exceeded.push("type");
+        } else if self.project.is_some() && self.project != other.project {
+            exceeded.push("projectId");
+        }
+        if self.mode == KeyMode::Test && other.mode == KeyMode::Live {
+            exceeded.push("mode");
+        }
+        if !other.permissions.iter().all(|permission| self.permissions.contains(permission)) {
+            exceeded.push("permissions");
+        }
+        exceeded.extend(self.restrictions.exceeded_by(&other.restrictions));
+        if self.expires_at.is_some_and(|own| other.expires_at.is_none_or(|other| other > own)) {
+            exceeded.push("expiresAt");
+        }
+        let (own, others) = (self.figures(default), other.figures(default));
+        if others.per_second() > own.per_second() {
+            exceeded.push("rateLimit.perSecond");
+        }
+        if others.per_minute() > own.per_minute() {
+            exceeded.push("rateLimit.perMinute");
+        }
+        if other.active && !self.active {
+            exceeded.push("active");
+        }
+        exceeded
+    }
+
+    /// A stored figure that could not have been asked for is none.
+    fn figures(&self, default: RateLimit) -> RateLimit {
+        let per_second = self.per_second.unwrap_or(default.per_second().get());
+        let per_minute = self.per_minute.unwrap_or(default.per_minute().get());
+        RateLimit::new(per_second, per_minute).unwrap_or(default)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -18,6 +19,12 @@ macro_rules! id {
             /// Makes a new identifier, later in order than all that this process made before.
             pub fn generate() -> Self {
                 Self(Uuid::now_v7())
+            }
+
+            /// Where the identifiers that are made at this time or later begin.
+            pub fn first_at(at: DateTime<Utc>) -> Self {
+                let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
+                Self(Uuid::from_u128(u128::from(millis) << 80))
             }
 
             /// The identifier as it is stored.

@@ -1,5 +1,7 @@
 //! A mail as its author asked for it, after every check has passed.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::address::{EmailAddress, Mailbox};
@@ -43,8 +45,42 @@ impl Content {
     /// The most recipients one mail may have, `to`, `cc` and `bcc` together.
     pub const MAX_RECIPIENTS: usize = 50;
 
-    /// Everyone who is to receive the mail, in the order to, cc, bcc. A delivery's position is an index into this.
+    /// Everyone who is to receive the mail, in the order to, cc, bcc: who is named twice receives it once. A delivery's
+    /// position is an index into this.
     pub fn recipients(&self) -> impl Iterator<Item = &EmailAddress> {
-        self.to.iter().chain(&self.cc).chain(&self.bcc).map(|mailbox| &mailbox.address)
+        let named = self.to.iter().chain(&self.cc).chain(&self.bcc).map(|mailbox| &mailbox.address);
+        let mut seen = HashSet::new();
+        named.filter(move |address| seen.insert(address.folded()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mailboxes(addresses: &[&str]) -> Vec<Mailbox> {
+        addresses.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn who_is_named_twice_is_one_recipient() {
+        let content = Content {
+            from: "shop@example.com".parse().unwrap(),
+            to: mailboxes(&["Ada@example.org", "bob@bücher.example"]),
+            cc: mailboxes(&["ada@EXAMPLE.org", "Ada <ada@example.net>"]),
+            bcc: mailboxes(&["x@example.org", "BOB@xn--bcher-kva.example", "x@example.org"]),
+            reply_to: None,
+            subject: Subject::parse("hi".to_owned()).unwrap(),
+            html: None,
+            text: Some("hi".to_owned()),
+            headers: Vec::new(),
+            attachments: Vec::new(),
+            signed_by: None,
+        };
+        let recipients: Vec<_> = content.recipients().map(ToString::to_string).collect();
+        assert_eq!(
+            recipients,
+            ["Ada@example.org", "bob@xn--bcher-kva.example", "ada@example.net", "x@example.org"]
+        );
     }
 }

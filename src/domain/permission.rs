@@ -80,6 +80,9 @@ impl FromStr for Permission {
     }
 }
 
+/// The names of all presets, the widest first.
+pub const PRESETS: [&str; 3] = ["full_access", "sending_access", "read_only"];
+
 /// Reads a preset (`full_access`, `sending_access`, `read_only`) or the name of a single permission.
 pub fn preset(name: &str) -> Result<Vec<Permission>, UnknownPermission> {
     let chosen: fn(&Permission) -> bool = match name {

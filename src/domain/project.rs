@@ -13,6 +13,8 @@ pub struct Project {
     pub account: AccountId,
     /// What its maker called it, at most 100 characters.
     pub name: String,
+    /// The domain that its maker plans to send from.
+    pub domain: Option<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }

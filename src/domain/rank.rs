@@ -3,6 +3,7 @@
 use super::api_key::KeyMode;
 use super::caller::{Actor, Caller, Role};
 use super::permission::Permission;
+use super::restrictions::Restrictions;
 
 /// Whether this caller may make somebody one of this role, or change somebody who is.
 ///
@@ -12,9 +13,10 @@ pub fn may_give(caller: &Caller, role: Role) -> bool {
     match &caller.actor {
         Actor::Person(person) => may_give_as(person.role, role),
         Actor::Key(key) => {
-            let is_bound = key.domains.is_some()
-                || key.recipients.is_some()
-                || key.ip_allowlist.is_some()
+            let Restrictions { domains, recipients, ip_allowlist, .. } = &key.restrictions;
+            let is_bound = domains.is_some()
+                || recipients.is_some()
+                || ip_allowlist.is_some()
                 || key.mode == KeyMode::Test;
             let within = Permission::ALL
                 .iter()

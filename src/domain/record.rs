@@ -14,7 +14,8 @@ pub struct MailSummary {
     pub project: ProjectId,
     /// Whether it was sent in test mode and never leaves the house.
     pub test: bool,
-    /// `queued`, `deferred`, `sent`, `partially_sent`, `captured`, `bounced`, `failed`, `suppressed` or `held`.
+    /// `queued`, `deferred`, `sent`, `partially_sent`, `captured`, `bounced`, `failed`, `suppressed`, `held` or
+    /// `cancelled`.
     pub status: String,
     /// Recipients who are still to be served.
     pub pending: i16,
@@ -26,8 +27,12 @@ pub struct MailSummary {
     pub held: i16,
     /// The author's address.
     pub from_address: String,
+    /// The author's name.
+    pub from_name: Option<String>,
     /// The first recipient's address.
     pub to_address: String,
+    /// The first recipient's name.
+    pub to_name: Option<String>,
     /// The subject.
     pub subject: String,
     /// Variables that the templates named and the data did not have.
@@ -39,7 +44,7 @@ pub struct MailSummary {
 /// A delivery that is still to be made.
 #[derive(Clone, Debug)]
 pub struct PendingDelivery {
-    /// The recipient's place among to, cc and bcc.
+    /// The recipient's place in [`super::mail::Content::recipients`].
     pub position: i16,
     /// Attempts begun so far.
     pub attempts: i16,
@@ -47,6 +52,8 @@ pub struct PendingDelivery {
     pub due_at: DateTime<Utc>,
     /// Whether somebody works on it now.
     pub leased: bool,
+    /// Whether there is no other attempt after this one, because it was cancelled meanwhile.
+    pub cancelled: bool,
     /// What the last attempt came to.
     pub last_reply: Option<Reply>,
 }
@@ -58,7 +65,8 @@ pub struct Event {
     pub id: EventId,
     /// The recipient's place; `None` when the whole mail is meant.
     pub position: Option<i16>,
-    /// `queued`, `deferred`, `sent`, `captured`, `bounced`, `failed`, `suppressed`, `ambiguous` or `held`.
+    /// `queued`, `deferred`, `sent`, `captured`, `complained`, `bounced`, `failed`, `suppressed`, `ambiguous`,
+    /// `retried` or `cancelled`.
     pub kind: String,
     /// The attempt that it came from, counted from one; zero for what was no attempt.
     pub attempt: i16,

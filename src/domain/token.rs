@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
+
+use super::randomness::random_bytes;
 
 /// 256 random bits. A plain digest is enough to keep them by: there is nothing to guess.
 #[derive(Clone)]
@@ -21,9 +21,7 @@ pub struct InvalidToken;
 impl Token {
     /// Draws a token from the operating system's randomness.
     pub fn generate() -> Self {
-        let mut bytes = [0; 32];
-        SysRng.try_fill_bytes(&mut bytes).expect("the operating system has randomness");
-        Self(bytes)
+        Self(random_bytes())
     }
 
     /// The token as it travels: 43 characters of the URL-safe alphabet (RFC 4648, section 5).

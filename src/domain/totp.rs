@@ -7,11 +7,11 @@ use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use ring::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use super::randomness::random_bytes;
 
 /// The alphabet of RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -29,9 +29,7 @@ pub struct TotpSecret([u8; 20]);
 impl TotpSecret {
     /// Draws a secret from the operating system's randomness.
     pub fn generate() -> Self {
-        let mut bytes = [0; 20];
-        SysRng.try_fill_bytes(&mut bytes).expect("the operating system has randomness");
-        Self(bytes)
+        Self(random_bytes())
     }
 
     /// The secret as it was stored.
@@ -105,8 +103,7 @@ pub struct RecoveryCode(String);
 impl RecoveryCode {
     /// Draws a code from the operating system's randomness.
     pub fn generate() -> Self {
-        let mut bytes = [0; 16];
-        SysRng.try_fill_bytes(&mut bytes).expect("the operating system has randomness");
+        let bytes: [u8; 16] = random_bytes();
         let mut text = String::with_capacity(19);
         for (at, byte) in bytes.iter().enumerate() {
             if at > 0 && at % 4 == 0 {

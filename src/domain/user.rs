@@ -48,7 +48,10 @@ impl SignInAddress {
 
 impl From<&EmailAddress> for SignInAddress {
     fn from(address: &EmailAddress) -> Self {
-        Self(address.to_string().to_lowercase())
+        let plain = address.to_string().to_lowercase();
+        // Some letters outside ASCII take more room in lower case, perhaps more than an address may have.
+        let is_address = plain.parse::<EmailAddress>().is_ok();
+        Self(if is_address { plain } else { address.to_string() })
     }
 }
 
@@ -149,4 +152,32 @@ pub struct Invitation {
     pub created_at: DateTime<Utc>,
     /// From then on the link is good for nothing.
     pub expires_at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_to_sign_in_with_is_an_address_in_any_case() {
+        for text in ["Ada@Example.COM", "İ@example.com", &format!("{}@example.com", "Ⱥ".repeat(32))]
+        {
+            let address: EmailAddress = text.parse().unwrap();
+            let own = SignInAddress::from(&address);
+            let again: EmailAddress = own.as_str().parse().unwrap();
+            assert_eq!(SignInAddress::from(&again), own, "{text}");
+        }
+        let address: EmailAddress = "Ada@Example.COM".parse().unwrap();
+        assert_eq!(SignInAddress::from(&address).as_str(), "ada@example.com");
+        assert_eq!(format!("{:?}", SignInAddress::from(&address)), "SignInAddress(***)");
+    }
+
+    #[test]
+    fn a_name_is_one_line_or_none() {
+        assert_eq!(PersonName::parse(" Ada ").unwrap().as_str(), "Ada");
+        assert_eq!(PersonName::parse("").unwrap().as_str(), "");
+        for bad in ["a\nb", "a\0", "a\u{2028}b", &"x".repeat(101)] {
+            assert!(PersonName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -37,6 +37,13 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// Whether the request seems to come from a proxy on this machine that nobody named: no other client of this machine
+    /// would say that it passes on what somebody else sent.
+    pub fn forgets(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let peer = peer.to_canonical();
+        peer.is_loopback() && headers.contains_key(X_FORWARDED_FOR) && !self.trusts(peer)
+    }
+
     /// Where a request with these headers came from that arrived from `peer`.
     ///
     /// The headers of a peer that is not trusted are not looked at: anybody can send them. From a trusted one the list

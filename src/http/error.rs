@@ -25,12 +25,15 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::Forbidden { code, .. } => (StatusCode::FORBIDDEN, code),
         Error::NotFound("domain") => (StatusCode::NOT_FOUND, "DOMAIN_NOT_FOUND"),
         Error::NotFound("sender") => (StatusCode::NOT_FOUND, "AUTHENTICATED_SENDER_NOT_FOUND"),
+        Error::NotFound("project") => (StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND"),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Error::Malformed(_) | Error::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_FAILED"),
-        Error::Refused { code, .. } => (StatusCode::BAD_REQUEST, code),
+        Error::Impossible { code, .. } => (StatusCode::BAD_REQUEST, code),
         Error::Conflict { code, .. } => (StatusCode::CONFLICT, code),
         Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED"),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+        // Nobody is ever told so; see the envelope.
+        Error::OutcomeUnknown(_) => (StatusCode::INTERNAL_SERVER_ERROR, "OUTCOME_UNKNOWN"),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"),
     }
 }

@@ -1,20 +1,28 @@
 //! From HTTP to the domain and back: the route table and the layers, in reading order.
 
+pub mod alerts;
+pub mod api_keys;
+pub mod audit_log;
 pub mod client_address;
 pub mod domains;
 pub mod error;
 pub mod extract;
 pub mod health;
+pub mod key_usage;
 pub mod layers;
 pub mod listener;
 pub mod mails;
+pub mod overview;
+pub mod page;
 pub mod people;
+pub mod projects;
 pub mod senders;
+mod silence;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::FromRef;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -25,26 +33,30 @@ use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::extract::Json;
+use self::extract::body_room::{self, BodyRoom};
 use self::layers::authenticate::{Gate, authenticate};
 use self::layers::client::{Way, locate, require_https};
 use self::layers::envelope::render_errors;
+use self::layers::framing::hold_to_http;
+use self::layers::patience::bound_time;
 use self::layers::request::{forgive_slashes, observe};
-use self::layers::session::own_pages_only;
+use self::layers::session::{self, own_pages_only};
+use self::layers::usage::count;
 use self::people::Installation;
 use crate::error::Error;
 use crate::service::domains::Domains;
+use crate::service::keys::Keys;
 use crate::service::mails::Mails;
+use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
-
-/// The largest body: 40 MiB of files in base64, and 5 for all the rest.
-const MAX_BODY_BYTES: usize = 45 * 1024 * 1024;
+use crate::service::usage::Usage;
 
 /// What handlers ask for; each takes only its part.
 #[derive(Clone, FromRef)]
@@ -53,20 +65,30 @@ pub struct Api {
     pub mails: Mails,
     /// Domains.
     pub domains: Domains,
-    /// Senders.
-    pub senders: Senders,
+    /// How keys are used.
+    pub usage: Arc<Usage>,
+    /// What became of mail.
+    pub overviews: Overviews,
     /// People.
     pub people: Arc<People>,
     /// Their sessions.
     pub sessions: Sessions,
     /// What the dashboard is told of this server.
     pub installation: Arc<Installation>,
+    /// Keys.
+    pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
     pub db: PgPool,
     /// Who may come in.
     pub gate: Arc<Gate>,
     /// How they may come.
     pub way: Arc<Way>,
+}
+
+impl FromRef<Api> for Senders {
+    fn from_ref(api: &Api) -> Self {
+        Self::new(api.db.clone(), api.domains.clone())
+    }
 }
 
 #[derive(OpenApi)]
@@ -77,14 +99,17 @@ pub struct Api {
         (name = "domains", description = "The domains that mail is sent from, and their DNS records"),
         (name = "senders", description = "The addresses that mail is sent from"),
         (name = "people", description = "Signing in, and who belongs to the account"),
+        (name = "api-keys", description = "Keys, and what they may do"),
+        (name = "projects", description = "Owners of mails and keys"),
+        (name = "audit-log", description = "What was done to keys, projects and people"),
         (name = "operations"),
     ),
-    security(("key" = [])),
+    security(("key" = []), ("session" = [])),
 )]
 struct Document;
 
-/// Builds the whole API, together with the document that describes it.
-pub fn router(api: Api) -> Router {
+/// Builds the whole API, together with the document that describes it, and `pages` beside it.
+pub fn router(api: Api, pages: Router<Api>) -> Router {
     let (authenticated, described) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(mails::send_mail))
         .routes(routes!(mails::list_mails))
@@ -93,29 +118,55 @@ pub fn router(api: Api) -> Router {
         .routes(routes!(mails::get_captured_message))
         .merge(domains::routes())
         .merge(senders::routes())
+        .routes(routes!(mails::retry_mail))
+        .routes(routes!(mails::cancel_mail))
+        .routes(routes!(mails::preview::preview_mail))
+        .routes(routes!(key_usage::get_account_key_usage))
+        .routes(routes!(key_usage::get_key_usage))
+        .routes(routes!(key_usage::list_account_key_requests))
+        .routes(routes!(key_usage::list_key_requests))
+        .routes(routes!(key_usage::list_account_key_would_have_blocked))
+        .routes(routes!(key_usage::list_key_would_have_blocked))
+        .routes(routes!(alerts::list_alerts))
+        .routes(routes!(alerts::dismiss_alert))
+        .routes(routes!(overview::get_overview))
         .merge(people::routes())
+        .merge(api_keys::routes())
+        .merge(projects::routes())
+        .merge(audit_log::routes())
         .split_for_parts();
     let authenticated = authenticated
         .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))
+        .route_layer(from_fn_with_state(Arc::clone(&api.usage), count))
         .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
         .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+    let (reports, reports_described) = api_keys::open_routes().split_for_parts();
+    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .split_for_parts();
 
-    let mut document = described.merge_from(signing_in_described).merge_from(open_described);
+    let mut document = described
+        .merge_from(signing_in_described)
+        .merge_from(reports_described)
+        .merge_from(open_described);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    document.components.get_or_insert_default().add_security_scheme("key", bearer);
+    let cookie = ApiKeyValue::new(session::SESSION.over(true));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("key", bearer);
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     let document = Arc::new(document);
 
     let routes = Router::new()
         .merge(authenticated)
         .merge(signing_in)
+        .merge(reports)
         .merge(open)
+        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         // Outermost first: a request passes through these from top to bottom.
@@ -127,7 +178,9 @@ pub fn router(api: Api) -> Router {
                 .layer(CatchPanicLayer::custom(|_| {
                     Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
                 }))
-                .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+                .layer(from_fn(hold_to_http))
+                .layer(from_fn(bound_time))
+                .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
                 .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
         )
         .with_state(api);

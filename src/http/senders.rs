@@ -117,7 +117,7 @@ pub async fn add_sender(
 ) -> Result<Json<Success<AddedSenderBody>>> {
     let sender = senders.add(&caller, caller.project, value.try_into()?).await?.into();
     let body = AddedSenderBody { sender, project_id: caller.project.to_string() };
-    Ok(Json::new(Success::saying("Authenticated sender added successfully", body)))
+    Ok(Json::new(Success::of(body).saying("Authenticated sender added successfully")))
 }
 
 /// Lists the project's senders by their addresses.

@@ -13,8 +13,9 @@ use text::Text;
 const MAX_HTML: usize = 4 * 1024 * 1024;
 
 /// The text of an HTML document, with the targets of its links in brackets behind their words. What stands beyond the
-/// first 4 MiB is left out.
-pub fn from_html(html: &str) -> String {
+/// first 4 MiB is left out. `None` where there is nothing to read, as in a mail of images: an empty text part would be
+/// all that some readers show.
+pub fn from_html(html: &str) -> Option<String> {
     let mut text = Text::default();
     // A link's target, and where its words begin.
     let mut link: Option<(String, usize)> = None;
@@ -56,7 +57,7 @@ pub fn from_html(html: &str) -> String {
     if let Some((target, began)) = link {
         text.link(&target, began);
     }
-    text.finish()
+    Some(text.finish()).filter(|text| !text.trim().is_empty())
 }
 
 /// Whether nobody reads what is in the element.

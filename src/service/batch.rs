@@ -13,6 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::restart;
 use crate::error::{Error, Result};
 
 /// How long an item may wait for its batch to begin. Past that the database is too slow to promise anything.
@@ -69,7 +70,8 @@ impl<T, R> Clone for Batcher<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
-    /// Starts the lanes. `run` gets each batch and answers for its items in order; an error is answered to all.
+    /// Starts the lanes. `run` gets each batch and answers for its items in order; an error is answered to all, as
+    /// [`Error::Unavailable`] unless it is [`Error::OutcomeUnknown`]. If it panics, its batch has no known end.
     ///
     /// The lanes end when `stop` is cancelled and nothing waits any more.
     pub fn start<F, Fut>(
@@ -92,14 +94,18 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         let run = Arc::new(run);
         for lane in 0..bounds.lanes {
             let (shared, run, stop) = (Arc::clone(&shared), Arc::clone(&run), stop.clone());
-            tasks.spawn(async move { shared.work(lane, &*run, &stop).await });
+            tasks.spawn(restart::whenever_it_panics("batches", move || {
+                let (shared, run, stop) = (Arc::clone(&shared), Arc::clone(&run), stop.clone());
+                async move { shared.work(lane, &*run, &stop).await }
+            }));
         }
         Self { shared }
     }
 
     /// Runs an item in the next batch. `bytes` is what it weighs.
     ///
-    /// Refuses with [`Error::Unavailable`] when too much waits or the item waited too long; nothing was done then.
+    /// Refuses with [`Error::Unavailable`] when too much waits or the item waited too long; nothing was done then. Fails
+    /// with [`Error::OutcomeUnknown`] when its batch began and did not come to an end.
     pub async fn submit(&self, item: T, bytes: usize) -> Result<R> {
         let (answer, mut answered) = oneshot::channel();
         let ticket = self.shared.enqueue(item, bytes, answer)?;
@@ -115,8 +121,9 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
             // It is on its way, and only its end says what to answer.
             Err(_) => answered.await,
         };
-        answer
-            .unwrap_or_else(|_| Err(Error::Unavailable(anyhow::anyhow!("the batch was abandoned"))))
+        answer.unwrap_or_else(|_| {
+            Err(Error::OutcomeUnknown(anyhow::anyhow!("the batch was abandoned on its way")))
+        })
     }
 }
 
@@ -187,10 +194,15 @@ impl<T, R> Shared<T, R> {
                 .zip(results)
                 .for_each(|(answer, result)| drop(answer.send(Ok(result)))),
             Err(error) => {
+                let is_unknown = matches!(error, Error::OutcomeUnknown(_));
                 let cause = Arc::new(error);
                 for answer in answers {
-                    let error =
-                        Error::Unavailable(anyhow::Error::new(SharedCause(Arc::clone(&cause))));
+                    let cause = anyhow::Error::new(SharedCause(Arc::clone(&cause)));
+                    let error = if is_unknown {
+                        Error::OutcomeUnknown(cause)
+                    } else {
+                        Error::Unavailable(cause)
+                    };
                     drop(answer.send(Err(error)));
                 }
             }
@@ -300,5 +312,34 @@ mod tests {
             }
         }
         assert!(refused > 100);
+    }
+
+    #[tokio::test]
+    async fn a_panic_leaves_its_own_batch_without_a_known_end_and_no_other() {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let batcher = Batcher::start(BOUNDS, &tasks, &stop, |items: Vec<u32>| async move {
+            assert!(!items.contains(&13), "an unlucky number");
+            Ok(items)
+        });
+        assert_eq!(batcher.submit(12, 1).await.unwrap(), 12);
+        let unlucky = batcher.submit(13, 1).await;
+        assert!(matches!(unlucky, Err(Error::OutcomeUnknown(_))), "{unlucky:?}");
+        assert_eq!(batcher.submit(14, 1).await.unwrap(), 14);
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_that_nothing_was_done_when_that_is_not_known() {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let batcher: Batcher<u32, u32> = Batcher::start(BOUNDS, &tasks, &stop, |_| async {
+            Err(Error::OutcomeUnknown(anyhow::anyhow!("the connection broke")))
+        });
+        let (one, another) = tokio::join!(batcher.submit(1, 1), batcher.submit(2, 1));
+        for answer in [one, another] {
+            assert!(matches!(answer, Err(Error::OutcomeUnknown(_))), "{answer:?}");
+        }
+        stop.cancel();
     }
 }

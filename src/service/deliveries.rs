@@ -1,6 +1,5 @@
 //! Deliveries: leasing them to a worker, and recording what became of them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,18 +7,17 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
+use super::backoff::Backoff;
 use super::batch::{Batcher, Bounds};
-use super::handoff::{Job, Lease, Leases};
-use super::{unavailable, without_values};
-use crate::domain::delivery::{Outcome, Reply};
-use crate::domain::id::{DeliveryId, MailId};
-use crate::domain::packing;
+use super::handoff::{Lease, Leases};
+use super::{in_time, unavailable, without_values};
+use crate::domain::delivery::Outcome;
+use crate::domain::id::DeliveryId;
 use crate::domain::retry::{GIVE_UP_AFTER, delay_after};
 use crate::error::{Error, Result};
 use crate::store;
-use crate::store::deliveries::{Change, Claimed, Step};
+use crate::store::deliveries::{Change, Step};
 
 /// Nobody waits for a record, so each statement is given the time to gather some. The time is short, because what was
 /// sent and is not recorded is sent again if this process is killed.
@@ -35,17 +33,17 @@ const BOUNDS: Bounds = Bounds {
 /// About what a change weighs.
 const CHANGE_BYTES: usize = 1024;
 
-/// The most deliveries in one claim.
-pub const CLAIM: i64 = 64;
+/// Between tries to record while the database is away or has no room, the first time and at most.
+const PAUSES_WHEN_AWAY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
-/// Between tries to record while the database is away.
-const PAUSE_WHEN_AWAY: Duration = Duration::from_millis(250);
+/// How often the same outcome may take its whole batch down. Past that its lease is left to run out.
+const MOST_PANICS: usize = 3;
 
 /// The delivering side's view of the queue.
 #[derive(Clone)]
 pub struct Deliveries {
-    db: PgPool,
-    leases: Arc<Leases>,
+    pub(super) db: PgPool,
+    pub(super) leases: Arc<Leases>,
     records: Batcher<Change, bool>,
 }
 
@@ -65,77 +63,19 @@ impl Deliveries {
         Self { db, leases, records }
     }
 
-    /// Leases up to `limit` deliveries that are due, and says of every lease that ran out before how that attempt ended: nobody knows.
-    pub async fn claim(&self, limit: i64) -> Result<Vec<Job>> {
-        let token = Uuid::new_v4();
-        let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let claimed =
-            store::deliveries::claim(&mut *transaction, token, self.lease().as_secs_f64(), limit)
-                .await
-                .map_err(unavailable)?;
-        let abandoned: Vec<Change> = claimed
-            .iter()
-            .filter_map(|delivery| after_abandoned_attempt(delivery, token))
-            .collect();
-        if !abandoned.is_empty() {
-            store::deliveries::record(&mut *transaction, &abandoned).await.map_err(unavailable)?;
-        }
-        let mut leases: HashMap<MailId, Vec<Lease>> = HashMap::new();
-        for delivery in claimed {
-            if !(delivery.abandoned && delivery.hold && delivery.begun) {
-                leases.entry(delivery.mail).or_default().push(Lease {
-                    id: delivery.id,
-                    position: delivery.position,
-                    attempt: delivery.attempt,
-                    hold: delivery.hold,
-                    token,
-                });
-            }
-        }
-        // In the same transaction: what cannot be read is not leased.
-        let ids: Vec<MailId> = leases.keys().copied().collect();
-        let mails = store::mails::for_work(&mut *transaction, &ids).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
-
-        // Only what is going to be worked on is held: whatever else happens, a lease ends by itself.
-        let mut jobs = Vec::with_capacity(mails.len());
-        for mail in mails {
-            match (packing::unpack(&mail.body), leases.remove(&mail.id)) {
-                (Ok(content), Some(deliveries)) => {
-                    self.leases.hold(&deliveries);
-                    jobs.push(Job {
-                        mail: mail.id,
-                        test: mail.test,
-                        accepted_at: mail.created_at,
-                        content: Arc::new(content),
-                        deliveries,
-                        room: None,
-                    });
-                }
-                // The error may quote the content, which belongs in no log.
-                (Err(_), _) => {
-                    tracing::error!(mail.id = %mail.id, "The body of mail {} cannot be read", mail.id);
-                }
-                (Ok(_), None) => {}
-            }
-        }
-        for mail in leases.keys() {
-            tracing::error!(mail.id = %mail, "Mail {mail} has deliveries but no body");
-        }
-        Ok(jobs)
-    }
-
     /// Writes down that an attempt goes onto the wire, where that must be known afterwards; `false` if it must not,
     /// because the lease is lost.
     pub async fn begin(&self, lease: &Lease) -> Result<bool> {
         // Somebody else may have taken over, and send what we would send as well.
-        if !self.leases.is_held(lease) {
+        if !self.leases.begin(lease) {
             return Ok(false);
         }
         if !lease.hold {
             return Ok(true);
         }
-        store::deliveries::begin(&self.db, lease.id, lease.token).await.map_err(unavailable)
+        in_time(store::deliveries::begin(&self.db, lease.id, lease.token))
+            .await
+            .map_err(unavailable)
     }
 
     /// Records what an attempt came to, durably, and gives the lease up; `false` if it was lost meanwhile.
@@ -149,10 +89,13 @@ impl Deliveries {
         recipient: &str,
     ) -> Result<bool> {
         let change = change_for(lease, accepted_at, outcome, recipient, rand::random());
+        let mut panics = 0;
         loop {
-            // An outcome is known to nobody else, so that a database that is away only delays its record.
+            // An outcome is known to nobody else, so that a database that is away only delays its record. Whatever was
+            // recorded already has no lease, and is not recorded twice.
             match self.records.submit(change.clone(), CHANGE_BYTES).await {
                 Err(Error::Unavailable(_)) => {}
+                Err(Error::OutcomeUnknown(_)) if panics < MOST_PANICS => panics += 1,
                 recorded => {
                     self.leases.drop_one(lease.id);
                     return recorded;
@@ -161,13 +104,26 @@ impl Deliveries {
         }
     }
 
-    /// Gives leases back whose attempts never began.
+    /// Gives leases back whose attempts never began: now, or as soon as the database is there.
     pub async fn release(&self, leases: &[Lease]) -> Result<()> {
-        let held: Vec<_> = leases.iter().map(|lease| (lease.id, lease.token)).collect();
-        for (id, _) in &held {
-            self.leases.drop_one(*id);
+        for lease in leases {
+            self.leases.drop_one(lease.id);
         }
-        store::deliveries::release(&self.db, &held).await.map_err(unavailable)
+        self.leases.give_back_later(leases.iter().map(|lease| (lease.id, lease.token)));
+        self.give_back_unwanted().await
+    }
+
+    /// Gives back what could not be given back before.
+    pub async fn give_back_unwanted(&self) -> Result<()> {
+        let unwanted = self.leases.take_unwanted();
+        if unwanted.is_empty() {
+            return Ok(());
+        }
+        let given_back = in_time(store::deliveries::release(&self.db, &unwanted)).await;
+        if given_back.is_err() {
+            self.leases.give_back_later(unwanted);
+        }
+        given_back.map_err(unavailable)
     }
 
     /// Stops renewing these leases when the guard is dropped, whatever happened meanwhile.
@@ -183,17 +139,16 @@ impl Deliveries {
         self.leases.length()
     }
 
-    /// Lengthens every lease that this node holds, and lets go of those that it has lost.
+    /// Lengthens every lease that this node holds, and lets go of those that it has lost or does not want.
     pub async fn renew_leases(&self) -> Result<()> {
         let held = self.leases.held();
         for some in held.chunks(1000) {
             let asked = Instant::now();
-            let renewed = store::deliveries::renew(&self.db, some, self.lease().as_secs_f64())
-                .await
-                .map_err(unavailable)?;
+            let renewing = store::deliveries::renew(&self.db, some, self.lease().as_secs_f64());
+            let renewed = in_time(renewing).await.map_err(unavailable)?;
             self.leases.renewed(some, &renewed.into_iter().collect(), asked);
         }
-        Ok(())
+        self.give_back_unwanted().await
     }
 }
 
@@ -213,8 +168,9 @@ impl Drop for HeldLeases {
 
 /// Records a batch, however long the database is away.
 async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
+    let mut backoff = Backoff::new(PAUSES_WHEN_AWAY.0, PAUSES_WHEN_AWAY.1);
     loop {
-        match store::deliveries::record(db, changes).await {
+        match in_time(store::deliveries::record(db, changes)).await {
             Ok(done) => return changes.iter().map(|change| done.contains(&change.id)).collect(),
             // One that Postgres refuses must not keep the others from being recorded.
             Err(error) if is_refusal(&error) && changes.len() > 1 => {
@@ -233,7 +189,7 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
             Err(error) => {
                 let error = without_values(&error);
                 tracing::warn!(error, "Could not record {} outcomes; trying again", changes.len());
-                tokio::time::sleep(PAUSE_WHEN_AWAY).await;
+                tokio::time::sleep(backoff.after_failure()).await;
             }
         }
     }
@@ -242,26 +198,8 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
 /// Whether the statement will be refused however often it is tried: not for want of a connection, of room or of luck.
 fn is_refusal(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code().map(String::from));
-    let passing = ["08", "25", "40", "53", "55", "57"];
+    let passing = ["08", "25", "40", "53", "55", "57", "58"];
     code.is_some_and(|code| !passing.iter().any(|class| code.starts_with(class)))
-}
-
-fn after_abandoned_attempt(delivery: &Claimed, token: Uuid) -> Option<Change> {
-    if !delivery.abandoned || (delivery.hold && !delivery.begun) {
-        return None;
-    }
-    let text = "The worker stopped during this attempt; the mail may have been sent.";
-    Some(Change {
-        id: delivery.id,
-        token,
-        attempt: delivery.attempt - 1,
-        step: if delivery.hold { Step::Held } else { Step::Continues },
-        mail_status: "held",
-        delay_seconds: 0.0,
-        event: Some("ambiguous"),
-        reply: Some(Reply::described(text)),
-        suppress: None,
-    })
 }
 
 /// What an outcome changes. `jitter` is between 0 and 1.

@@ -9,17 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use uuid::Uuid;
 
+use super::room::Room;
 use crate::domain::id::{DeliveryId, MailId};
 use crate::domain::mail::Content;
-
-/// What may be handed over and not yet delivered, in KiB of content.
-const BUDGET_KIB: usize = 64 * 1024;
-
-/// The least that a delivery counts, in KiB: bounds their number as well.
-const LEAST_KIB: usize = 8;
 
 /// A mail with the deliveries that this node holds the leases of.
 #[derive(Debug)]
@@ -57,21 +52,20 @@ pub struct Lease {
 #[derive(Clone, Debug)]
 pub struct HandOff {
     jobs: mpsc::UnboundedSender<Job>,
-    room: Arc<Semaphore>,
+    room: Room,
     leases: Arc<Leases>,
 }
 
 /// Makes both ends.
 pub fn channel(leases: Arc<Leases>) -> (HandOff, mpsc::UnboundedReceiver<Job>) {
     let (jobs, receiver) = mpsc::unbounded_channel();
-    (HandOff { jobs, room: Arc::new(Semaphore::new(BUDGET_KIB)), leases }, receiver)
+    (HandOff { jobs, room: Room::default(), leases }, receiver)
 }
 
 impl HandOff {
     /// Makes room for a mail, if there is some.
     pub fn reserve(&self, content_bytes: usize, recipients: usize) -> Option<OwnedSemaphorePermit> {
-        let kib = (content_bytes / 1024).max(recipients * LEAST_KIB);
-        Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(kib).ok()?).ok()
+        self.room.reserve(content_bytes, recipients)
     }
 
     /// How long the leases are that mails are stored under.
@@ -79,13 +73,29 @@ impl HandOff {
         self.leases.length
     }
 
-    /// Hands a stored mail over. If the delivering side is gone already, its leases run out and others deliver it.
-    pub fn hand_over(&self, job: Job) {
-        self.leases.hold(&job.deliveries);
+    /// The leases of this node.
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// Gives back the leases of mails that may have been stored and are not handed over, as soon as the database is
+    /// there.
+    pub fn give_back(&self, leases: impl IntoIterator<Item = (DeliveryId, Uuid)>) {
+        self.leases.give_back_later(leases);
+    }
+
+    /// Hands a mail over that was stored by a statement begun at `asked`. If that is long ago, or the delivering side is
+    /// gone already, its leases are given back and others deliver it.
+    pub fn hand_over(&self, job: Job, asked: Instant) {
+        if asked.elapsed() > self.leases.length / 3 {
+            return self.give_back(job.deliveries.iter().map(|lease| (lease.id, lease.token)));
+        }
+        self.leases.hold(&job.deliveries, asked);
         if let Err(mpsc::error::SendError(job)) = self.jobs.send(job) {
             for lease in &job.deliveries {
                 self.leases.drop_one(lease.id);
             }
+            self.give_back(job.deliveries.iter().map(|lease| (lease.id, lease.token)));
         }
     }
 }
@@ -95,6 +105,8 @@ impl HandOff {
 pub struct Leases {
     length: Duration,
     held: Mutex<HashMap<DeliveryId, Held>>,
+    /// Leases under which nothing was begun, and which could not be given back yet.
+    unwanted: Mutex<Vec<(DeliveryId, Uuid)>>,
 }
 
 /// A lease and how long it is certainly ours: what is not renewed in time may be somebody else's by now.
@@ -102,13 +114,15 @@ pub struct Leases {
 struct Held {
     token: Uuid,
     until: Instant,
+    /// Whether an attempt is being made under it.
+    begun: bool,
 }
 
 impl Leases {
     /// None yet. `length` is how long a worker may hold a delivery before another may take it over. Leases in use are
     /// renewed three times in this time, so that a slow relay costs no lease, and a dead worker's end soon.
     pub fn new(length: Duration) -> Self {
-        Self { length, held: Mutex::default() }
+        Self { length, held: Mutex::default(), unwanted: Mutex::default() }
     }
 
     /// How long a lease is.
@@ -116,18 +130,31 @@ impl Leases {
         self.length
     }
 
-    /// Notes leases that were taken just now, by a statement that took less than a tenth of their length.
-    pub fn hold(&self, leases: &[Lease]) {
-        let until = Instant::now() + self.length * 9 / 10;
-        self.lock()
-            .extend(leases.iter().map(|lease| (lease.id, Held { token: lease.token, until })));
+    /// Notes leases that were taken by a statement begun at `asked`.
+    pub fn hold(&self, leases: &[Lease], asked: Instant) {
+        let until = asked + self.length;
+        self.lock().extend(
+            leases.iter().map(|lease| (lease.id, Held { token: lease.token, until, begun: false })),
+        );
     }
 
-    /// Whether a lease is certainly still ours.
-    pub fn is_held(&self, lease: &Lease) -> bool {
-        self.lock()
-            .get(&lease.id)
-            .is_some_and(|held| held.token == lease.token && held.until > Instant::now())
+    /// Notes that an attempt begins; `false` if it must not, because the lease is not certainly ours any more.
+    pub fn begin(&self, lease: &Lease) -> bool {
+        let mut held = self.lock();
+        let held = held
+            .get_mut(&lease.id)
+            .filter(|held| held.token == lease.token && held.until > Instant::now());
+        held.map(|held| held.begun = true).is_some()
+    }
+
+    /// Takes a lease away from whoever has it here, unless an attempt has begun; whether it did.
+    pub fn withdraw(&self, id: DeliveryId, token: Uuid) -> bool {
+        let mut held = self.lock();
+        let is_idle = held.get(&id).is_some_and(|held| held.token == token && !held.begun);
+        if is_idle {
+            held.remove(&id);
+        }
+        is_idle
     }
 
     /// Notes which of the leases that were asked for at `asked` were renewed; the others are lost.
@@ -152,6 +179,20 @@ impl Leases {
     /// Forgets a lease that is over.
     pub fn drop_one(&self, id: DeliveryId) {
         self.lock().remove(&id);
+    }
+
+    /// Notes leases under which nothing was begun, to be given back when the database is there: if they ran out, it
+    /// would look as if an attempt had been broken off.
+    pub fn give_back_later(&self, leases: impl IntoIterator<Item = (DeliveryId, Uuid)>) {
+        self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).extend(leases);
+    }
+
+    /// Takes what is to be given back, in order.
+    pub fn take_unwanted(&self) -> Vec<(DeliveryId, Uuid)> {
+        let mut unwanted =
+            std::mem::take(&mut *self.unwanted.lock().unwrap_or_else(PoisonError::into_inner));
+        unwanted.sort_unstable();
+        unwanted
     }
 
     /// All that are held now, in order, so that statements about them never wait for each other.

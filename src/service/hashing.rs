@@ -32,6 +32,10 @@ impl Hashing {
     }
 
     /// Waits for a place.
+    ///
+    /// # Panics
+    ///
+    /// If the semaphore is closed, which nobody ever does.
     pub async fn place(&self) -> Place {
         let places = Arc::clone(&self.places);
         Place { _permit: places.acquire_owned().await.expect("the semaphore is never closed") }

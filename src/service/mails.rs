@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::committer::{Committer, Submission};
 use super::domains::Domains;
 use super::handoff::HandOff;
-use super::unavailable;
+use super::{in_time, unavailable};
 use crate::domain::address::Mailbox;
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::{ApiKey, Caller};
@@ -28,14 +28,18 @@ use crate::mail::{plain_text, template};
 use crate::store;
 use crate::store::mails::NewMailRow;
 
-pub use crate::store::mails::Filter as MailFilter;
+pub use search::{MailFilter, MailPage};
+
+mod decisions;
+mod preview;
+mod search;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
 pub struct Accepted {
     /// Names the mail.
     pub id: MailId,
-    /// How many recipients it has.
+    /// How many recipients it has; one who is named twice counts once.
     pub recipients: usize,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
@@ -117,9 +121,14 @@ impl Mails {
                 hold,
                 bypass_suppressions,
                 from_address: content.from.address.to_string(),
+                from_name: content.from.name.as_ref().map(|name| name.as_str().to_owned()),
+                to_name: content
+                    .to
+                    .first()
+                    .and_then(|first| Some(first.name.as_ref()?.as_str().to_owned())),
                 recipients: content
                     .recipients()
-                    .map(|address| (DeliveryId::generate(), address.to_string().to_lowercase()))
+                    .map(|address| (DeliveryId::generate(), address.folded()))
                     .collect(),
                 subject: content.subject.as_str().to_owned(),
                 missing_variables: missing_variables.clone(),
@@ -155,24 +164,27 @@ impl Mails {
     /// One mail with its deliveries and its history.
     pub async fn find(&self, project: ProjectId, id: MailId) -> Result<MailDetail> {
         let summary = self.summary(project, id).await?;
-        let body = store::mails::body(&self.db, id)
+        let body = in_time(store::mails::body(&self.db, id))
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))?;
         let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
-        let pending = store::deliveries::of_mail(&self.db, id).await.map_err(unavailable)?;
-        let events = store::events::list(&self.db, id).await.map_err(unavailable)?;
+        let pending = in_time(store::deliveries::of_mail(&self.db, project, id))
+            .await
+            .map_err(unavailable)?;
+        let events = in_time(store::events::list(&self.db, id)).await.map_err(unavailable)?;
         Ok(MailDetail { summary, content, pending, events })
     }
 
-    /// The mails of a project, newest first.
-    pub async fn list(
+    /// Where a mail stands and what happened to it, without its content.
+    pub async fn status(
         &self,
         project: ProjectId,
-        filter: &MailFilter,
-        limit: u16,
-    ) -> Result<Vec<MailSummary>> {
-        store::mails::list(&self.db, project, filter, i64::from(limit)).await.map_err(unavailable)
+        id: MailId,
+    ) -> Result<(MailSummary, Vec<Event>)> {
+        let summary = self.summary(project, id).await?;
+        let events = in_time(store::events::list(&self.db, id)).await.map_err(unavailable)?;
+        Ok((summary, events))
     }
 
     /// The message that was captured for one recipient: composing is the same every time, so that its content is all
@@ -201,6 +213,11 @@ impl Mails {
         tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.into()))?
     }
 
+    /// Adds up the recipients of mails by day.
+    pub async fn add_up_days(&self) -> Result<()> {
+        store::mail_days::add_up(&self.db).await.map_err(unavailable)
+    }
+
     /// Forgets idempotency keys whose day is over, and measures the queue.
     pub async fn forget_what_is_over(&self) -> Result<()> {
         while store::idempotency_keys::forget_old(&self.db, 1000).await.map_err(unavailable)?
@@ -214,7 +231,7 @@ impl Mails {
     }
 
     async fn summary(&self, project: ProjectId, id: MailId) -> Result<MailSummary> {
-        store::mails::find(&self.db, project, id)
+        in_time(store::mails::find(&self.db, project, id))
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))
@@ -231,10 +248,11 @@ impl Mails {
             )));
         };
         let key = claim.key.as_str();
-        let Some(first) =
-            store::idempotency_keys::find(&self.db, project, key).await.map_err(unavailable)?
+        let Some(first) = in_time(store::idempotency_keys::find(&self.db, project, key))
+            .await
+            .map_err(unavailable)?
         else {
-            store::idempotency_keys::forget_if_over(&self.db, project, key)
+            in_time(store::idempotency_keys::forget_if_over(&self.db, project, key))
                 .await
                 .map_err(unavailable)?;
             return Ok(None);
@@ -258,19 +276,16 @@ impl Mails {
 
 /// Holds a mail to what its key may send, from and to whom.
 fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
-    let sender = draft.from.address.domain();
-    if key.domains.as_ref().is_some_and(|domains| !domains.iter().any(|domain| domain == sender)) {
+    let restrictions = &key.restrictions;
+    if !restrictions.allow_sender(&draft.from.address) {
+        let sender = draft.from.address.domain();
         return Err(Error::Forbidden {
             code: "FROM_DOMAIN_NOT_ALLOWED",
             message: format!("This API key may not send from {sender}."),
         });
     }
-    let Some(allowed) = &key.recipients else { return Ok(()) };
-    let is_allowed = |mailbox: &Mailbox| {
-        let address = mailbox.address.to_string().to_lowercase();
-        allowed.iter().any(|entry| *entry == address || entry == mailbox.address.domain())
-    };
-    if draft.to.iter().chain(&draft.cc).chain(&draft.bcc).all(is_allowed) {
+    let mut recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
+    if recipients.all(|recipient| restrictions.allow_recipient(&recipient.address)) {
         return Ok(());
     }
     Err(Error::Forbidden {
@@ -323,7 +338,7 @@ fn render(draft: Draft, signed_by: Option<DomainId>) -> Result<(Content, Vec<Str
         return Err(Error::Invalid(violations));
     };
     let html = html.flatten();
-    let text = text.flatten().or_else(|| html.as_deref().map(plain_text::from_html));
+    let text = text.flatten().or_else(|| html.as_deref().and_then(plain_text::from_html));
     let content = Content {
         from: draft.from,
         to: draft.to,

@@ -1,11 +1,15 @@
 //! Accounts and projects.
 
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::unavailable;
+use crate::domain::audit::{Doer, NewAuditEntry};
+use crate::domain::domain_name::DomainName;
 use crate::domain::id::{AccountId, ProjectId};
+use crate::domain::key_change::Change;
+use crate::domain::name::Name;
 use crate::domain::project::Project;
-use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::store;
 
@@ -19,7 +23,8 @@ pub async fn set_up(db: &PgPool) -> Result<(AccountId, bool)> {
     }
     let account = AccountId::generate();
     store::accounts::insert(&mut *transaction, account, "My account").await.map_err(unavailable)?;
-    store::projects::insert(&mut *transaction, ProjectId::generate(), account, "My project")
+    let id = ProjectId::generate();
+    store::projects::insert(&mut *transaction, id, account, "My project", None)
         .await
         .map_err(unavailable)?;
     transaction.commit().await.map_err(unavailable)?;
@@ -31,14 +36,145 @@ pub async fn list(db: &PgPool, account: AccountId) -> Result<Vec<Project>> {
     store::projects::list(db, account).await.map_err(unavailable)
 }
 
-/// Makes a project; the name has 1 to 100 characters.
-pub async fn create(db: &PgPool, account: AccountId, name: &str) -> Result<ProjectId> {
-    if name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        let message = "must be 1 to 100 characters, without control characters";
-        return Err(Error::Invalid(Violations::one("name", message)));
+/// Deletes a project and ends its keys, for ever. When this returns, no mail is stored in it any more, on any node; what
+/// was accepted before is still delivered.
+///
+/// Nodes that do not hear of it may let the keys read for another minute: whoever has a [`super::keys::Keys`] at hand
+/// calls its `forget_all` afterwards.
+pub async fn delete(db: &PgPool, account: AccountId, project: ProjectId, doer: Doer) -> Result<()> {
+    let mut transaction = db.begin().await.map_err(unavailable)?;
+    store::accounts::lock_projects(&mut *transaction, account).await.map_err(unavailable)?;
+    // Sends lock keys before projects. In the same order, neither waits for the other for ever.
+    let mut keys = store::api_keys::revoke_of_project(&mut *transaction, account, project)
+        .await
+        .map_err(unavailable)?;
+    let name = store::projects::delete(&mut *transaction, account, project)
+        .await
+        .map_err(unavailable)?
+        .ok_or(Error::NotFound("project"))?;
+    // Keys that were made between the two; from now on none can be.
+    keys += store::api_keys::revoke_of_project(&mut *transaction, account, project)
+        .await
+        .map_err(unavailable)?;
+    if !store::projects::has_another(&mut *transaction, account, project)
+        .await
+        .map_err(unavailable)?
+    {
+        return Err(Error::Impossible {
+            code: "LAST_PROJECT_CANNOT_BE_DELETED",
+            message: "This is the last project of the account. Make another one first.".into(),
+        });
     }
+    let entry = NewAuditEntry {
+        account,
+        project: Some(project),
+        doer,
+        action: "project.deleted",
+        subject: project.as_uuid(),
+        subject_label: name,
+        details: json!({ "keysRevoked": keys }),
+    };
+    store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
+    // Heard at the commit.
+    store::api_keys::notify_all_changed(&mut *transaction).await.map_err(unavailable)?;
+    transaction.commit().await.map_err(unavailable)?;
+    tracing::info!(project.id = %project, "Deleted project {project}");
+    Ok(())
+}
+
+/// What is asked for when a project is made or changed.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectChange {
+    /// What it is called.
+    pub name: Change<Name>,
+    /// The domain that its maker plans to send from.
+    pub domain: Change<Option<DomainName>>,
+}
+
+/// Projects of an account, newest first.
+pub async fn page(
+    db: &PgPool,
+    account: AccountId,
+    before: Option<ProjectId>,
+    limit: u16,
+) -> Result<Vec<Project>> {
+    store::projects::page(db, account, before, limit.into()).await.map_err(unavailable)
+}
+
+/// One project.
+pub async fn find(db: &PgPool, account: AccountId, id: ProjectId) -> Result<Project> {
+    let found = store::projects::find(db, account, id).await.map_err(unavailable)?;
+    found.ok_or(Error::NotFound("project"))
+}
+
+/// Makes a project.
+pub async fn create(
+    db: &PgPool,
+    account: AccountId,
+    name: &Name,
+    domain: Option<&DomainName>,
+    doer: Doer,
+) -> Result<Project> {
     let id = ProjectId::generate();
-    store::projects::insert(db, id, account, name.trim()).await.map_err(unavailable)?;
+    let mut transaction = db.begin().await.map_err(unavailable)?;
+    let domain = domain.map(DomainName::as_str);
+    let project = store::projects::insert(&mut *transaction, id, account, name.as_str(), domain)
+        .await
+        .map_err(unavailable)?;
+    let details = json!({"name": project.name, "domain": project.domain});
+    let entry = entry(doer, &project, "project.created", details);
+    store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
+    transaction.commit().await.map_err(unavailable)?;
     tracing::info!(project.id = %id, "Made project {id}");
-    Ok(id)
+    Ok(project)
+}
+
+/// Changes a project.
+pub async fn update(
+    db: &PgPool,
+    account: AccountId,
+    id: ProjectId,
+    change: ProjectChange,
+    doer: Doer,
+) -> Result<Project> {
+    let mut transaction = db.begin().await.map_err(unavailable)?;
+    let before = store::projects::lock(&mut *transaction, account, id)
+        .await
+        .map_err(unavailable)?
+        .ok_or(Error::NotFound("project"))?;
+    let mut after = before.clone();
+    if let Change::Set(name) = change.name {
+        after.name = name.into();
+    }
+    if let Change::Set(domain) = change.domain {
+        after.domain = domain.map(|domain| domain.to_string());
+    }
+    let mut details = serde_json::Map::new();
+    if before.name != after.name {
+        details.insert("name".into(), json!({"from": before.name, "to": after.name}));
+    }
+    if before.domain != after.domain {
+        details.insert("domain".into(), json!({"from": before.domain, "to": after.domain}));
+    }
+    if details.is_empty() {
+        return Ok(after);
+    }
+    store::projects::update(&mut *transaction, &after).await.map_err(unavailable)?;
+    let entry = entry(doer, &after, "project.updated", details.into());
+    store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
+    transaction.commit().await.map_err(unavailable)?;
+    tracing::info!(project.id = %id, "Changed project {id}");
+    Ok(after)
+}
+
+fn entry(doer: Doer, project: &Project, action: &'static str, details: Value) -> NewAuditEntry {
+    NewAuditEntry {
+        account: project.account,
+        project: Some(project.id),
+        doer,
+        action,
+        subject: project.id.as_uuid(),
+        subject_label: project.name.clone(),
+        details,
+    }
 }

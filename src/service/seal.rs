@@ -1,11 +1,11 @@
 //! What must be read again but not by a thief of the database: encrypted under a key derived from `SECRET_KEY`.
 
 use hmac::{Hmac, KeyInit, Mac};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
+
+use crate::domain::randomness::random_bytes;
 
 /// Encrypts with ChaCha20-Poly1305 (RFC 8439), each time under a nonce of its own, and signs what others keep for us.
 #[derive(Clone)]
@@ -30,10 +30,13 @@ impl Seal {
     }
 
     /// Encrypts for one owner: what is moved to another row cannot be opened there.
+    ///
+    /// # Panics
+    ///
+    /// If the text is longer than the cipher can take, which are 256 GiB.
     pub fn seal(&self, owner: &[u8], plain: &[u8]) -> Vec<u8> {
         // 96 random bits repeat after some 2^48 times, and there is one for each second factor.
-        let mut nonce = [0; NONCE_LEN];
-        SysRng.try_fill_bytes(&mut nonce).expect("the operating system has randomness");
+        let nonce: [u8; NONCE_LEN] = random_bytes();
         let mut sealed = plain.to_vec();
         self.key()
             .seal_in_place_append_tag(
@@ -41,7 +44,7 @@ impl Seal {
                 Aad::from(owner),
                 &mut sealed,
             )
-            .expect("what we encrypt is far below 64 GiB");
+            .expect("what we encrypt is far below 256 GiB");
         [nonce.as_slice(), &sealed].concat()
     }
 

@@ -33,7 +33,7 @@ impl Senders {
         let permitted = self.domains.permit(project, new.email.domain()).await;
         permitted.map_err(|refusal| match refusal {
             // The published answer of this request, where sending says 403.
-            Error::Forbidden { code, .. } => Error::Refused {
+            Error::Forbidden { code, .. } => Error::Impossible {
                 code,
                 message: "A verified domain is required before adding an authenticated sender: add the address's domain with \
                           `POST /v1/domains`, and verify it."
@@ -52,7 +52,7 @@ impl Senders {
         if store::senders::count(&mut *transaction, project).await.map_err(unavailable)?
             >= MOST_SENDERS
         {
-            return Err(Error::Refused {
+            return Err(Error::Impossible {
                 code: "TOO_MANY_SENDERS",
                 message: format!("A project has at most {MOST_SENDERS} senders. Remove one first."),
             });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{unavailable, without_values};
+use super::{in_time, unavailable, without_values};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::{Caller, Person};
 use crate::domain::id::SessionId;
@@ -37,10 +37,11 @@ impl Sessions {
     pub async fn find(&self, cookie: &str) -> Result<Option<Arc<Person>>> {
         let Ok(token) = cookie.parse::<Token>() else { return Ok(None) };
         let (idle, unseen) = (IDLE.as_secs_f64(), SEEN_EVERY.as_secs_f64());
-        let found = store::sessions::find(&self.db, &token.digest(), idle, unseen).await;
-        let Some(row) = found.map_err(unavailable)? else { return Ok(None) };
+        let digest = token.digest();
+        let finding = store::sessions::find(&self.db, &digest, idle, unseen);
+        let Some(row) = in_time(finding).await.map_err(unavailable)? else { return Ok(None) };
         if row.unseen
-            && let Err(error) = store::sessions::touch(&self.db, row.id).await
+            && let Err(error) = in_time(store::sessions::touch(&self.db, row.id)).await
         {
             // Whoever is signed in need not care.
             let error = without_values(&error);

@@ -69,7 +69,7 @@ impl From<NoKeys> for Error {
         match problem {
             NoKeys::Away => Self::Unavailable(problem.into()),
             NoKeys::Destroyed | NoKeys::Unreadable => {
-                Self::Refused { code: "CANNOT_BE_SIGNED", message: problem.to_string() }
+                Self::Impossible { code: "CANNOT_BE_SIGNED", message: problem.to_string() }
             }
         }
     }

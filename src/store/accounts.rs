@@ -19,6 +19,14 @@ pub async fn first(db: impl PgExecutor<'_>) -> sqlx::Result<Option<AccountId>> {
         .await
 }
 
+/// Lets one transaction at a time change which projects the account has, until it ends.
+pub async fn lock_projects(db: impl PgExecutor<'_>, account: AccountId) -> sqlx::Result<()> {
+    sqlx::query_scalar!("SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE", account as _)
+        .fetch_optional(db)
+        .await
+        .map(drop)
+}
+
 /// Lets one process at a time do what must be done once per database; lasts until the transaction ends.
 pub async fn lock_setup(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!("SELECT pg_advisory_xact_lock(7023412)").execute(db).await.map(drop)

@@ -1,11 +1,14 @@
 //! The tables `api_keys` and `api_key_usage`.
 
+pub mod listing;
+mod row;
+
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
-use crate::domain::api_key::{KeyMode, KeyType};
+use self::row::{Lists, Row};
 use crate::domain::caller::ApiKey;
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
 
@@ -20,86 +23,55 @@ pub struct Verifier {
     pub digest_version: Vec<u8>,
 }
 
-/// A column or row that was not written by this program's rules.
-#[derive(Debug, thiserror::Error)]
-#[error("api_keys.{column} of row {id} cannot be read")]
-struct Inconsistent {
-    column: &'static str,
-    id: ApiKeyId,
-}
-
-struct Row {
-    id: ApiKeyId,
-    account_id: AccountId,
-    project_id: Option<ProjectId>,
-    name: String,
-    r#type: String,
-    mode: String,
-    display_key: String,
-    secret_phc: String,
-    digest: Vec<u8>,
-    digest_version: Vec<u8>,
-    permissions: Vec<String>,
-    domains: Option<Vec<String>>,
-    recipients: Option<Vec<String>>,
-    ip_allowlist: Option<Vec<String>>,
-    ip_allowlist_dry_run: bool,
-    per_second: Option<i32>,
-    per_minute: Option<i32>,
-    active: bool,
-    expires_at: Option<DateTime<Utc>>,
-    revoked_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    created_by: String,
-}
-
-/// Makes a key.
+/// Makes a key; `false` if its project is no project of the account, or a deleted one. Whoever deletes the project
+/// waits for this, and ends the key as well.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     key: &ApiKey,
     public_id: &str,
     verifier: &Verifier,
-) -> sqlx::Result<()> {
-    let permissions: Vec<String> =
-        key.permissions.iter().map(|permission| permission.as_str().to_owned()).collect();
-    sqlx::query!(
+) -> sqlx::Result<bool> {
+    let lists = Lists::of(key);
+    let made = sqlx::query!(
         r#"
         INSERT INTO api_keys (
             id, account_id, project_id, name, type, mode, public_id, display_key, secret_phc, digest, digest_version,
             permissions, domains, recipients, ip_allowlist, ip_allowlist_dry_run, per_second, per_minute, active,
-            expires_at, created_at, created_by
+            expires_at, created_at, created_by, replaces
         )
-        VALUES (
-            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-            $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22
+        SELECT $1, $2, $3::uuid, $4, $5, $6, $7, $8, $9, $10, $11,
+               $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23::uuid
+        WHERE $3 IS NULL OR EXISTS (
+            SELECT FROM projects WHERE account_id = $2 AND id = $3 AND deleted_at IS NULL FOR SHARE
         )
         "#,
         key.id as _,
         key.account as _,
         key.project as _,
         key.name,
-        type_name(key.key_type),
-        mode_name(key.mode),
+        key.key_type.as_str(),
+        key.mode.as_str(),
         public_id,
         key.display_key,
         verifier.secret_phc,
         verifier.digest,
         verifier.digest_version,
-        &permissions,
-        key.domains.as_deref(),
-        key.recipients.as_deref(),
-        key.ip_allowlist.as_deref(),
-        key.ip_allowlist_dry_run,
+        &lists.permissions,
+        lists.domains.as_deref(),
+        lists.recipients.as_deref(),
+        lists.ip_allowlist.as_deref(),
+        key.restrictions.ip_allowlist_dry_run,
         key.per_second.map(u32::cast_signed),
         key.per_minute.map(u32::cast_signed),
         key.active,
         key.expires_at,
         key.created_at,
         key.created_by,
+        key.replaces as _,
     )
     .execute(db)
-    .await
-    .map(drop)
+    .await?;
+    Ok(made.rows_affected() == 1)
 }
 
 /// Finds a key by its public half, revoked or not, together with what proves that a caller holds it.
@@ -111,9 +83,12 @@ pub async fn find_by_public_id(
         Row,
         r#"
         SELECT id AS "id: ApiKeyId", account_id AS "account_id: AccountId", project_id AS "project_id: ProjectId",
-               name, type, mode, display_key, secret_phc, digest, digest_version, permissions, domains, recipients,
-               ip_allowlist, ip_allowlist_dry_run, per_second, per_minute, active, expires_at, revoked_at, created_at,
-               created_by
+               name, type, mode, display_key, permissions, domains, recipients, ip_allowlist, ip_allowlist_dry_run,
+               per_second, per_minute, active, expires_at, revoked_at, created_at, created_by,
+               replaces AS "replaces: ApiKeyId",
+               secret_phc AS "secret_phc?", digest AS "digest?", digest_version AS "digest_version?",
+               NULL::text AS project_name, NULL::timestamptz AS last_used_at, NULL::text AS last_used_ip,
+               NULL::uuid AS "replaced_by: ApiKeyId"
         FROM api_keys
         WHERE public_id = $1
         "#,
@@ -121,27 +96,57 @@ pub async fn find_by_public_id(
     )
     .fetch_optional(db)
     .await?;
-    row.map(Row::split).transpose()
+    row.map(Row::presented).transpose()
 }
 
-/// The keys of an account, oldest first, revoked ones included.
-pub async fn list(db: impl PgExecutor<'_>, account: AccountId) -> sqlx::Result<Vec<ApiKey>> {
-    let rows = sqlx::query_as!(
-        Row,
+/// Holds these keys of the account, in order so that two who hold some never wait for each other, and answers which of
+/// them there are. Until the transaction ends nobody else changes them, and no mail is stored with them.
+pub async fn lock(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    ids: &[ApiKeyId],
+) -> sqlx::Result<Vec<ApiKeyId>> {
+    sqlx::query_scalar!(
         r#"
-        SELECT id AS "id: ApiKeyId", account_id AS "account_id: AccountId", project_id AS "project_id: ProjectId",
-               name, type, mode, display_key, secret_phc, digest, digest_version, permissions, domains, recipients,
-               ip_allowlist, ip_allowlist_dry_run, per_second, per_minute, active, expires_at, revoked_at, created_at,
-               created_by
+        SELECT id AS "id: ApiKeyId"
         FROM api_keys
-        WHERE account_id = $1
+        WHERE account_id = $1 AND id = ANY ($2)
         ORDER BY id
+        FOR NO KEY UPDATE
         "#,
         account as _,
+        ids as _,
     )
     .fetch_all(db)
-    .await?;
-    rows.into_iter().map(|row| row.split().map(|(key, _)| key)).collect()
+    .await
+}
+
+/// Writes what can be changed about a key. A revoked one is never changed any more.
+pub async fn update(db: impl PgExecutor<'_>, key: &ApiKey) -> sqlx::Result<()> {
+    let lists = Lists::of(key);
+    sqlx::query!(
+        r#"
+        UPDATE api_keys
+        SET name = $3, permissions = $4, domains = $5, recipients = $6, ip_allowlist = $7, ip_allowlist_dry_run = $8,
+            per_second = $9, per_minute = $10, active = $11, expires_at = $12
+        WHERE account_id = $1 AND id = $2 AND revoked_at IS NULL
+        "#,
+        key.account as _,
+        key.id as _,
+        key.name,
+        &lists.permissions,
+        lists.domains.as_deref(),
+        lists.recipients.as_deref(),
+        lists.ip_allowlist.as_deref(),
+        key.restrictions.ip_allowlist_dry_run,
+        key.per_second.map(u32::cast_signed),
+        key.per_minute.map(u32::cast_signed),
+        key.active,
+        key.expires_at,
+    )
+    .execute(db)
+    .await
+    .map(drop)
 }
 
 /// Ends a key for ever; `false` if there is no such key. Waits for the sends that are being stored with it right now,
@@ -159,6 +164,54 @@ pub async fn revoke(
     .execute(db)
     .await?;
     Ok(revoked.rows_affected() == 1)
+}
+
+/// Whether there is such a key, revoked or not, of the account, or of one of its projects.
+pub async fn exists(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    project: Option<ProjectId>,
+    id: ApiKeyId,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT FROM api_keys WHERE account_id = $1 AND id = $2 AND ($3::uuid IS NULL OR project_id = $3)
+        ) AS "exists!"
+        "#,
+        account as _,
+        id as _,
+        project as _,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Ends every key of a project for ever, and answers how many. Waits for the sends that are being stored with them
+/// right now, in their order.
+pub async fn revoke_of_project(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    project: ProjectId,
+) -> sqlx::Result<u64> {
+    let revoked = sqlx::query!(
+        r#"
+        UPDATE api_keys
+        SET revoked_at = now()
+        WHERE id = ANY (ARRAY(
+            SELECT id
+            FROM api_keys
+            WHERE account_id = $1 AND project_id = $2 AND state IN ('active', 'inactive')
+            ORDER BY id
+            FOR NO KEY UPDATE))
+          AND account_id = $1 AND revoked_at IS NULL
+        "#,
+        account as _,
+        project as _,
+    )
+    .execute(db)
+    .await?;
+    Ok(revoked.rows_affected())
 }
 
 /// Writes the digest made under the present `SECRET_KEY`.
@@ -185,6 +238,11 @@ pub async fn notify_changed(db: impl PgExecutor<'_>, id: ApiKeyId) -> sqlx::Resu
         .execute(db)
         .await
         .map(drop)
+}
+
+/// Tells every node that all that it remembers of keys and projects may be out of date.
+pub async fn notify_all_changed(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
+    sqlx::query!("SELECT pg_notify('posthaste_api_keys', 'all')").execute(db).await.map(drop)
 }
 
 /// A connection of its own on which changes of keys arrive.
@@ -217,61 +275,4 @@ pub async fn record_usage(
     .execute(db)
     .await
     .map(drop)
-}
-
-fn type_name(key_type: KeyType) -> &'static str {
-    match key_type {
-        KeyType::Project => "project",
-        KeyType::Account => "account",
-    }
-}
-
-fn mode_name(mode: KeyMode) -> &'static str {
-    match mode {
-        KeyMode::Live => "live",
-        KeyMode::Test => "test",
-    }
-}
-
-impl Row {
-    fn split(self) -> sqlx::Result<(ApiKey, Verifier)> {
-        let id = self.id;
-        let inconsistent = |column| sqlx::Error::decode(Inconsistent { column, id });
-        let key = ApiKey {
-            id,
-            account: self.account_id,
-            project: self.project_id,
-            name: self.name,
-            key_type: match self.r#type.as_str() {
-                "project" => KeyType::Project,
-                "account" => KeyType::Account,
-                _ => return Err(inconsistent("type")),
-            },
-            mode: match self.mode.as_str() {
-                "live" => KeyMode::Live,
-                "test" => KeyMode::Test,
-                _ => return Err(inconsistent("mode")),
-            },
-            display_key: self.display_key,
-            // A permission that this version does not know grants nothing.
-            permissions: self.permissions.iter().filter_map(|name| name.parse().ok()).collect(),
-            domains: self.domains,
-            recipients: self.recipients,
-            ip_allowlist: self.ip_allowlist,
-            ip_allowlist_dry_run: self.ip_allowlist_dry_run,
-            per_second: self.per_second.map(i32::cast_unsigned),
-            per_minute: self.per_minute.map(i32::cast_unsigned),
-            active: self.active,
-            expires_at: self.expires_at,
-            revoked_at: self.revoked_at,
-            created_at: self.created_at,
-            created_by: self.created_by,
-        };
-        let verifier = Verifier {
-            secret_phc: self.secret_phc,
-            digest: self.digest,
-            digest_version: self.digest_version,
-        };
-        Ok((key, verifier))
-    }
 }

@@ -12,11 +12,14 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::domain::delivery::Reply;
-use crate::domain::id::{DeliveryId, EventId, MailId};
+use crate::domain::id::{DeliveryId, EventId, MailId, ProjectId};
 use crate::domain::record::PendingDelivery;
+
+pub mod decisions;
 
 /// A delivery that the caller now holds the lease of.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are columns")]
 pub struct Claimed {
     /// The delivery.
     pub id: DeliveryId,
@@ -32,6 +35,12 @@ pub struct Claimed {
     pub abandoned: bool,
     /// Whether the abandoned attempt was written down as begun; only held deliveries are.
     pub begun: bool,
+    /// How many leases have run out so far.
+    pub times_abandoned: i16,
+    /// When it had been due.
+    pub due_at: DateTime<Utc>,
+    /// Whether somebody asked to stop during the last attempt, so that there must be no other.
+    pub cancelled: bool,
 }
 
 /// Leases deliveries that are due, longest due first. A lease that has run out is due as well.
@@ -45,7 +54,7 @@ pub async fn claim(
         Claimed,
         r#"
         WITH due AS (
-            SELECT id, lease_token IS NOT NULL AS abandoned, begun_at IS NOT NULL AS begun
+            SELECT id, due_at AS was_due_at, lease_token IS NOT NULL AS abandoned, begun_at IS NOT NULL AS begun
             FROM deliveries
             WHERE due_at <= now()
             ORDER BY due_at
@@ -53,11 +62,12 @@ pub async fn claim(
             FOR UPDATE SKIP LOCKED
         )
         UPDATE deliveries
-        SET attempts = attempts + 1, lease_token = $1, due_at = now() + make_interval(secs => $2)
+        SET attempts = attempts + 1, lease_token = $1, due_at = now() + make_interval(secs => $2),
+            times_abandoned = times_abandoned + due.abandoned::integer
         FROM due
         WHERE deliveries.id = due.id AND deliveries.id = ANY (ARRAY(SELECT id FROM due))
         RETURNING deliveries.id AS "id: DeliveryId", mail_id AS "mail: MailId", position, hold, attempts AS attempt,
-                  abandoned AS "abandoned!", begun AS "begun!"
+                  abandoned AS "abandoned!", begun AS "begun!", times_abandoned, was_due_at AS "due_at!", cancelled
         "#,
         token,
         lease_seconds,
@@ -65,6 +75,29 @@ pub async fn claim(
     )
     .fetch_all(db)
     .await
+}
+
+/// Takes claims back, as if they had not been made: in the order in which they were due.
+pub async fn unclaim(
+    db: impl PgExecutor<'_>,
+    token: Uuid,
+    claims: &[(DeliveryId, DateTime<Utc>)],
+) -> sqlx::Result<()> {
+    let (ids, due): (Vec<DeliveryId>, Vec<DateTime<Utc>>) = claims.iter().copied().unzip();
+    sqlx::query!(
+        r#"
+        UPDATE deliveries
+        SET lease_token = NULL, due_at = claim.due_at, attempts = attempts - 1
+        FROM UNNEST($1::uuid[], $2::timestamptz[]) AS claim (id, due_at)
+        WHERE deliveries.id = claim.id AND deliveries.id = ANY ($1) AND lease_token = $3
+        "#,
+        ids as _,
+        &due,
+        token,
+    )
+    .execute(db)
+    .await
+    .map(drop)
 }
 
 /// Lengthens leases, and says which of them were still held.
@@ -175,22 +208,27 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
             USING change
             WHERE deliveries.id = change.id AND deliveries.id = ANY ($1) AND lease_token = token
               AND step IN ('sent', 'failed', 'held')
-            RETURNING deliveries.id, mail_id, position
+            RETURNING deliveries.id, project_id, mail_id, position
         ),
         kept AS (
             UPDATE deliveries
             SET lease_token = CASE WHEN step = 'continues' THEN lease_token END,
                 begun_at = NULL,
-                due_at = CASE WHEN step = 'continues' THEN due_at ELSE now() + make_interval(secs => delay) END,
+                due_at = CASE
+                    WHEN step = 'continues' THEN due_at
+                    -- Whoever claims it next ends it.
+                    WHEN cancelled THEN now()
+                    ELSE now() + make_interval(secs => delay)
+                END,
                 attempts = attempts - (step = 'not_begun')::integer,
                 last_reply = coalesce(change.reply, last_reply)
             FROM change
             WHERE deliveries.id = change.id AND deliveries.id = ANY ($1) AND lease_token = token
               AND step IN ('later', 'not_begun', 'continues')
-            RETURNING deliveries.id, mail_id, position
+            RETURNING deliveries.id, project_id, mail_id, position
         ),
         done AS MATERIALIZED (
-            SELECT change.*, touched.mail_id, touched.position
+            SELECT change.*, touched.project_id, touched.mail_id, touched.position
             FROM change
             JOIN (SELECT * FROM finished UNION ALL SELECT * FROM kept) AS touched ON touched.id = change.id
         ),
@@ -224,14 +262,27 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
             WHERE mails.id = tally.mail_id AND mails.id = ANY (ARRAY(SELECT mail_id FROM tally))
         ),
         history AS (
-            INSERT INTO events (id, mail_id, position, type, attempt, reply)
-            SELECT event_id, mail_id, position, event, attempt, reply
+            INSERT INTO events (id, mail_id, position, type, attempt, reply, project_id)
+            SELECT event_id, mail_id, position, event, attempt, reply,
+                   CASE WHEN event NOT IN ('sent', 'deferred') THEN project_id END
             FROM done
             WHERE event IS NOT NULL
         ),
+        counted AS (
+            INSERT INTO mail_changes (project_id, delivered, captured, bounced, failed, held)
+            SELECT project_id,
+                   count(*) FILTER (WHERE step = 'sent' AND mail_status = 'sent'),
+                   count(*) FILTER (WHERE step = 'sent' AND mail_status <> 'sent'),
+                   count(*) FILTER (WHERE step = 'failed' AND mail_status = 'bounced'),
+                   count(*) FILTER (WHERE step = 'failed' AND mail_status <> 'bounced'),
+                   count(*) FILTER (WHERE step = 'held')
+            FROM done
+            WHERE step IN ('sent', 'failed', 'held')
+            GROUP BY project_id
+        ),
         suppressed AS (
             INSERT INTO suppressions (project_id, address, reason, mail_id)
-            SELECT (SELECT project_id FROM mails WHERE mails.id = mail_id) AS project_id, suppress, 'hard_bounce', mail_id
+            SELECT project_id, suppress, 'hard_bounce', mail_id
             FROM done
             WHERE suppress IS NOT NULL
             ORDER BY project_id, suppress
@@ -268,14 +319,20 @@ impl Step {
 }
 
 /// The deliveries of a mail that are still to be made.
-pub async fn of_mail(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<PendingDelivery>> {
+pub async fn of_mail(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+) -> sqlx::Result<Vec<PendingDelivery>> {
     let rows = sqlx::query!(
         r#"
-        SELECT position, attempts, due_at, lease_token IS NOT NULL AS "leased!", last_reply AS "last_reply: Json<Reply>"
+        SELECT position, attempts, due_at, lease_token IS NOT NULL AS "leased!", cancelled,
+               last_reply AS "last_reply: Json<Reply>"
         FROM deliveries
-        WHERE mail_id = $1
+        WHERE project_id = $1 AND mail_id = $2
         ORDER BY position
         "#,
+        project as _,
         mail as _,
     )
     .fetch_all(db)
@@ -287,6 +344,7 @@ pub async fn of_mail(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<
             attempts: row.attempts,
             due_at: row.due_at,
             leased: row.leased,
+            cancelled: row.cancelled,
             last_reply: row.last_reply.map(|Json(reply)| reply),
         })
         .collect())
@@ -330,15 +388,17 @@ pub async fn release(db: impl PgExecutor<'_>, held: &[(DeliveryId, Uuid)]) -> sq
 /// Gives back whatever of these mails was leased under a token, before any attempt.
 pub async fn release_token(
     db: impl PgExecutor<'_>,
-    mails: &[MailId],
+    mails: &[(ProjectId, MailId)],
     token: Uuid,
 ) -> sqlx::Result<()> {
+    let (projects, mails): (Vec<ProjectId>, Vec<MailId>) = mails.iter().copied().unzip();
     sqlx::query!(
         r#"
         UPDATE deliveries
         SET lease_token = NULL, due_at = now(), attempts = attempts - 1
-        WHERE mail_id = ANY ($1) AND lease_token = $2
+        WHERE project_id = ANY ($1) AND mail_id = ANY ($2) AND lease_token = $3
         "#,
+        projects as _,
         mails as _,
         token,
     )

@@ -7,6 +7,8 @@ use uuid::Uuid;
 use crate::domain::id::{ApiKeyId, DeliveryId, MailId, ProjectId};
 use crate::domain::record::MailSummary;
 
+pub mod search;
+
 /// A mail as it goes into the accepting statement: a column of it for each field.
 #[derive(Debug)]
 pub struct NewMailRow {
@@ -24,6 +26,10 @@ pub struct NewMailRow {
     pub bypass_suppressions: bool,
     /// The author's address.
     pub from_address: String,
+    /// The author's name.
+    pub from_name: Option<String>,
+    /// The first recipient's name.
+    pub to_name: Option<String>,
     /// Every recipient's address with its delivery, in the order to, cc, bcc.
     pub recipients: Vec<(DeliveryId, String)>,
     /// The subject.
@@ -56,7 +62,8 @@ pub struct AcceptedRow {
 /// Stores mails with their bodies, deliveries, first events and idempotency records: all that is needed to promise
 /// that each will be delivered, in one statement and one commit.
 ///
-/// The rows of the keys are locked against revocation until the commit, and read as they are then (promise 4).
+/// The rows of the keys are locked against revocation until the commit, and read as they are then (promise 4); so are
+/// the projects that keys of an account send in.
 #[expect(clippy::too_many_lines, reason = "it is one statement")]
 pub async fn accept(
     db: impl PgExecutor<'_>,
@@ -71,10 +78,12 @@ pub async fn accept(
             SELECT *
             FROM UNNEST(
                 $1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[], $5::boolean[], $6::boolean[], $7::text[], $8::text[],
-                $9::text[], $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::uuid[], $15::smallint[]
+                $9::text[], $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::uuid[], $15::smallint[],
+                $21::text[], $22::text[]
             ) AS mail (
                 id, project_id, key_id, test, hold, bypass, from_address, to_address,
-                subject, missing_variables, body, idempotency_key, request_digest, lease_token, recipients
+                subject, missing_variables, body, idempotency_key, request_digest, lease_token, recipients,
+                from_name, to_name
             )
         ),
         recipient AS (
@@ -91,16 +100,26 @@ pub async fn accept(
             ORDER BY id
             FOR SHARE
         ),
+        -- The same for what is sent with keys of an account: whoever deletes a project waits for this commit. Keys of a
+        -- project end with it.
+        good_project AS MATERIALIZED (
+            SELECT id, account_id
+            FROM projects
+            WHERE id = ANY (ARRAY(SELECT mail.project_id
+                                  FROM mail
+                                  JOIN good_key ON good_key.id = mail.key_id AND good_key.project_id IS NULL))
+              AND deleted_at IS NULL
+            ORDER BY id
+            FOR SHARE
+        ),
         allowed AS MATERIALIZED (
             SELECT mail.*
             FROM mail
             JOIN good_key ON good_key.id = mail.key_id
             WHERE good_key.project_id = mail.project_id
                OR (good_key.project_id IS NULL AND EXISTS (
-                       SELECT FROM projects
-                       WHERE projects.id = mail.project_id AND projects.account_id = good_key.account_id
-                         AND projects.deleted_at IS NULL
-                       OFFSET 0))
+                       SELECT FROM good_project
+                       WHERE good_project.id = mail.project_id AND good_project.account_id = good_key.account_id))
         ),
         claimed AS (
             INSERT INTO idempotency_keys (project_id, key, request_digest, mail_id, recipients)
@@ -133,11 +152,12 @@ pub async fn accept(
         ),
         stored_mail AS (
             INSERT INTO mails (id, project_id, key_id, test, on_ambiguous, status, pending, failed, from_address,
-                               to_address, subject, missing_variables)
+                               from_name, to_address, to_name, subject, missing_variables)
             SELECT id, project_id, key_id, test, CASE WHEN hold THEN 'hold' ELSE 'retry' END,
                    CASE WHEN cardinality(positions) = recipients THEN 'suppressed' ELSE 'queued' END,
                    recipients - coalesce(cardinality(positions), 0), coalesce(cardinality(positions), 0),
-                   from_address, to_address, subject, string_to_array(missing_variables, E'\n')
+                   from_address, from_name, to_address, to_name, subject,
+                   string_to_array(missing_variables, E'\n')
             FROM accepted
             LEFT JOIN suppressions_by_mail ON mail_id = id
         ),
@@ -145,9 +165,17 @@ pub async fn accept(
             INSERT INTO mail_bodies (mail_id, content)
             SELECT id, body FROM accepted
         ),
+        stored_recipient AS (
+            INSERT INTO mail_recipients (project_id, address, mail_id)
+            SELECT project_id, address, mail_id
+            FROM recipient
+            JOIN accepted ON accepted.id = mail_id
+            WHERE position > 0
+            ON CONFLICT DO NOTHING
+        ),
         stored_delivery AS (
-            INSERT INTO deliveries (id, mail_id, position, hold, attempts, due_at, lease_token)
-            SELECT recipient.id, mail_id, position, hold, (lease_token IS NOT NULL)::integer,
+            INSERT INTO deliveries (id, project_id, mail_id, position, hold, attempts, due_at, lease_token)
+            SELECT recipient.id, project_id, mail_id, position, hold, (lease_token IS NOT NULL)::integer,
                    now() + CASE WHEN lease_token IS NULL THEN '0' ELSE make_interval(secs => $20) END, lease_token
             FROM recipient
             JOIN accepted ON accepted.id = mail_id
@@ -155,10 +183,19 @@ pub async fn accept(
         ),
         -- The first event of a mail carries the mail's own id.
         stored_event AS (
-            INSERT INTO events (id, mail_id, position, type)
-            SELECT id, id, NULL, 'queued' FROM accepted
+            INSERT INTO events (id, mail_id, position, type, project_id)
+            SELECT id, id, NULL, 'queued', NULL FROM accepted
             UNION ALL
-            SELECT id, mail_id, position, 'suppressed' FROM suppressed
+            SELECT suppressed.id, mail_id, position, 'suppressed', project_id
+            FROM suppressed
+            JOIN accepted ON accepted.id = mail_id
+        ),
+        counted AS (
+            INSERT INTO mail_changes (project_id, accepted, failed)
+            SELECT project_id, sum(recipients), coalesce(sum(cardinality(positions)), 0)
+            FROM accepted
+            LEFT JOIN suppressions_by_mail ON mail_id = id
+            GROUP BY project_id
         )
         SELECT mail.id AS "id!: MailId",
                allowed.id IS NOT NULL AS "key_good!",
@@ -190,6 +227,8 @@ pub async fn accept(
         &columns.delivery_positions,
         columns.delivery_addresses as _,
         lease_seconds,
+        columns.from_names as _,
+        columns.to_names as _,
     )
     .fetch_all(db)
     .await
@@ -205,7 +244,9 @@ struct Columns<'a> {
     holds: Vec<bool>,
     bypasses: Vec<bool>,
     from_addresses: Vec<&'a str>,
+    from_names: Vec<Option<&'a str>>,
     to_addresses: Vec<&'a str>,
+    to_names: Vec<Option<&'a str>>,
     subjects: Vec<&'a str>,
     missing_variables: Vec<String>,
     bodies: Vec<&'a [u8]>,
@@ -230,6 +271,8 @@ impl<'a> Columns<'a> {
             columns.holds.push(mail.hold);
             columns.bypasses.push(mail.bypass_suppressions);
             columns.from_addresses.push(&mail.from_address);
+            columns.from_names.push(mail.from_name.as_deref());
+            columns.to_names.push(mail.to_name.as_deref());
             columns.to_addresses.push(mail.recipients.first().map_or("", |(_, address)| address));
             columns.subjects.push(&mail.subject);
             columns.missing_variables.push(mail.missing_variables.join("\n"));
@@ -261,7 +304,7 @@ pub async fn find(
         MailSummary,
         r#"
         SELECT id AS "id: MailId", project_id AS "project: ProjectId", test, status, pending, sent, failed, held,
-               from_address, to_address, subject, missing_variables, created_at
+               from_address, from_name, to_address, to_name, subject, missing_variables, created_at
         FROM mails
         WHERE project_id = $1 AND id = $2
         "#,
@@ -276,49 +319,25 @@ pub async fn find(
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Only mails before this one, in the order newest first.
-    pub before: Option<MailId>,
-    /// Only mails in this state.
-    pub status: Option<String>,
-    /// Only mails whose first recipient this is.
+    pub cursor: Option<MailId>,
+    /// Only this mail.
+    pub id: Option<MailId>,
+    /// Only mails in one of these states; empty for all.
+    pub statuses: Vec<String>,
+    /// Only mails to this recipient, in lower case.
     pub to_address: Option<String>,
     /// Only mails from this address.
     pub from_address: Option<String>,
+    /// Only mails from or to this address.
+    pub address: Option<String>,
+    /// Only mails that were sent with this key.
+    pub key: Option<ApiKeyId>,
+    /// Only mails that were accepted at this time or later.
+    pub after: Option<DateTime<Utc>>,
+    /// Only mails that were accepted before this time.
+    pub before: Option<DateTime<Utc>>,
     /// Only test mails, or only others.
     pub test: Option<bool>,
-}
-
-/// The mails of a project, newest first.
-pub async fn list(
-    db: impl PgExecutor<'_>,
-    project: ProjectId,
-    filter: &Filter,
-    limit: i64,
-) -> sqlx::Result<Vec<MailSummary>> {
-    sqlx::query_as!(
-        MailSummary,
-        r#"
-        SELECT id AS "id: MailId", project_id AS "project: ProjectId", test, status, pending, sent, failed, held,
-               from_address, to_address, subject, missing_variables, created_at
-        FROM mails
-        WHERE project_id = $1
-          AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-          AND ($3::text IS NULL OR status = $3)
-          AND ($4::text IS NULL OR to_address = $4)
-          AND ($5::text IS NULL OR from_address = $5)
-          AND ($6::boolean IS NULL OR test = $6)
-        ORDER BY id DESC
-        LIMIT $7
-        "#,
-        project as _,
-        filter.before as _,
-        filter.status,
-        filter.to_address,
-        filter.from_address,
-        filter.test,
-        limit,
-    )
-    .fetch_all(db)
-    .await
 }
 
 /// The packed content of a mail.
@@ -326,6 +345,30 @@ pub async fn body(db: impl PgExecutor<'_>, id: MailId) -> sqlx::Result<Option<Ve
     sqlx::query_scalar!("SELECT content FROM mail_bodies WHERE mail_id = $1", id as _)
         .fetch_optional(db)
         .await
+}
+
+/// How large the content of a mail is.
+#[derive(Debug)]
+pub struct BodyStart {
+    /// The mail.
+    pub id: MailId,
+    /// The first bytes of the packed content, which say how large it is when it is unpacked.
+    pub start: Vec<u8>,
+}
+
+/// The first bytes of the contents of these mails: without reading all of them.
+pub async fn body_starts(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<Vec<BodyStart>> {
+    sqlx::query_as!(
+        BodyStart,
+        r#"
+        SELECT mail_id AS "id: MailId", substring(content FROM 1 FOR 8) AS "start!"
+        FROM mail_bodies
+        WHERE mail_id = ANY ($1)
+        "#,
+        ids as _,
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// What a worker needs to know of a mail.

@@ -4,17 +4,25 @@
 //! of thing can go wrong here. Transactions belong to `service`.
 
 pub mod accounts;
+pub mod alerts;
+pub mod api_key_hours;
+pub mod api_key_networks;
+pub mod api_key_requests;
+pub mod api_key_would_have_blocked;
 pub mod api_keys;
 pub mod audit_log;
 pub mod codec;
+pub mod credentials;
 pub mod deliveries;
 pub mod domains;
 pub mod events;
 pub mod idempotency_keys;
+pub mod mail_days;
 pub mod mails;
 pub mod one_time_links;
 pub mod own_mails;
 pub mod projects;
+pub mod retention;
 pub mod senders;
 pub mod sessions;
 pub mod users;

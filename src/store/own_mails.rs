@@ -36,7 +36,11 @@ pub async fn insert(db: impl PgExecutor<'_>, mail: &OwnMail<'_>) -> sqlx::Result
             INSERT INTO mail_bodies (mail_id, content) VALUES ($1, $6)
         ),
         stored_delivery AS (
-            INSERT INTO deliveries (id, mail_id, position, hold, due_at) VALUES ($2, $1, 0, false, now())
+            INSERT INTO deliveries (id, project_id, mail_id, position, hold, due_at)
+            VALUES ($2, '00000000-0000-0000-0000-000000000000', $1, 0, false, now())
+        ),
+        counted AS (
+            INSERT INTO mail_changes (project_id, accepted) VALUES ('00000000-0000-0000-0000-000000000000', 1)
         )
         INSERT INTO events (id, mail_id, type) VALUES ($1, $1, 'queued')
         "#,

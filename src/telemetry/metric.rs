@@ -34,6 +34,9 @@ pub const AUTHENTICATION_FAILURES: &str = "posthaste_authentication_failures_tot
 /// One while the relay counts as down, and otherwise zero.
 pub const CIRCUIT_OPEN: &str = "posthaste_circuit_open";
 
+/// Panics after which a loop began again, by `loop`.
+pub const LOOP_PANICS: &str = "posthaste_loop_panics_total";
+
 /// From a cached answer to a stuck database, in seconds.
 const DURATION_BUCKETS: [f64; 13] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -64,6 +67,7 @@ pub(super) fn describe() {
     describe_counter!(RATE_LIMITED, "Requests refused because their key went too fast");
     describe_counter!(AUTHENTICATION_FAILURES, "Requests refused for want of a good key");
     describe_gauge!(CIRCUIT_OPEN, "One while the relay counts as down");
+    describe_counter!(LOOP_PANICS, "Panics after which a loop began again");
 }
 
 #[cfg(test)]

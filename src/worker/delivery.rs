@@ -1,53 +1,36 @@
 //! Delivers: what the accepting side of this node hands over, and whatever else is due.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::address::EmailAddress;
 use crate::domain::delivery::{Outcome, Reply};
-use crate::domain::mail::Content;
 use crate::domain::rehearsal;
 use crate::error::Result;
 use crate::mail::compose::{self, Identity};
-use crate::mail::transport::circuit::Permit;
-use crate::mail::transport::{Circuit, SmtpTransport};
-use crate::service::deliveries::{CLAIM, Deliveries};
+use crate::service::backoff::Backoff;
+use crate::service::claims::CLAIM;
+use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{Job, Lease};
-use crate::service::signing::{NoKeys, Signer, Signing};
+use crate::service::restart;
+use crate::service::room::Room;
+use crate::service::signing::{NoKeys, Signing};
+
+pub use super::destination::{Destination, Relay};
 
 /// Between looks at the queue when nothing was due. Fresh mail does not wait for it: it is handed over in memory.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// Between looks at the queue when the database is away or has no room, at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
 /// Mails being worked on at once. Their number on the wire is bounded by the pool of connections; this bounds memory.
 const MAILS_AT_ONCE: usize = 256;
-
-/// Where mail goes.
-pub enum Destination {
-    /// To a relay, over SMTP, unless it is test mail.
-    Relay(Box<Relay>),
-    /// Into the capture mailbox, all of it.
-    CaptureMailbox,
-}
-
-/// The relay, and what is known of how it does.
-pub struct Relay {
-    transport: SmtpTransport,
-    /// Knows when the relay is down.
-    circuit: Circuit,
-    /// What kept the last attempt from reaching it, for those who wait.
-    trouble: Mutex<Reply>,
-}
-
-impl Relay {
-    /// A relay of which nothing bad is known yet.
-    pub fn new(transport: SmtpTransport) -> Self {
-        Self { transport, circuit: Circuit::default(), trouble: Mutex::default() }
-    }
-}
 
 /// Delivers mails until asked to stop.
 #[derive(Clone)]
@@ -74,11 +57,24 @@ impl DeliveryWorker {
     /// Delivers what is handed over. When asked to stop, what has not begun goes back into the queue.
     pub async fn run_handed_over(
         self,
-        mut jobs: mpsc::UnboundedReceiver<Job>,
+        jobs: mpsc::UnboundedReceiver<Job>,
         stop: CancellationToken,
     ) {
+        let jobs = Arc::new(Mutex::new(jobs));
+        restart::whenever_it_panics("deliver what is handed over", move || {
+            let (worker, jobs, stop) = (self.clone(), Arc::clone(&jobs), stop.clone());
+            async move { worker.take_handed_over(&mut *jobs.lock().await, &stop).await }
+        })
+        .await;
+    }
+
+    async fn take_handed_over(
+        &self,
+        jobs: &mut mpsc::UnboundedReceiver<Job>,
+        stop: &CancellationToken,
+    ) {
         while let Some(Some(job)) = stop.run_until_cancelled(jobs.recv()).await {
-            self.start(job, &stop).await;
+            self.start(job, stop).await;
         }
         jobs.close();
         let mut left = Vec::new();
@@ -90,31 +86,60 @@ impl DeliveryWorker {
 
     /// Delivers what is due in the queue: second attempts, and what other nodes left behind or have no time for.
     pub async fn run_queue(self, stop: CancellationToken) {
+        let room = Room::default();
+        restart::whenever_it_panics("deliver what is due", move || {
+            let (worker, room, stop) = (self.clone(), room.clone(), stop.clone());
+            async move { worker.follow_queue(&room, &stop).await }
+        })
+        .await;
+    }
+
+    async fn follow_queue(&self, room: &Room, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(IDLE, LONGEST_PAUSE);
+        // Grows as long as all goes well: what is too much for the database should not be asked for again and again.
+        let mut limit = 1;
         while !stop.is_cancelled() {
-            let found = self.claim_and_start(&stop).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "Could not look into the queue");
-                0
-            });
-            if found == 0 {
-                stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
+            let pause = match self.claim_and_start(limit, room, stop).await {
+                Ok(found) => {
+                    backoff.reset();
+                    limit = (limit * 2).min(CLAIM);
+                    if found == 0 { IDLE } else { Duration::ZERO }
+                }
+                Err(error) => {
+                    limit = 1;
+                    let pause = backoff.after_failure();
+                    tracing::warn!(%error, "Could not look into the queue; looking again in {pause:.1?}");
+                    pause
+                }
+            };
+            if !pause.is_zero() {
+                stop.run_until_cancelled(tokio::time::sleep(pause)).await;
             }
         }
     }
 
-    async fn claim_and_start(&self, stop: &CancellationToken) -> Result<usize> {
+    /// Says how much was found, started or not.
+    async fn claim_and_start(
+        &self,
+        limit: i64,
+        room: &Room,
+        stop: &CancellationToken,
+    ) -> Result<usize> {
         if self.places.available_permits() == 0 {
             return Ok(0);
         }
         // A relay that is down would only send everything back: one delivery a second finds out when it is up again.
-        let is_down =
-            matches!(&*self.destination, Destination::Relay(relay) if relay.circuit.is_open());
+        let is_down = matches!(&*self.destination, Destination::Relay(relay) if relay.is_down());
         if is_down {
             stop.run_until_cancelled(tokio::time::sleep(IDLE)).await;
         }
-        let jobs = self.deliveries.claim(if is_down { 1 } else { CLAIM }).await?;
-        let found = jobs.len();
-        for job in jobs {
+        let claims = self.deliveries.claim(if is_down { 1 } else { limit }, room).await?;
+        let found = claims.jobs.len() + usize::from(claims.no_room_for.is_some());
+        for job in claims.jobs {
             self.start(job, stop).await;
+        }
+        if let Some((bytes, recipients)) = claims.no_room_for {
+            stop.run_until_cancelled(room.wait_for(bytes, recipients)).await;
         }
         Ok(found)
     }
@@ -136,30 +161,17 @@ impl DeliveryWorker {
             return;
         }
         if let Err(error) = self.deliveries.release(leases).await {
-            tracing::warn!(%error, "Could not give {} leases back; they end by themselves", leases.len());
+            tracing::warn!(%error, "Could not give {} leases back yet", leases.len());
         }
     }
 
     async fn deliver(&self, mut job: Job, stop: &CancellationToken) {
         // If this panics, the leases end by themselves instead of being renewed for ever.
         let _held = self.deliveries.hold_until_dropped(&job.deliveries);
-        let identity = Identity::of(job.mail, &job.content, job.accepted_at);
-        let content = Arc::clone(&job.content);
-        let composed = match self.signing.signer(&content).await {
-            Err(no_keys) => Err(Unwritable::NoKeys(no_keys)),
-            Ok(None) if content.attachments.is_empty() => write(&content, &identity, None),
-            Ok(signer) => {
-                let work = move || write(&content, &identity, signer.as_ref());
-                match tokio::task::spawn_blocking(work).await {
-                    Ok(composed) => composed,
-                    // The error has the words of the panic, which may quote the mail.
-                    Err(_) => {
-                        return tracing::error!(mail.id = %job.mail, "Composing a mail panicked");
-                    }
-                }
-            }
-        };
-        let message = Arc::new(composed);
+        let message = Arc::new(compose(&job, &self.signing).await);
+        if let Err(Unwritable::Panicked) = *message {
+            tracing::error!(mail.id = %job.mail, "Composing a mail panicked");
+        }
 
         let leases = std::mem::take(&mut job.deliveries);
         let job = Arc::new(job);
@@ -220,47 +232,34 @@ impl DeliveryWorker {
         if job.test {
             return Some(rehearsal::outcome(recipient, lease.attempt));
         }
-        let Relay { transport, circuit, trouble } = &**relay;
-        if let Permit::Wait(_) = circuit.permit(Instant::now()) {
-            let known = trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            return Some(Outcome::NotAttempted(known));
+        if let Err(outcome) = relay.permit() {
+            return Some(outcome);
         }
         // Whoever waits for a connection has sent nothing, and must not be taken for somebody who may have.
-        let Some(turn) = stop.run_until_cancelled(transport.turn()).await else {
+        let connecting = async { relay.transport.turn().await?.connect().await };
+        let Some(connected) = stop.run_until_cancelled(connecting).await else {
             self.give_back(&[lease]).await;
             return None;
         };
-        let outcome = match turn {
-            Ok(turn) => {
-                match self.deliveries.begin(&lease).await {
-                    Ok(true) => {}
-                    Ok(false) => return None,
-                    Err(_) => {
-                        return Some(Outcome::NotAttempted(Reply::described(
-                            "The attempt could not be written down first.",
-                        )));
-                    }
+        let outcome = match connected {
+            Ok(ready) => match self.deliveries.begin(&lease).await {
+                Ok(true) => ready.deliver(&job.content.from.address, recipient, message).await,
+                Ok(false) => {
+                    relay.note(None);
+                    return None;
                 }
-                turn.deliver(&job.content.from.address, recipient, message).await
-            }
+                Err(_) => {
+                    relay.note(None);
+                    let reply = Reply::described("The attempt could not be written down first.");
+                    return Some(Outcome::NotAttempted(reply));
+                }
+            },
             Err(outcome) => outcome,
         };
-        let was_open = circuit.is_open();
-        if let Outcome::NotAttempted(reply) = &outcome {
-            circuit.record(false, Instant::now());
-            trouble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(reply);
-        } else {
-            circuit.record(true, Instant::now());
-        }
-        let is_open = circuit.is_open();
-        if is_open && !was_open {
-            tracing::warn!(
-                "The relay cannot be reached; mail waits, and goes on by itself (`posthaste doctor` says why)"
-            );
-        } else if was_open && !is_open {
-            tracing::info!("The relay can be reached again");
-        }
-        metrics::gauge!("posthaste_circuit_open").set(f64::from(u8::from(is_open)));
+        relay.note(match &outcome {
+            Outcome::NotAttempted(reply) => Some(reply),
+            _ => None,
+        });
         Some(outcome)
     }
 }
@@ -271,6 +270,8 @@ enum Unwritable {
     Content(String),
     /// There is nothing to sign it with.
     NoKeys(NoKeys),
+    /// By a mistake of ours, which a later version may not make.
+    Panicked,
 }
 
 impl Unwritable {
@@ -290,20 +291,41 @@ impl Unwritable {
                     NoKeys::Destroyed => Outcome::Rejected { reply, hard_bounce: false },
                 }
             }
+            Self::Panicked => Outcome::Deferred(Reply::described(
+                "The server failed to write this mail as a message. Its log says where.",
+            )),
         }
     }
 }
 
-/// Writes the message, and signs it if its domain does.
-fn write(
-    content: &Content,
-    identity: &Identity,
-    signer: Option<&Signer>,
-) -> Result<Vec<u8>, Unwritable> {
-    let message = compose::compose(content, identity)
-        .map_err(|error| Unwritable::Content(error.to_string()))?;
-    let Some(signer) = signer else { return Ok(message) };
-    signer.sign(message, identity.date).map_err(|error| Unwritable::Content(error.to_string()))
+/// Composes a mail and signs it; off the threads that serve others when that may take long.
+async fn compose(job: &Job, signing: &Signing) -> Result<Vec<u8>, Unwritable> {
+    let identity = Identity::of(job.mail, &job.content, job.accepted_at);
+    let content = Arc::clone(&job.content);
+    let signer = signing.signer(&content).await.map_err(Unwritable::NoKeys)?;
+    let takes_long = signer.is_some() || !content.attachments.is_empty();
+    let work = move || {
+        unless_it_panics(|| {
+            let message = compose::compose(&content, &identity)?;
+            match signer {
+                Some(signer) => Ok(signer.sign(message, identity.date)?),
+                None => Ok(message),
+            }
+        })
+    };
+    if takes_long {
+        tokio::task::spawn_blocking(work).await.unwrap_or(Err(Unwritable::Panicked))
+    } else {
+        work()
+    }
+}
+
+fn unless_it_panics(work: impl FnOnce() -> anyhow::Result<Vec<u8>>) -> Result<Vec<u8>, Unwritable> {
+    // Nothing that it changes outlives it. The words of the panic may quote the mail, and go nowhere.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(composed) => composed.map_err(|error| Unwritable::Content(error.to_string())),
+        Err(_) => Err(Unwritable::Panicked),
+    }
 }
 
 fn name(outcome: &Outcome) -> &'static str {
@@ -316,5 +338,25 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Rejected { .. } => "bounced",
         Outcome::Ambiguous(_) => "ambiguous",
         Outcome::NotAttempted(_) => "not_attempted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_that_cannot_be_composed_is_refused_or_tried_later_and_says_why() {
+        let refused = unless_it_panics(|| anyhow::bail!("too long"));
+        let Err(Outcome::Rejected { reply, .. }) = refused.map_err(|why| why.outcome()) else {
+            panic!("it is refused");
+        };
+        assert_eq!(reply.text, "The mail cannot be written as a message: too long");
+
+        let panicked = unless_it_panics(|| panic!("of a mistake"));
+        let Err(Outcome::Deferred(reply)) = panicked.map_err(|why| why.outcome()) else {
+            panic!("it is tried later");
+        };
+        assert!(!reply.text.contains("mistake"), "{}", reply.text);
     }
 }

@@ -1,6 +1,7 @@
 //! Loops that lease, act and record.
 
 pub mod delivery;
+mod destination;
 pub mod domains;
 pub mod housekeeping;
 pub mod key_changes;

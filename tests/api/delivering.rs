@@ -206,3 +206,61 @@ async fn whatever_a_relay_says_can_be_written_down() {
     app.mail_in(&key, &id, "bounced").await;
     app.stop().await;
 }
+
+#[tokio::test]
+async fn who_is_named_twice_gets_the_mail_once_and_the_headers_stay_as_given() {
+    let server = SmtpServer::start().await;
+    let app = TestApp::delivering_to(&server).await;
+    let key = app.full_key().await;
+    let reply = app
+        .send(
+            &key,
+            letter_with(json!({
+                "to": [{"email": "Ada@example.org", "name": "Ada"}, "bob@bücher.example"],
+                "cc": [{"email": "ada@EXAMPLE.org"}, {"email": "carol@example.org"}],
+                "bcc": ["dan@example.org", "BOB@xn--bcher-kva.example", "dan@example.org"],
+            })),
+        )
+        .await;
+    assert_eq!(reply.body["data"]["totalRecipients"], 4, "{}", reply.body);
+    let id = reply.body["data"]["emailId"].as_str().unwrap();
+
+    let mail = app.mail_in(&key, id, "sent").await;
+    let recipients = |list: &Value, member: &str| -> Vec<String> {
+        let items = list.as_array().unwrap().iter();
+        items.filter_map(|item| item[member].as_str().map(String::from)).collect()
+    };
+    let expected =
+        ["Ada@example.org", "bob@xn--bcher-kva.example", "carol@example.org", "dan@example.org"];
+    assert_eq!(recipients(&mail["deliveries"], "recipient"), expected);
+    assert!(mail["deliveries"].as_array().unwrap().iter().all(|one| one["status"] == "sent"));
+    let mut told = recipients(&mail["events"], "recipient");
+    told.sort_unstable();
+    assert_eq!(told, expected);
+    assert_eq!(recipients(&mail["cc"], "email"), ["ada@example.org", "carol@example.org"]);
+
+    let received = server.wait_for(4).await;
+    let mut envelopes: Vec<_> = received.iter().flat_map(|mail| mail.to.clone()).collect();
+    envelopes.sort_unstable();
+    assert_eq!(envelopes, expected);
+    let message = String::from_utf8(received[0].data.clone()).unwrap();
+    assert!(message.contains("Cc: ada@example.org, carol@example.org\r\n"), "{message}");
+    app.stop().await;
+    assert_eq!(server.received().len(), 4);
+}
+
+#[tokio::test]
+async fn each_captured_message_is_found_where_its_delivery_stands() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    let mail = letter_with(json!({"cc": ["ADA@example.org"], "bcc": ["dan@example.org"]}));
+    let id = app.accepted(&key, mail).await;
+    let mail = app.mail_in(&key, &id, "captured").await;
+    assert_eq!(mail["deliveries"].as_array().unwrap().len(), 2);
+    assert_eq!(mail["deliveries"][1]["recipient"], "dan@example.org");
+    for (position, status) in [(0, 200), (1, 200), (2, 404)] {
+        let reply = app.get(&format!("/v1/mails/{id}/captured/{position}"), &key).await;
+        assert_eq!(reply.status, status, "{position}");
+    }
+    app.stop().await;
+}

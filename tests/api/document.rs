@@ -23,7 +23,10 @@ async fn operations(app: &TestApp) -> Vec<(Method, String)> {
 }
 
 fn filled_in(path: &str) -> String {
-    let path = path.replace("{id}", &MailId::generate().to_string()).replace("{position}", "0");
+    let path = path
+        .replace("{id}", &MailId::generate().to_string())
+        .replace("{projectId}", &MailId::generate().to_string())
+        .replace("{position}", "0");
     assert!(!path.contains('{'), "{path} has a parameter that this test does not know");
     path
 }
@@ -37,23 +40,88 @@ async fn it_lists_every_route() {
     [
       "GET /healthz",
       "GET /readyz",
+      "GET /v1/account/alerts",
+      "POST /v1/account/alerts/{id}/dismiss",
+      "GET /v1/account/api-keys",
+      "POST /v1/account/api-keys",
+      "DELETE /v1/account/api-keys/{id}",
+      "GET /v1/account/api-keys/{id}",
+      "PATCH /v1/account/api-keys/{id}",
+      "GET /v1/account/api-keys/{id}/requests",
+      "POST /v1/account/api-keys/{id}/rotate",
+      "GET /v1/account/api-keys/{id}/usage",
+      "GET /v1/account/api-keys/{id}/would-have-blocked",
+      "GET /v1/account/audit-log",
+      "GET /v1/account/invitations",
+      "POST /v1/account/invitations",
+      "DELETE /v1/account/invitations/{id}",
+      "GET /v1/account/overview",
+      "GET /v1/account/projects",
+      "POST /v1/account/projects",
+      "DELETE /v1/account/projects/{projectId}",
+      "GET /v1/account/projects/{projectId}",
+      "PATCH /v1/account/projects/{projectId}",
+      "GET /v1/account/users",
+      "DELETE /v1/account/users/{id}",
+      "PATCH /v1/account/users/{id}",
+      "GET /v1/api-keys",
+      "POST /v1/api-keys",
+      "GET /v1/api-keys/me",
+      "POST /v1/api-keys/revoke-leaked",
+      "DELETE /v1/api-keys/{id}",
+      "GET /v1/api-keys/{id}",
+      "PATCH /v1/api-keys/{id}",
+      "GET /v1/api-keys/{id}/requests",
+      "POST /v1/api-keys/{id}/rotate",
+      "GET /v1/api-keys/{id}/usage",
+      "GET /v1/api-keys/{id}/would-have-blocked",
+      "POST /v1/auth/links/accept",
+      "POST /v1/auth/links/inspect",
+      "GET /v1/auth/me",
+      "PATCH /v1/auth/me",
+      "POST /v1/auth/password",
+      "POST /v1/auth/password-reset",
+      "GET /v1/auth/sessions",
+      "POST /v1/auth/sessions/end-others",
+      "DELETE /v1/auth/sessions/{id}",
+      "POST /v1/auth/sign-in",
+      "POST /v1/auth/sign-out",
+      "DELETE /v1/auth/totp",
+      "POST /v1/auth/totp",
+      "POST /v1/auth/totp/confirm",
       "GET /v1/mails",
       "POST /v1/mails/send",
       "GET /v1/mails/{id}",
+      "POST /v1/mails/{id}/cancel",
       "GET /v1/mails/{id}/captured/{position}",
+      "GET /v1/mails/{id}/preview",
+      "POST /v1/mails/{id}/retry",
       "GET /v1/mails/{id}/status"
     ]
     "#);
     app.stop().await;
 }
 
+/// What needs no key, or no permission, because it concerns nobody but who asks.
+const FOR_EVERYBODY: [&str; 2] = ["/v1/api-keys/me", "/v1/api-keys/revoke-leaked"];
+
+/// The operations that need a permission. Whoever lacks it is told so before anything else.
+async fn guarded(app: &TestApp) -> Vec<(Method, String)> {
+    // What is under `/v1/auth` is for people, who need no permission for what concerns themselves.
+    let is_guarded = |path: &str| {
+        path.starts_with("/v1/") && !path.starts_with("/v1/auth/") && !FOR_EVERYBODY.contains(&path)
+    };
+    let mut operations = operations(app).await;
+    operations.retain(|(_, path)| is_guarded(path));
+    operations
+}
+
 #[tokio::test]
 async fn no_operation_of_the_api_is_open_to_strangers_or_to_the_powerless() {
     let app = TestApp::start().await;
     let powerless = app.key(&[]).await;
-    let guarded: Vec<_> =
-        operations(&app).await.into_iter().filter(|(_, path)| path.starts_with("/v1/")).collect();
-    assert!(guarded.len() >= 5);
+    let guarded = guarded(&app).await;
+    assert!(guarded.len() >= 20);
     for (method, path) in guarded {
         let request = || app.request(method.clone(), &filled_in(&path)).json(&letter());
         app.ask(request()).await.assert_refused(401, "UNAUTHORIZED");
@@ -61,20 +129,87 @@ async fn no_operation_of_the_api_is_open_to_strangers_or_to_the_powerless() {
         assert_eq!(reply.status, 403, "{method} {path}");
         reply.assert_refused(403, "INSUFFICIENT_PERMISSIONS");
     }
+    let stranger = app.ask(app.request(Method::GET, "/v1/api-keys/me")).await;
+    stranger.assert_refused(401, "UNAUTHORIZED");
     assert_eq!(app.mails_stored().await, 0);
+    assert_eq!(app.number("SELECT count(*) FROM api_keys").await, 1);
     app.stop().await;
 }
 
 #[tokio::test]
 async fn every_operation_answers_as_it_is_described() {
     let app = TestApp::start().await;
-    let key = app.full_key().await;
-    for (method, path) in operations(&app).await {
-        let request = app.request(method.clone(), &filled_in(&path)).bearer_auth(key.text());
-        let reply = app.ask(request.json(&letter())).await;
-        let is_there = [200, 404].contains(&reply.status);
-        assert!(is_there, "{method} {path}: {} {}", reply.status, reply.body);
-        assert!(reply.status == 200 || reply.code() == "NOT_FOUND", "{method} {path}");
+    for key in [app.full_key().await, app.account_key().await] {
+        for (method, path) in operations(&app).await {
+            let request = app.request(method.clone(), &filled_in(&path)).bearer_auth(key.text());
+            let project = app.project.to_string();
+            let request = request.header("x-project-id", project).json(&letter());
+            let reply = app.ask(request).await;
+            let what = format!("{method} {path}: {} {}", reply.status, reply.body);
+            let refusals = ["ACCOUNT_KEY_REQUIRED", "SESSION_REQUIRED", "CROSS_SITE_REQUEST"];
+            match reply.status {
+                200 => assert!(reply.body.is_object(), "{what}"),
+                // The body of a mail is not that of a key or a project.
+                400 => assert_eq!(reply.code(), "VALIDATION_FAILED", "{what}"),
+                403 => assert!(refusals.contains(&reply.code()), "{what}"),
+                404 => assert!(reply.code().ends_with("NOT_FOUND"), "{what}"),
+                _ => panic!("{what}"),
+            }
+        }
     }
     app.stop().await;
+}
+
+/// What belongs to somebody else does not exist, whichever way it is asked for.
+#[tokio::test]
+async fn no_operation_confirms_what_belongs_to_another_project_or_account() {
+    let app = TestApp::start().await;
+    let other = app.another_project().await;
+    let mail = app.accepted(&app.key_of(other).await, letter()).await;
+    let foreign_key = app.key_of(other).await;
+    let (account, project, key) = stranger(&app).await;
+    let ids = [
+        ("/mails/", vec![mail.clone()]),
+        ("/v1/api-keys/", vec![foreign_key.id.to_string(), key.clone()]),
+        ("/v1/account/api-keys/", vec![key.clone()]),
+        ("/v1/account/projects/", vec![project.clone()]),
+    ];
+    let (own, own_account) = (app.full_key().await, app.account_key().await);
+    let mut asked = 0;
+    for (method, path) in guarded(&app).await {
+        let Some((_, ids)) = ids.iter().find(|(part, _)| path.contains(part) && path.contains('{'))
+        else {
+            continue;
+        };
+        for id in ids {
+            let place =
+                path.replace("{id}", id).replace("{projectId}", id).replace("{position}", "0");
+            let holder = if path.contains("/account/") { &own_account } else { &own };
+            let request = app.request(method.clone(), &place).bearer_auth(holder.text());
+            let reply = app.ask(request.json(&serde_json::json!({"name": "Mine"}))).await;
+            assert_eq!(reply.status, 404, "{method} {path}: {}", reply.body);
+            asked += 1;
+        }
+    }
+    assert!(asked >= 18, "{asked}");
+    let changed = format!(
+        "SELECT count(*) FROM api_keys WHERE account_id = '{account}' AND (revoked_at IS NOT NULL OR name = 'Mine')"
+    );
+    assert_eq!(app.number(&changed).await, 0);
+    app.stop().await;
+}
+
+/// Another account with a project and a key.
+async fn stranger(app: &TestApp) -> (String, String, String) {
+    let (account, project, key) =
+        (uuid::Uuid::now_v7(), uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+    app.sql(&format!(
+        "INSERT INTO accounts (id, name) VALUES ('{account}', 'Stranger');
+         INSERT INTO projects (id, account_id, name) VALUES ('{project}', '{account}', 'Foreign');
+         INSERT INTO api_keys (id, account_id, project_id, name, type, mode, public_id, display_key, secret_phc, digest,
+                               digest_version, permissions, created_by)
+         VALUES ('{key}', '{account}', '{project}', 'Foreign', 'project', 'live', 'foreign00000', '', '', '', '', '{{}}', '')"
+    ))
+    .await;
+    (account.to_string(), project.to_string(), key.to_string())
 }

@@ -130,6 +130,49 @@ async fn a_database_that_goes_away_is_503_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_database_that_falls_silent_is_503_until_it_can_be_reached() {
+    let database = TestDatabase::create().await;
+    let link = DatabaseLink::to(&database).await;
+    let url = link.url.clone();
+    let app = Setup::default()
+        .on(database)
+        .with(|settings| {
+            settings.database_url = Some(url.into());
+            settings.database_connections = Some("4".into());
+        })
+        .start()
+        .await;
+    let key = app.full_key().await;
+    let before = app.accepted(&key, letter()).await;
+    app.mail_in(&key, &before, "captured").await;
+
+    link.stall();
+    let unseen = app.full_key().await;
+    let mail = format!("/v1/mails/{before}");
+    let (one, two, three, four, five) = tokio::join!(
+        app.get("/v1/mails", &key),
+        app.get(&mail, &key),
+        app.get("/v1/mails", &unseen),
+        app.get("/v1/mails", &key),
+        app.get("/v1/mails", &key),
+    );
+    for reply in [one, two, three, four, five] {
+        reply.assert_refused(503, "SERVICE_UNAVAILABLE");
+    }
+    // Now that nothing is taken for a connection any more, it is certain that nothing is stored.
+    app.send(&key, letter()).await.assert_refused(503, "SERVICE_UNAVAILABLE");
+
+    // The old connections stay silent.
+    link.mend();
+    let accepted =
+        async || Some(app.send(&key, letter()).await).filter(|reply| reply.status == 200);
+    eventually(accepted).await.expect("new connections are made");
+    assert_eq!(app.get("/v1/mails", &unseen).await.status, 200);
+    assert_eq!(app.mails_stored().await, 2);
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn whoever_is_answered_503_by_connections_that_died_unnoticed_can_try_again_and_has_one_mail()
 {
     let app = TestApp::start().await;

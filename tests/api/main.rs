@@ -1,6 +1,8 @@
 //! What the API does, asked through its front door: sockets, Postgres and the relay are real.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod abandoned;
+mod account_projects;
 #[path = "../support/app.rs"]
 mod app;
 mod authentication;
@@ -8,6 +10,8 @@ mod authentication;
 mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
+mod decisions;
+mod deleted_projects;
 mod delivering;
 #[path = "../support/dns_server.rs"]
 mod dns_server;
@@ -17,11 +21,20 @@ mod errors;
 mod examples;
 mod hostile;
 mod idempotency;
+mod key_powers;
+mod key_restrictions;
+mod keys;
+mod leaked_keys;
 mod limits;
+mod overview;
+mod people;
 mod reading;
+mod retention;
+mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod usage;
 
 use serde_json::{Value, json};
 

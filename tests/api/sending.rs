@@ -117,6 +117,10 @@ async fn recipients_are_read_as_an_object_a_list_or_text() {
         ),
         (json!("a@example.org"), vec![" <a@example.org>"]),
         (json!("\"Last, First\" <a@example.org>"), vec!["Last, First <a@example.org>"]),
+        (
+            json!(r#""Ada \"the first\"" <a@example.org>"#),
+            vec![r#"Ada "the first" <a@example.org>"#],
+        ),
     ] {
         let before = server.received().len();
         app.accepted(&key, letter_with(json!({"to": to}))).await;
@@ -238,6 +242,15 @@ async fn text_is_made_of_html_where_there_is_none() {
     let made = text(parse(&mail).body_text(0));
     assert!(made.contains("Hello") && made.contains("https://example.com/7"), "{made}");
     assert!(!made.contains('<') && !made.contains("color"), "{made}");
+}
+
+#[tokio::test]
+async fn html_of_images_only_gets_no_empty_text_part() {
+    let html = "<p><img src=\"https://example.com/sale.png\"></p>";
+    let mail = arrived(json!({"text": null, "html": html})).await;
+    let message = parse(&mail);
+    assert_eq!(message.content_type().and_then(|kind| kind.subtype()), Some("html"));
+    assert_eq!(text(message.body_html(0)), html);
 }
 
 #[tokio::test]

@@ -32,12 +32,14 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn start(client: &ApiClient) -> Self {
+    /// `name` is part of every address.
+    pub fn start(client: &ApiClient, name: &'static str) -> Self {
         let stop = CancellationToken::new();
         let number = Arc::new(AtomicUsize::new(0));
         let mut senders = JoinSet::new();
         for _ in 0..SENDERS {
-            senders.spawn(send_all_the_time(client.clone(), number.clone(), stop.clone()));
+            let (client, number, stop) = (client.clone(), number.clone(), stop.clone());
+            senders.spawn(send_all_the_time(client, name, number, stop));
         }
         Self { stop, senders }
     }
@@ -51,6 +53,7 @@ impl Load {
 
 async fn send_all_the_time(
     client: ApiClient,
+    name: &str,
     number: Arc<AtomicUsize>,
     stop: CancellationToken,
 ) -> Vec<Sent> {
@@ -58,7 +61,7 @@ async fn send_all_the_time(
     while !stop.is_cancelled() {
         let number = number.fetch_add(1, Ordering::Relaxed);
         let hold = number.is_multiple_of(2);
-        let address = format!("recipient-{number}@example.net");
+        let address = format!("{name}-{number}@example.net");
         let mut mail = mail_to(&address);
         mail["onAmbiguous"] = json!(if hold { "hold" } else { "retry" });
         let answer = client.send(&mail).await;

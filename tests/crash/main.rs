@@ -8,7 +8,14 @@
 #[path = "../support/api_client.rs"]
 mod api_client;
 mod books;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "../support/database.rs"]
+mod database;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "../support/database_proxy.rs"]
+mod database_proxy;
 mod load;
+mod network;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server_process.rs"]
 mod server_process;
@@ -26,6 +33,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use server_process::Server;
 use smtp_server::{Answer, Rule, SmtpServer, Stage};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 /// How often something is killed.
@@ -62,7 +70,7 @@ async fn what_was_acknowledged_survives_kill_9_of_server_and_database_at_any_mom
     let key = server.create_key(&[]).await;
     let client = ApiClient::new(&server.url(""), &key);
 
-    let load = Load::start(&client);
+    let load = Load::start(&client, "recipient");
     for round in 0..ROUNDS {
         misbehave(&relay, &mut chance);
         let moment = Duration::from_millis(chance.random_range(50..900));
@@ -77,7 +85,8 @@ async fn what_was_acknowledged_survives_kill_9_of_server_and_database_at_any_mom
     relay.behave();
     let sent = load.finish().await;
     let emptied = Instant::now();
-    empty_the_queue(&server, &client).await;
+    let options = running(&server.data_dir().join("postgres"), "postgres").unwrap();
+    empty_the_queue(&options, &client).await;
     eprintln!("the queue was empty after {:?}", emptied.elapsed());
 
     let books = Books::new(&sent, &relay, &client).await;
@@ -129,9 +138,8 @@ async fn kill(server: &mut Server, victim: Victim) {
 
 /// Waits until nothing waits to be delivered. Later attempts are made at once: the test has seen what it wanted to see,
 /// and the fourth one would come after a minute.
-async fn empty_the_queue(server: &Server, client: &ApiClient) {
-    let options = running(&server.data_dir().join("postgres"), "postgres").unwrap();
-    let mut database = PgConnection::connect_with(&options).await.unwrap();
+async fn empty_the_queue(options: &PgConnectOptions, client: &ApiClient) {
+    let mut database = PgConnection::connect_with(options).await.unwrap();
     let begun = Instant::now();
     loop {
         let (queued, deferred) =

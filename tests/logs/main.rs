@@ -47,6 +47,7 @@ async fn a_busy_life_leaves_nothing_in_the_logs(format: &str) {
     let mut server = Server::new()
         .with("SMTP_URL", &relay.url())
         .with("SECRET_KEY", &secret_key)
+        .with("SYSTEM_FROM", "zqx-posthaste@example.com")
         .with("LEASE_SECONDS", "2")
         .with("LOG_FORMAT", format)
         .with("LOG_LEVEL", "trace,sqlx=trace,hyper=trace,rustls=trace,lettre=trace,h2=trace");
@@ -63,6 +64,8 @@ async fn a_busy_life_leaves_nothing_in_the_logs(format: &str) {
     let mails = traffic::send_good_mail(&client).await;
     traffic::send_bad_mail(&server.url(""), &key).await;
     traffic::come_with_wrong_keys(&server.url(""), &mut secrets).await;
+    let link = server.told(&["users", "set-up-link"]).await;
+    traffic::live_as_people(&server.url(""), &link, &mut secrets).await;
     traffic::speak_no_http(server.address()).await;
     for mail in &mails {
         wait_until_something_happened(&client, mail).await;
@@ -83,6 +86,7 @@ async fn a_busy_life_leaves_nothing_in_the_logs(format: &str) {
     let waiting = client.send(&traffic::rich_mail("nobody-is-there")).await.id();
     wait_until_something_happened(&client, &waiting).await;
     secrets.hold("doctor", &said(&server, &["doctor"]).await);
+    said(&server, &["users", "reset-link", "zqx-owner@example.com"]).await;
     secrets.hold("keys list", &said(&server, &["keys", "list"]).await);
     let id = key_ids(&server).await.remove(0);
     secrets.hold("keys revoke", &said(&server, &["keys", "revoke", &id]).await);

@@ -19,6 +19,11 @@ impl Secrets {
         self.keys.push(random[12..44].to_owned());
     }
 
+    /// A token of a session or a link.
+    pub fn add_token(&mut self, token: &str) {
+        self.keys.push(token.trim().to_owned());
+    }
+
     /// Fails if any of it is in the text.
     pub fn hold(&self, what: &str, text: &str) {
         for line in text.lines() {

@@ -131,6 +131,75 @@ pub async fn come_with_wrong_keys(base: &str, secrets: &mut Secrets) {
     }
 }
 
+/// Joining, signing in rightly and wrongly, inviting, forgetting.
+pub async fn live_as_people(base: &str, set_up_link: &str, secrets: &mut Secrets) {
+    let client = plain();
+    let mut cookies = String::new();
+    let token = set_up_link.trim().split_once('#').unwrap().1;
+    secrets.add_token(token);
+    let (email, password) = ("zqx-owner@example.com", "zqx and a long phrase");
+    let good = json!({"email": email, "password": password});
+    let invite = json!({"email": "zqx-eve@example.com", "role": "viewer"});
+    for (method, path, body) in [
+        (
+            "POST",
+            "/v1/auth/links/accept",
+            json!({"token": token, "email": "zqx", "password": "zqx"}),
+        ),
+        ("POST", "/v1/auth/links/inspect", json!({"token": token})),
+        (
+            "POST",
+            "/v1/auth/links/accept",
+            json!({"token": token, "email": email, "name": "zqx", "password": password}),
+        ),
+        (
+            "POST",
+            "/v1/auth/sign-in",
+            json!({"email": email, "password": "zqx wrong", "code": "zqx"}),
+        ),
+        (
+            "POST",
+            "/v1/auth/sign-in",
+            json!({"email": "zqx-nobody@example.com", "password": password}),
+        ),
+        ("POST", "/v1/auth/sign-in", json!({"email": ["zqx"], "password": {"zqx": "zqx"}})),
+        ("POST", "/v1/auth/sign-in", good),
+        ("PATCH", "/v1/auth/me", json!({"name": "zqx"})),
+        ("POST", "/v1/account/invitations", invite.clone()),
+        ("POST", "/v1/account/invitations", invite),
+        ("POST", "/v1/auth/password-reset", json!({"email": email})),
+        ("POST", "/v1/auth/totp", json!({"password": password})),
+        ("POST", "/v1/auth/totp/confirm", json!({"code": "zqx"})),
+        (
+            "POST",
+            "/v1/auth/password",
+            json!({"currentPassword": password, "newPassword": "zqx and another phrase"}),
+        ),
+        ("DELETE", "/v1/account/invitations/zqx", json!({"zqx": "zqx"})),
+    ] {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = client.request(method, format!("{base}{path}")).json(&body);
+        let request = request.header("sec-fetch-site", "same-origin").header("cookie", &cookies);
+        let answer = request.header("user-agent", "zqx").send().await.unwrap();
+        let set: Vec<_> = answer.headers().get_all("set-cookie").iter().collect();
+        if let [session, browser] = set[..] {
+            let pair = |cookie: &reqwest::header::HeaderValue| {
+                cookie.to_str().unwrap().split(';').next().unwrap().to_owned()
+            };
+            secrets.add_token(pair(session).split_once('=').unwrap().1);
+            cookies = format!("{}; {}", pair(session), pair(browser));
+        }
+        let body: Value = answer.json().await.unwrap();
+        if let Some(link) = body["data"]["link"].as_str() {
+            secrets.add_token(link.split_once('#').unwrap().1);
+        }
+        if let Some(secret) = body["data"]["secret"].as_str() {
+            secrets.add_token(secret);
+        }
+    }
+    assert!(!cookies.is_empty(), "nobody signed in");
+}
+
 /// Bytes that are no requests.
 pub async fn speak_no_http(address: SocketAddr) {
     let head = "POST /v1/mails/send HTTP/1.1\r\nhost: zqx\r\n";

@@ -7,6 +7,7 @@ mod api_client;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/database.rs"]
 mod database;
+#[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
 #[expect(dead_code, reason = "other tests need more of it")]
@@ -43,6 +44,10 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::with_leases_of("2").await
+    }
+
+    async fn with_leases_of(seconds: &str) -> Self {
         let relay = SmtpServer::start().await;
         let database = TestDatabase::create().await;
         let proxy = DatabaseProxy::start(&database.options).await;
@@ -50,7 +55,7 @@ impl Scene {
             .with("DATABASE_URL", proxy.url())
             .with("SECRET_KEY", &"k".repeat(64))
             .with("SMTP_URL", &relay.url())
-            .with("LEASE_SECONDS", "2");
+            .with("LEASE_SECONDS", seconds);
         server.start().await;
         let key = server.create_key(&[]).await;
         let client = ApiClient::new(&server.url(""), &key);
@@ -88,6 +93,9 @@ impl Scene {
         self.relay.received().iter().filter(|mail| mail.to == [address]).count()
     }
 }
+
+/// As long as any test waits: a lease that is not given back is noticed.
+const FOR_EVER: &str = "60";
 
 fn kinds(mail: &Value) -> Vec<&str> {
     let events = mail["events"].as_array().unwrap();
@@ -143,4 +151,94 @@ async fn a_record_whose_answer_is_lost_is_written_once() {
     let mail = scene.in_state(&id, "sent").await;
     assert_eq!(kinds(&mail), ["queued", "sent"]);
     assert_eq!(scene.times_received(address), 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_comes_late_is_not_made_twice() {
+    let scene = Scene::with_leases_of(FOR_EVER).await;
+    scene.send_a_crowd().await;
+    for idempotency_key in [None, Some("the same")] {
+        let address = format!("late-{}@example.net", idempotency_key.is_some());
+        scene.proxy.cut_at(address.as_bytes(), Moment::Late);
+
+        let id = scene.client.send_with(&mail_to(&address), idempotency_key).await.id();
+
+        let mail = scene.in_state(&id, "sent").await;
+        assert_eq!(kinds(&mail), ["queued", "sent"], "{idempotency_key:?}");
+        assert_eq!(scene.times_received(&address), 1);
+    }
+    scene.proxy.wait_for_cuts(2).await;
+    assert_eq!(scene.client.all_mails(None).await.len(), CROWD + 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_falls_silent_costs_no_mail() {
+    for moment in [Moment::Before, Moment::After] {
+        let scene = Scene::with_leases_of(FOR_EVER).await;
+        let address = "silent@example.net";
+        scene.proxy.silence_at(address.as_bytes(), moment);
+
+        let id = scene.client.send(&mail_to(address)).await.id();
+
+        scene.proxy.wait_for_cuts(1).await;
+        let mail = scene.in_state(&id, "sent").await;
+        assert_eq!(kinds(&mail), ["queued", "sent"], "{moment:?}");
+        assert_eq!(scene.times_received(address), 1, "{moment:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_on_a_connection_that_falls_silent_is_written_once() {
+    for moment in [Moment::Before, Moment::After] {
+        let scene = Scene::with_leases_of(FOR_EVER).await;
+        let address = "recorded@example.net";
+        scene.relay.add(Rule::at(Stage::End, Answer::reply("250 2.0.0 in-these-words")));
+        scene.proxy.silence_at(b"in-these-words", moment);
+
+        let id = scene.client.send(&mail_to(address)).await.id();
+        scene.proxy.wait_for_cuts(1).await;
+
+        let mail = scene.in_state(&id, "sent").await;
+        assert_eq!(kinds(&mail), ["queued", "sent"], "{moment:?}");
+        assert_eq!(scene.times_received(address), 1, "{moment:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_been_stored_is_not_called_refused_however_long_the_database_is_away() {
+    let (stored, not_stored) = tokio::join!(
+        send_while_the_database_goes_away(Moment::After),
+        send_while_the_database_goes_away(Moment::Before)
+    );
+    assert_eq!((stored, not_stored), (1, 0));
+}
+
+/// Answers how many mails are stored of the one that was sent.
+async fn send_while_the_database_goes_away(moment: Moment) -> usize {
+    let scene = Scene::new().await;
+    let address = "unknown@example.net";
+    scene.proxy.cut_for_good_at(address.as_bytes(), moment);
+
+    let mail = mail_to(address);
+    let (unknown, refused) = tokio::join!(scene.client.send(&mail), async {
+        scene.proxy.wait_for_cuts(1).await;
+        scene.client.send(&mail_to("refused@example.net")).await
+    });
+
+    assert_eq!(unknown, api_client::Answer::Silence, "{moment:?}");
+    assert!(matches!(refused, api_client::Answer::Refused(503, _)), "{refused:?}");
+    scene.proxy.mend();
+    let begun = Instant::now();
+    let afterwards = mail_to("afterwards@example.net");
+    while !matches!(scene.client.send(&afterwards).await, api_client::Answer::Accepted(_)) {
+        assert!(begun.elapsed() < PATIENCE, "the server does not recover");
+    }
+    let mails = scene.client.all_mails(None).await;
+    let found: Vec<_> = mails.iter().filter(|mail| mail["to"] == address).collect();
+    for mail in &found {
+        scene.in_state(mail["id"].as_str().unwrap(), "sent").await;
+    }
+    assert_eq!(scene.times_received(address), found.len());
+    assert!(mails.iter().all(|mail| mail["to"] != "refused@example.net"));
+    found.len()
 }

@@ -75,16 +75,18 @@ async fn a_relay_that_dribbles_its_replies_is_understood() {
     }
 }
 
+/// The text is, and the headers are not.
+const EIGHT_BIT_TEXT: &[u8] = "Subject: hello\r\n\r\nhé\r\n".as_bytes();
+
 #[tokio::test]
 async fn text_outside_ascii_goes_only_where_it_is_taken() {
     let server = SmtpServer::start().await;
-    sent(deliver_message(&transport(&server), "hé\r\n".as_bytes()).await);
+    sent(deliver_message(&transport(&server), EIGHT_BIT_TEXT).await);
     assert!(server.received()[0].parameters.contains("BODY=8BITMIME"));
     assert!(!server.received()[0].parameters.contains("SMTPUTF8"));
 
     let seven_bit = Setup::default().without("8BITMIME").start().await;
-    let (reply, hard) =
-        rejected(deliver_message(&transport(&seven_bit), "hé\r\n".as_bytes()).await);
+    let (reply, hard) = rejected(deliver_message(&transport(&seven_bit), EIGHT_BIT_TEXT).await);
     assert!(reply.text.contains("8BITMIME") && !hard);
     assert_eq!(seven_bit.received().len(), 0);
 }
@@ -102,4 +104,22 @@ async fn an_address_outside_ascii_goes_only_where_it_is_taken() {
     let outcome = transport(&old).deliver(&address("shop@example.com"), &to, MESSAGE).await;
     assert!(rejected(outcome).0.text.contains("SMTPUTF8"));
     assert!(old.heard().iter().all(|heard| !heard.line.starts_with("MAIL")));
+}
+
+#[tokio::test]
+async fn a_header_outside_ascii_goes_only_where_it_is_taken() {
+    // The envelope is plain: this recipient reads of another one.
+    let message = "Cc: zoë@example.org\r\nSubject: hello\r\n\r\nHello!\r\n".as_bytes();
+    let server = SmtpServer::start().await;
+    sent(deliver_message(&transport(&server), message).await);
+    assert!(server.received()[0].parameters.contains("SMTPUTF8"));
+    assert_eq!(server.received()[0].data, message);
+
+    let old = Setup::default().without("SMTPUTF8").start().await;
+    let transport = transport(&old);
+    let (reply, hard) = rejected(deliver_message(&transport, message).await);
+    assert!(reply.text.contains("SMTPUTF8") && reply.text.contains("headers") && !hard);
+    assert!(old.heard().iter().all(|heard| !heard.line.starts_with("MAIL")));
+    sent(deliver(&transport).await);
+    assert_eq!(old.connections().ever, 1);
 }

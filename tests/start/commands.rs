@@ -1,9 +1,9 @@
 //! The commands, beside a running server and without one.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api_client::{ApiClient, mail_to};
+use crate::api_client::{self, ApiClient, mail_to};
 use crate::server_process::Server;
 use crate::smtp_server::SmtpServer;
 
@@ -55,6 +55,49 @@ async fn projects_are_listed_as_json() {
     let shop = ApiClient::new(&server.url(""), &key);
     shop.send(&mail_to("ada@example.net")).await.id();
     assert_eq!(shop.all_mails(None).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_first_owner_joins_by_the_newest_link_and_then_no_more_are_made() {
+    let mut server = Server::new();
+    server.start().await;
+    let token = |text: &str| {
+        let (_, rest) = text.split_once("/dashboard/welcome#").expect("a link");
+        rest.split_whitespace().next().unwrap().to_owned()
+    };
+    let printed = token(&server.printed());
+    let told = server.told(&["users", "set-up-link"]).await;
+    assert!(told.starts_with(&server.url("/dashboard/welcome#")), "{told}");
+    let accept = async |token: String| {
+        let request = api_client::plain().post(server.url("/v1/auth/links/accept"));
+        let body =
+            json!({"token": token, "email": "ada@example.com", "password": "a long enough phrase"});
+        let request = request.header("sec-fetch-site", "same-origin").json(&body);
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(accept(printed).await, 400);
+    assert_eq!(accept(token(&told)).await, 200);
+
+    let output = server.run(&["users", "set-up-link"]).await;
+    assert!(!output.status.success());
+    let listed: Value =
+        serde_json::from_str(&server.told(&["users", "list", "--json"]).await).unwrap();
+    assert_eq!(
+        (&listed[0]["email"], &listed[0]["role"]),
+        (&json!("ada@example.com"), &json!("owner"))
+    );
+    let reset = server.told(&["users", "reset-link", "Ada@example.com"]).await;
+    assert_eq!(accept(token(&reset)).await, 200);
+    let output = server.run(&["users", "disable-totp", "ada@example.com"]).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no second factor"));
+    let output = server.run(&["users", "reset-link", "eve@example.com"]).await;
+    assert!(!output.status.success());
+
+    server.terminate();
+    assert!(server.ended().await.success(), "{}", server.log());
+    let before = server.printed().len();
+    server.start().await;
+    assert!(!server.printed()[before..].contains("/dashboard/welcome#"));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 #[path = "../support/api_client.rs"]
 mod api_client;
 mod commands;
+mod operations;
 mod refusals;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server_process.rs"]
@@ -50,6 +51,7 @@ async fn a_second_start_goes_on_with_what_the_first_one_left() {
     let printed = server.printed();
     let first_key = std::fs::read_to_string(server.data_dir().join("first-api-key")).unwrap();
     assert!(printed.contains(first_key.trim()), "{printed}");
+    assert!(printed.contains("/dashboard/welcome#"), "{printed}");
     let client = ApiClient::new(&server.url(""), first_key.trim());
     let id = client.send(&mail_to("ada@example.net")).await.id();
     mail_in_state(&client, &id, "captured").await;

@@ -53,8 +53,16 @@ impl ApiClient {
 
     /// Sends a mail.
     pub async fn send(&self, mail: &Value) -> Answer {
+        self.send_with(mail, None).await
+    }
+
+    /// Sends a mail with an idempotency key.
+    pub async fn send_with(&self, mail: &Value, idempotency_key: Option<&str>) -> Answer {
         let url = format!("{}/v1/mails/send", self.base);
-        let request = self.http.post(url).bearer_auth(&self.key).json(mail);
+        let mut request = self.http.post(url).bearer_auth(&self.key).json(mail);
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", key);
+        }
         let Ok(response) = request.send().await else { return Answer::Silence };
         let status = response.status().as_u16();
         // An answer that breaks off is none, whatever its status says.

@@ -11,6 +11,8 @@
 //! Nothing in it is replaced: requests go through a socket and into Postgres. A test ends with [`TestApp::stop`], which
 //! finds out what a test would otherwise not notice: a node that does not stop, or a panic that it survived.
 
+#[path = "app/browser.rs"]
+mod browser;
 #[path = "app/keys.rs"]
 mod keys;
 #[path = "app/panics.rs"]
@@ -26,6 +28,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use posthaste::app::App;
 use posthaste::config::Settings;
+use posthaste::domain::audit::Doer;
 use posthaste::domain::id::{AccountId, ProjectId};
 use posthaste::service::clock::Clock;
 use posthaste::service::keys::Keys;
@@ -39,6 +42,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub use self::browser::{Browser, OWNER, PASSWORD, token_of};
 pub use self::keys::TestKey;
 pub use self::reply::Reply;
 use crate::database::TestDatabase;
@@ -183,6 +187,15 @@ impl TestApp {
         self.ask(request.json(&body.into())).await
     }
 
+    pub async fn patch(&self, path: &str, key: &TestKey, body: impl Into<Value>) -> Reply {
+        let request = self.request(Method::PATCH, path).bearer_auth(key.text());
+        self.ask(request.json(&body.into())).await
+    }
+
+    pub async fn delete(&self, path: &str, key: &TestKey) -> Reply {
+        self.ask(self.request(Method::DELETE, path).bearer_auth(key.text())).await
+    }
+
     pub async fn send(&self, key: &TestKey, mail: impl Into<Value>) -> Reply {
         self.post("/v1/mails/send", key, mail).await
     }
@@ -252,7 +265,10 @@ impl TestApp {
 
     /// Another project of the same account.
     pub async fn another_project(&self) -> ProjectId {
-        projects::create(&self.database.pool, self.account, "Another project").await.unwrap()
+        let name = "Another project".parse().unwrap();
+        let made =
+            projects::create(&self.database.pool, self.account, &name, None, Doer::server()).await;
+        made.unwrap().id
     }
 
     /// Stops the node as SIGTERM would, and fails if that failed or if anything in it ever panicked.

@@ -10,11 +10,18 @@ use tokio::task::JoinHandle;
 
 use crate::database::TestDatabase;
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Whole,
+    Cut,
+    Stalled,
+}
+
 /// A way to one database. Ends when it is dropped.
 pub struct DatabaseLink {
     /// For `DATABASE_URL`.
     pub url: String,
-    is_whole: watch::Sender<bool>,
+    state: watch::Sender<State>,
     listening: JoinHandle<()>,
 }
 
@@ -25,18 +32,24 @@ impl DatabaseLink {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
         let (user, address) = (options.get_username(), listener.local_addr().unwrap());
         let url = format!("postgresql://{user}@{address}/{name}?sslmode=disable");
-        let (is_whole, state) = watch::channel(true);
-        let listening = tokio::spawn(accept(listener, socket, state));
-        Self { url, is_whole, listening }
+        let (state, seen) = watch::channel(State::Whole);
+        let listening = tokio::spawn(accept(listener, socket, seen));
+        Self { url, state, listening }
     }
 
     /// Breaks every connection off, and every new one as soon as it is made.
     pub fn cut(&self) {
-        self.is_whole.send_replace(false);
+        self.state.send_replace(State::Cut);
     }
 
+    /// Lets no connection carry anything more, without breaking it off. Those that there are then stay silent for ever.
+    pub fn stall(&self) {
+        self.state.send_replace(State::Stalled);
+    }
+
+    /// New connections work again.
     pub fn mend(&self) {
-        self.is_whole.send_replace(true);
+        self.state.send_replace(State::Whole);
     }
 }
 
@@ -46,18 +59,23 @@ impl Drop for DatabaseLink {
     }
 }
 
-async fn accept(listener: TcpListener, socket: PathBuf, state: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, socket: PathBuf, state: watch::Receiver<State>) {
     while let Ok((client, _)) = listener.accept().await {
-        if *state.borrow() {
+        if *state.borrow() != State::Cut {
             tokio::spawn(connect(client, socket.clone(), state.clone()));
         }
     }
 }
 
-async fn connect(mut client: TcpStream, socket: PathBuf, mut state: watch::Receiver<bool>) {
+async fn connect(mut client: TcpStream, socket: PathBuf, mut state: watch::Receiver<State>) {
     let Ok(mut server) = UnixStream::connect(socket).await else { return };
-    tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => {}
-        _ = state.wait_for(|is_whole| !is_whole) => {}
+    let troubled = state.wait_for(|state| *state != State::Whole);
+    let cut = tokio::select! {
+        _ = copy_bidirectional(&mut client, &mut server) => true,
+        trouble = troubled => trouble.is_ok_and(|state| *state == State::Cut),
+    };
+    if !cut {
+        // Longer than any test.
+        std::future::pending::<()>().await;
     }
 }

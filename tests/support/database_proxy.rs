@@ -28,6 +28,26 @@ pub enum Moment {
     Before,
     /// All of it, the commit included. Only the answer is lost.
     After,
+    /// Nothing yet: it hears of it when the same statement comes by again, just before that.
+    Late,
+}
+
+/// What happens at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// All connections are cut; new ones can be made.
+    Cut,
+    /// All connections are cut, and none can be made until it is mended.
+    CutForGood,
+    /// This connection carries nothing more, and stays open.
+    Silence,
+}
+
+/// What is waited for, and what happens then.
+struct Order {
+    bytes: Vec<u8>,
+    moment: Moment,
+    trouble: Trouble,
 }
 
 /// The proxy. Stops when it is dropped.
@@ -45,9 +65,12 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    armed: Option<(Vec<u8>, Moment)>,
+    armed: Option<Order>,
     orders: usize,
     cuts: usize,
+    is_away: bool,
+    /// What is to come by again, and what the database is told before: see [`Moment::Late`].
+    late: Option<(Vec<u8>, UnixStream, Vec<u8>)>,
     /// Cancelled by a cut, and then another one.
     cut: CancellationToken,
 }
@@ -72,8 +95,33 @@ impl DatabaseProxy {
 
     /// Cuts all connections, once, when a statement has these bytes among its values.
     pub fn cut_at(&self, bytes: &[u8], moment: Moment) {
+        self.order(bytes, moment, Trouble::Cut);
+    }
+
+    /// Like [`DatabaseProxy::cut_at`], and lets no new connection be made until [`DatabaseProxy::mend`].
+    pub fn cut_for_good_at(&self, bytes: &[u8], moment: Moment) {
+        self.order(bytes, moment, Trouble::CutForGood);
+    }
+
+    /// Lets a connection be silent for ever, once, when a statement has these bytes among its values.
+    pub fn silence_at(&self, bytes: &[u8], moment: Moment) {
+        self.order(bytes, moment, Trouble::Silence);
+    }
+
+    /// Lets nothing happen any more, and connections be made again.
+    pub fn forget_orders(&self) {
+        self.shared.state.lock().unwrap().armed = None;
+        self.mend();
+    }
+
+    /// Lets connections be made again.
+    pub fn mend(&self) {
+        self.shared.state.lock().unwrap().is_away = false;
+    }
+
+    fn order(&self, bytes: &[u8], moment: Moment, trouble: Trouble) {
         let mut state = self.shared.state.lock().unwrap();
-        state.armed = Some((bytes.to_owned(), moment));
+        state.armed = Some(Order { bytes: bytes.to_owned(), moment, trouble });
         state.orders += 1;
     }
 
@@ -99,6 +147,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let (client, _) = listener.accept().await.unwrap();
         client.set_nodelay(true).unwrap();
+        if shared.state.lock().unwrap().is_away {
+            continue;
+        }
         let (shared, cut) = (shared.clone(), shared.state.lock().unwrap().cut.clone());
         connections.spawn(async move { cut.run_until_cancelled(shared.carry(client)).await });
         while connections.try_join_next().is_some() {}
@@ -109,7 +160,7 @@ impl Shared {
     async fn carry(&self, mut client: TcpStream) {
         let mut database = UnixStream::connect(&self.socket).await.unwrap();
         let (mut asked, mut answered) = (Window::default(), Window::default());
-        let (mut cutting, mut orders) = (false, 0);
+        let (mut after, mut orders) = (None, 0);
         loop {
             tokio::select! {
                 news = asked.read(&mut client) => {
@@ -118,10 +169,16 @@ impl Shared {
                     if std::mem::replace(&mut orders, given) != given {
                         asked.forget_all_but(news.len());
                     }
-                    match self.fires_at(asked.seen()) {
-                        Some(Moment::Before) => return self.cut(),
-                        Some(Moment::After) => cutting = true,
-                        None => {}
+                    self.catch_up(asked.seen()).await;
+                    if let Some(Order { bytes, moment, trouble }) = self.fires_at(asked.seen()) {
+                        match moment {
+                            Moment::Before => return self.make(trouble).await,
+                            Moment::After => after = Some(trouble),
+                            Moment::Late => {
+                                self.state.lock().unwrap().late = Some((bytes, database, news));
+                                return self.make(trouble).await;
+                            }
+                        }
                     }
                     if database.write_all(&news).await.is_err() {
                         return;
@@ -129,9 +186,9 @@ impl Shared {
                 }
                 news = answered.read(&mut database) => {
                     let Some(news) = news else { return };
-                    if cutting {
+                    if let Some(trouble) = after {
                         if answered.seen().ends_with(READY_FOR_QUERY) {
-                            return self.cut();
+                            return self.make(trouble).await;
                         }
                     } else if client.write_all(&news).await.is_err() {
                         return;
@@ -142,23 +199,39 @@ impl Shared {
     }
 
     /// Takes the order, if this is what it waits for.
-    fn fires_at(&self, seen: &[u8]) -> Option<Moment> {
-        let found = |(bytes, _): &mut (Vec<u8>, Moment)| {
-            seen.windows(bytes.len()).any(|window| window == bytes)
-        };
-        let (_, moment) = self.state.lock().unwrap().armed.take_if(found)?;
-        Some(moment)
+    fn fires_at(&self, seen: &[u8]) -> Option<Order> {
+        self.state.lock().unwrap().armed.take_if(|order| is_in(&order.bytes, seen))
     }
 
-    fn cut(&self) {
+    /// Tells the database what it was not told in time, if this is the same again, and waits until it is done.
+    async fn catch_up(&self, seen: &[u8]) {
+        let late = self.state.lock().unwrap().late.take_if(|(bytes, ..)| is_in(bytes, seen));
+        if let Some((_, mut database, news)) = late {
+            database.write_all(&news).await.unwrap();
+            let mut answered = Window::default();
+            while !answered.seen().ends_with(READY_FOR_QUERY) {
+                answered.read(&mut database).await.expect("the database does what it was asked");
+            }
+        }
+    }
+
+    async fn make(&self, trouble: Trouble) {
         let cut = {
             let mut state = self.state.lock().unwrap();
             state.cuts += 1;
-            std::mem::take(&mut state.cut)
+            state.is_away = trouble == Trouble::CutForGood;
+            (trouble != Trouble::Silence).then(|| std::mem::take(&mut state.cut))
         };
-        cut.cancel();
         self.happened.notify_waiters();
+        match cut {
+            Some(cut) => cut.cancel(),
+            None => std::future::pending().await,
+        }
     }
+}
+
+fn is_in(bytes: &[u8], seen: &[u8]) -> bool {
+    seen.windows(bytes.len()).any(|window| window == bytes)
 }
 
 /// What came last on one way, so that nothing is missed that came in two parts.

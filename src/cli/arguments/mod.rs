@@ -152,6 +152,11 @@ pub enum UsersCommand {
         /// The address that the person signs in with
         email: String,
     },
+    /// Take somebody's second factor away, who has lost it and all recovery codes
+    DisableTotp {
+        /// The address that the person signs in with
+        email: String,
+    },
     /// List who may sign in
     List {
         /// Print JSON

@@ -88,7 +88,7 @@ fn every_problem_is_told_at_once_and_no_secret_with_it() {
         ("SHUTDOWN_TIMEOUT", "soon"),
         ("REDIS_URL", "redis://:hunter2@cache"),
         ("DNS_SERVER", "192.0.2.1"),
-        ("RETENTION_DAYS", "30"),
+        ("RETENTION_DAYS", "0"),
         ("REQUIRE_VERIFIED_DOMAINS", "on"),
     ];
     let problems = config(&[], &environment).unwrap_err();

@@ -139,7 +139,7 @@ pub async fn verify_domain(
 ) -> Result<Json<Success<VerifiedDomainBody>>> {
     let domain = domains.verify(&caller, caller.project, domain_id(&id)?).await?;
     let body = VerifiedDomainBody::new(DomainBody::new(&domain, domains.records(&domain)));
-    Ok(Json::new(Success::saying("Domain verification status updated", body)))
+    Ok(Json::new(Success::of(body).saying("Domain verification status updated")))
 }
 
 /// Says in words how mail from a domain fares, and what would make it fare better. It tells of the last check.

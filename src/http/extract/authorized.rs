@@ -123,6 +123,28 @@ impl<S: Sync, G: Grant> FromRequestParts<S> for AccountAuthorized<G> {
     }
 }
 
+/// A caller with the permission `G`, whose project is found out by the handler.
+pub struct Permitted<G> {
+    caller: Caller,
+    grant: PhantomData<G>,
+}
+
+impl<G> Deref for Permitted<G> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl<S: Sync, G: Grant> FromRequestParts<S> for Permitted<G> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        Ok(Self { caller: permitted::<G>(parts)?, grant: PhantomData })
+    }
+}
+
 /// Anybody who is let in, whatever the permissions: for what concerns only the caller.
 pub struct Authenticated(pub Caller);
 

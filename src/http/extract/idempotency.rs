@@ -5,13 +5,14 @@ use axum::http::request::Parts;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::bounded_value::{self, Budget};
 use crate::domain::caller::Caller;
 use crate::domain::idempotency::{Idempotency, IdempotencyKey};
 use crate::domain::violations::Violations;
 use crate::error::Error;
 
-/// Bodies up to so many bytes are the same when they are the same JSON value; larger ones when they are the same bytes,
-/// because a value takes many times the memory of its text.
+/// Bodies up to so many bytes, and of no more than [`bounded_value::MAX_VALUES`] values, are the same when they are the
+/// same JSON value; larger ones when they are the same bytes, because a value takes many times the memory of its text.
 const CANONICAL: usize = 1024 * 1024;
 
 /// The caller's own name for the request, if it gave one.
@@ -48,16 +49,20 @@ impl IdempotencyHeader {
         let Some(key) = self.0 else { return Ok(None) };
         let mut hasher = Sha256::new();
         hasher.update(format!("{operation} {:?}\n", caller.key().map(|key| key.mode)));
-        if body.len() <= CANONICAL {
-            let value: Value = serde_json::from_slice(body).map_err(|error| {
-                Error::Malformed(format!("The body is not valid JSON: {error}."))
-            })?;
-            digest(&value, &mut hasher);
-        } else {
-            hasher.update(body);
+        match canonical(body)? {
+            Some(value) => digest(&value, &mut hasher),
+            None => hasher.update(body),
         }
         Ok(Some(Idempotency { key, request_digest: hasher.finalize().into() }))
     }
+}
+
+fn canonical(body: &[u8]) -> Result<Option<Value>, Error> {
+    if body.len() > CANONICAL {
+        return Ok(None);
+    }
+    bounded_value::read(body, &Budget::new(2 * CANONICAL))
+        .map_err(|error| Error::Malformed(format!("The body is not valid JSON: {error}.")))
 }
 
 /// Feeds a value in one canonical form: members sorted, every part preceded by its kind and length.

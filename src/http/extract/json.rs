@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::body_room::{BodyShare, MAX_BODY_BYTES, MAX_STRANGERS_BODY_BYTES};
+use crate::domain::caller::Caller;
 use crate::domain::violations::Violations;
 use crate::error::Error;
 
@@ -37,25 +40,67 @@ impl<T> Json<T> {
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Response;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
         if !is_json(&request) {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
         }
-        let bytes = arrived_within(DEADLINE, request, state).await?;
+        let bytes = arrived_within(DEADLINE, request).await?;
         let value = read(&bytes).map_err(IntoResponse::into_response)?;
         Ok(Self { value, bytes })
     }
 }
 
-async fn arrived_within<S: Send + Sync>(
-    deadline: Duration,
-    request: Request,
-    state: &S,
-) -> Result<Bytes, Response> {
-    tokio::time::timeout(deadline, Bytes::from_request(request, state))
+async fn arrived_within(deadline: Duration, request: Request) -> Result<Bytes, Response> {
+    tokio::time::timeout(deadline, arrived(request))
         .await
         .map_err(|_| StatusCode::REQUEST_TIMEOUT.into_response())?
-        .map_err(IntoResponse::into_response)
+}
+
+/// The whole body, as long as it is not too large and there is room for it.
+async fn arrived(request: Request) -> Result<Bytes, Response> {
+    let too_large = || StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    let share = request.extensions().get::<BodyShare>().cloned();
+    let is_known = request.extensions().get::<Caller>().is_some();
+    let most = if is_known { MAX_BODY_BYTES } else { MAX_STRANGERS_BODY_BYTES };
+    let mut body = request.into_body();
+    let hint = body.size_hint();
+    if hint.lower() > most as u64 {
+        return Err(too_large());
+    }
+    let announced = hint.exact().and_then(|length| usize::try_from(length).ok());
+
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // It broke off, or its chunks are none.
+        let frame = frame.map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if whole.len() + piece.len() > most {
+            return Err(too_large());
+        }
+        if let Some(share) = &share {
+            let taken = if is_known {
+                share.take(piece.len())
+            } else {
+                share.take_for_stranger(piece.len())
+            };
+            taken.map_err(IntoResponse::into_response)?;
+        }
+        if announced == Some(piece.len()) {
+            return Ok(piece);
+        }
+        make_room(&mut whole, piece.len(), announced);
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
+}
+
+/// Twice the room when it is used up, but never more than was announced: that much might not come.
+fn make_room(whole: &mut Vec<u8>, more: usize, announced: Option<usize>) {
+    let needed = whole.len() + more;
+    if needed > whole.capacity() {
+        let room = (2 * needed).min(announced.unwrap_or(usize::MAX)).max(needed);
+        whole.reserve_exact(room - whole.len());
+    }
 }
 
 fn is_json(request: &Request) -> bool {
@@ -124,7 +169,7 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    use axum::body::{Body, HttpBody};
+    use axum::body::Body;
 
     use super::*;
 
@@ -146,7 +191,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_does_not_arrive_is_given_up() {
         let request = Request::new(Body::new(Never));
-        let refusal = arrived_within(Duration::ZERO, request, &()).await.unwrap_err();
+        let refusal = arrived_within(Duration::ZERO, request).await.unwrap_err();
         assert_eq!(refusal.status(), StatusCode::REQUEST_TIMEOUT);
     }
 }

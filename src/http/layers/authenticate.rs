@@ -8,11 +8,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ipnet::IpNet;
 
 use super::client::{ClientAddress, OverTls};
+use super::usage::KeyInUse;
 use super::{rate_limit_headers, session};
-use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
+use crate::domain::api_key::{ApiKeyToken, KeyType};
 use crate::domain::caller::{Actor, ApiKey, Caller, KeyStatus};
 use crate::domain::id::{AccountId, ProjectId};
 use crate::domain::rate_limit::RateLimit;
@@ -23,16 +23,13 @@ use crate::service::keys::{Keys, Rejection};
 use crate::service::rate_limit::{Decision, RateLimiter};
 use crate::service::sessions::Sessions;
 
-/// Test keys get so many times the figures of live ones.
-const TEST_MODE_FACTOR: std::num::NonZeroU32 =
-    std::num::NonZeroU32::new(10).expect("ten is not zero");
-
 /// What a request is judged by.
 pub struct Gate {
     keys: Arc<Keys>,
     limiter: RateLimiter,
     failures: FailureLimit,
-    default_limit: RateLimit,
+    /// Reports of leaked keys, so that a scanner that reports many is not taken for one who guesses.
+    reports: FailureLimit,
     sessions: Sessions,
     clock: Clock,
 }
@@ -47,15 +44,11 @@ struct Asked<'a> {
 }
 
 impl Gate {
-    /// A gate that has seen no request. `default_limit` is for keys that name no figures of their own.
-    pub fn new(
-        keys: Arc<Keys>,
-        sessions: Sessions,
-        default_limit: RateLimit,
-        clock: Clock,
-    ) -> Self {
-        let (limiter, failures) = (RateLimiter::new(), FailureLimit::new());
-        Self { keys, limiter, failures, default_limit, sessions, clock }
+    /// A gate that has seen no request.
+    pub fn new(keys: Arc<Keys>, sessions: Sessions, clock: Clock) -> Self {
+        let (limiter, failures, reports) =
+            (RateLimiter::new(), FailureLimit::new(), FailureLimit::new());
+        Self { keys, limiter, failures, reports, sessions, clock }
     }
 
     /// Forgets keys that were idle; to be called about once a minute.
@@ -63,8 +56,22 @@ impl Gate {
         self.limiter.sweep(self.clock.now());
     }
 
+    /// Counts a report of a leaked key, which needs no key, and refuses those who make too many.
+    pub fn admit_report(&self, from: IpAddr) -> Result<()> {
+        let now = self.clock.now();
+        if let Some(retry_after) = self.reports.blocked_address(from, now) {
+            let message =
+                "Too many reports came from your address. Wait as long as Retry-After says.";
+            return Err(Error::RateLimited { retry_after, message: message.into() });
+        }
+        self.reports.failed(from, None, now);
+        Ok(())
+    }
+
     /// The holder of a good key or session, working for the project that the request names.
-    async fn admit(&self, asked: Asked<'_>) -> Result<Caller> {
+    ///
+    /// `in_use` becomes the key as soon as its secret has proved right, whatever is found out after that.
+    async fn admit(&self, asked: Asked<'_>, in_use: &mut Option<KeyInUse>) -> Result<Caller> {
         let Asked { method, uri, headers, from, over_tls } = asked;
         // Whoever sends a key means it, whatever cookies a browser adds.
         if !headers.contains_key(header::AUTHORIZATION)
@@ -82,16 +89,29 @@ impl Gate {
                 from,
             });
         }
-        let key = self.authenticate(headers, from).await?;
+        let key = self.authenticate(headers, from, in_use).await?;
+        let would_have_blocked =
+            key.restrictions.ip_allowlist_dry_run && !key.restrictions.list_address(from);
+        *in_use = Some(KeyInUse { key: key.id, would_have_blocked });
         allow(&key, from)?;
         let project = self.project(&key, headers).await?;
         self.keys.note_used(key.id, from);
         Ok(Caller { account: key.account, actor: Actor::Key(key), project, from })
     }
 
-    async fn authenticate(&self, headers: &HeaderMap, from: IpAddr) -> Result<Arc<ApiKey>> {
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        from: IpAddr,
+        in_use: &mut Option<KeyInUse>,
+    ) -> Result<Arc<ApiKey>> {
         let now = self.clock.now();
-        let token = bearer(headers).inspect_err(|_| self.note_failure(from, None, now))?;
+        let token = bearer(headers).inspect_err(|_| {
+            // Whoever sends nothing guesses nothing: a page asks who is signed in before anybody is.
+            if headers.contains_key(header::AUTHORIZATION) {
+                self.note_failure(from, None, now);
+            }
+        })?;
         // Only what is not known to be good is refused here: a good key in use works beside any flood.
         if let Some(wait) = self.failures.blocked_address(from, now)
             && !self.keys.answers_at_once(token.public_id()).await
@@ -100,13 +120,16 @@ impl Gate {
         }
         match self.keys.verify(&token).await? {
             Ok(key) => Ok(key),
-            Err(Rejection::Ended(status)) => Err(Error::Unauthenticated(match status {
-                KeyStatus::Revoked => "The API key was revoked. Use another key.",
-                KeyStatus::Expired => "The API key has expired. Make a new key.",
-                KeyStatus::Inactive | KeyStatus::Active => {
-                    "The API key is switched off. Switch it on or use another."
-                }
-            })),
+            Err(Rejection::Ended(status, key)) => {
+                *in_use = Some(KeyInUse { key, would_have_blocked: false });
+                Err(Error::Unauthenticated(match status {
+                    KeyStatus::Revoked => "The API key was revoked. Use another key.",
+                    KeyStatus::Expired => "The API key has expired. Make a new key.",
+                    KeyStatus::Inactive | KeyStatus::Active => {
+                        "The API key is switched off. Switch it on or use another."
+                    }
+                }))
+            }
             Err(Rejection::Unknown) => {
                 let blocked = self
                     .failures
@@ -149,30 +172,20 @@ impl Gate {
         Err(project_not_allowed())
     }
 
-    fn decide(&self, actor: &Actor) -> Result<Decision> {
+    fn decide(&self, actor: &Actor) -> Decision {
         let key = match actor {
             Actor::Key(key) => key,
             Actor::Person(person) => {
                 let id = person.session.as_uuid();
-                return Ok(self.limiter.check(id, session_limit(), self.clock.now()));
+                return self.limiter.check(id, session_limit(), self.clock.now());
             }
         };
-        let own = RateLimit::new(
-            key.per_second.unwrap_or(self.default_limit.per_second().get()),
-            key.per_minute.unwrap_or(self.default_limit.per_minute().get()),
-        );
-        let limit = own.map_err(|error| Error::Internal(error.into()))?;
-        let limit = if key.mode == KeyMode::Test { limit.times(TEST_MODE_FACTOR) } else { limit };
-        Ok(self.limiter.check(key.id.as_uuid(), limit, self.clock.now()))
+        self.limiter.check(key.id.as_uuid(), self.keys.limit_of(key), self.clock.now())
     }
 }
 
 /// Lets good keys within their limits through, and tells every one of them how it stands.
-pub async fn authenticate(
-    State(gate): State<Arc<Gate>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let from = request
         .extensions()
         .get()
@@ -185,14 +198,19 @@ pub async fn authenticate(
         from,
         over_tls: request.extensions().get().is_some_and(|OverTls(over_tls)| *over_tls),
     };
-    let caller = match gate.admit(asked).await {
-        Ok(caller) => caller,
-        Err(error) => return error.into_response(),
+    let mut in_use = None;
+    let mut response = match gate.admit(asked, &mut in_use).await {
+        Ok(caller) => let_through(&gate, caller, request, next).await,
+        Err(error) => error.into_response(),
     };
-    let decision = match gate.decide(&caller.actor) {
-        Ok(decision) => decision,
-        Err(error) => return error.into_response(),
-    };
+    if let Some(in_use) = in_use {
+        response.extensions_mut().insert(in_use);
+    }
+    response
+}
+
+async fn let_through(gate: &Gate, caller: Caller, mut request: Request, next: Next) -> Response {
+    let decision = gate.decide(&caller.actor);
     if let Some(key) = caller.key() {
         tracing::debug!(key.id = %key.id, "Authenticated");
     }
@@ -210,6 +228,7 @@ pub async fn authenticate(
         }
         _ => {
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(decision);
             next.run(request).await
         }
     };
@@ -220,12 +239,7 @@ pub async fn authenticate(
 
 /// Holds a caller to the networks that its key may be used from. What cannot be read as a network lets nobody in.
 fn allow(key: &ApiKey, from: IpAddr) -> Result<()> {
-    let Some(networks) = &key.ip_allowlist else { return Ok(()) };
-    let is_in = |text: &String| {
-        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.is_ok_and(|network| network.contains(&from))
-    };
-    if key.ip_allowlist_dry_run || networks.iter().any(is_in) {
+    if key.restrictions.admit_address(from) {
         return Ok(());
     }
     Err(Error::Forbidden {

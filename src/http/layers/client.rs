@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
@@ -20,6 +21,9 @@ pub struct Way {
     pub https_only: Option<HttpsOnly>,
 }
 
+/// Whether it has been said that a proxy seems to be forgotten.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
 /// The client's address, as far as it can be known.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
@@ -30,7 +34,14 @@ pub struct OverTls(pub bool);
 
 /// Notes the client's address, and whether anybody could read along on the way.
 pub async fn locate(State(way): State<Arc<Way>>, mut request: Request, next: Next) -> Response {
-    let origin = way.proxies.origin(peer(&request), request.headers());
+    let peer = peer(&request);
+    let origin = way.proxies.origin(peer, request.headers());
+    if way.proxies.forgets(peer, request.headers()) && !TOLD.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "A proxy on this machine sends X-Forwarded-For and is not named in TRUSTED_PROXIES: its clients are taken \
+             for clients on this machine, and plain HTTP is let pass"
+        );
+    }
     let transport = request.extensions().get().copied().unwrap_or(Transport::Plain);
     let over_tls = OverTls(transport == Transport::Tls || origin.forwarded_https);
     request.extensions_mut().insert(ClientAddress(origin.address));

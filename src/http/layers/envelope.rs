@@ -14,6 +14,7 @@ use crate::http::error::{
 };
 use crate::http::extract::Json;
 use crate::http::layers::rate_limit_headers::retry_after_seconds;
+use crate::http::silence::silence;
 
 /// Our own name for a request. What a caller sent in `X-Request-Id` is only kept beside it in the log.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,27 @@ pub async fn render_errors(request: Request, next: Next) -> Response {
     response
 }
 
+/// The envelope for what never became a request, because it could not be read as one, and the id that it got.
+pub fn of_no_request(status: StatusCode) -> (Uuid, Vec<u8>) {
+    let id = Uuid::now_v7();
+    tracing::info!(request.id = %id, http.status = status.as_u16(), "Refused what is no request");
+    metrics::counter!(
+        "posthaste_http_requests_total",
+        "route" => "(none)", "method" => "other", "status" => status.as_str().to_owned(),
+    )
+    .increment(1);
+    let (code, detail) = library_refusal(status);
+    let envelope = ErrorEnvelope {
+        success: false,
+        message: headline(status, &detail),
+        error: ErrorBody { code: code.to_owned(), message: detail, details: Vec::new() },
+        errors: Vec::new(),
+        retry_after: None,
+        request_id: id.to_string(),
+    };
+    (id, serde_json::to_vec(&envelope).unwrap_or_default())
+}
+
 fn refusal(mut response: Response, RequestId(request_id): RequestId) -> Response {
     let status = response.status();
     let error = response.extensions_mut().remove::<Arc<Error>>();
@@ -41,6 +63,9 @@ fn refusal(mut response: Response, RequestId(request_id): RequestId) -> Response
     };
     if let Some(error) = error.as_deref() {
         log(error);
+    }
+    if let Some(Error::OutcomeUnknown(_)) = error.as_deref() {
+        return silence(status);
     }
     let errors = match error.as_deref() {
         Some(Error::Invalid(violations)) => violations.iter().map(FieldError::from).collect(),
@@ -92,6 +117,11 @@ fn library_refusal(status: StatusCode) -> (&'static str, String) {
         StatusCode::SERVICE_UNAVAILABLE => {
             ("SERVICE_UNAVAILABLE", "The service is temporarily unavailable.")
         }
+        StatusCode::URI_TOO_LONG => ("URI_TOO_LONG", "The path and the query are too long."),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
+            "REQUEST_HEADER_FIELDS_TOO_LARGE",
+            "The headers are too large: a request may have 64 KB of them, in 100 fields.",
+        ),
         status if status.is_client_error() => ("BAD_REQUEST", "The request could not be read."),
         _ => ("INTERNAL_SERVER_ERROR", "Something went wrong on our side."),
     };
@@ -113,6 +143,9 @@ fn log(error: &Error) {
     match error {
         Error::Internal(cause) => {
             tracing::error!(cause = format!("{cause:#}"), "A request failed");
+        }
+        Error::OutcomeUnknown(cause) => {
+            tracing::error!(cause = format!("{cause:#}"), "A request stays without an answer");
         }
         Error::Unavailable(cause) => {
             tracing::warn!(cause = format!("{cause:#}"), "A request could not be served");

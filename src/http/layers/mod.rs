@@ -3,7 +3,10 @@
 pub mod authenticate;
 pub mod client;
 pub mod envelope;
+pub mod framing;
 pub mod https_only;
+pub mod patience;
 pub mod rate_limit_headers;
 pub mod request;
 pub mod session;
+pub mod usage;

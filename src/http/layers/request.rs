@@ -18,7 +18,7 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
-    let span = tracing::info_span!("request", request.id = %id, http.method = known(&method), http.route = route);
+    let span = tracing::info_span!("request", request.id = %id, http.method = known_method(&method), http.route = route);
     let began = Instant::now();
 
     let response = next.run(request).instrument(span.clone()).await;
@@ -27,15 +27,18 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     span.in_scope(|| {
         tracing::info!(http.status = status, duration_ms = took.as_secs_f64() * 1000.0, "Answered");
     });
-    let labels =
-        [("route", route), ("method", known(&method).to_owned()), ("status", status.to_string())];
+    let labels = [
+        ("route", route),
+        ("method", known_method(&method).to_owned()),
+        ("status", status.to_string()),
+    ];
     metrics::counter!("posthaste_http_requests_total", &labels).increment(1);
     metrics::histogram!("posthaste_http_request_duration_seconds", &labels[..2]).record(took);
     response
 }
 
 /// The method, if it is one that we answer: a stranger could make up others without end, and metrics keep each.
-fn known(method: &Method) -> &'static str {
+pub(super) fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -29,7 +29,8 @@ pub struct CookieName {
 }
 
 impl CookieName {
-    fn over(self, tls: bool) -> &'static str {
+    /// The name over TLS, or over plain HTTP.
+    pub fn over(self, tls: bool) -> &'static str {
         if tls { self.secure } else { self.plain }
     }
 }
@@ -131,14 +132,14 @@ mod tests {
         pairs.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
-    fn passes(method: Method, lines: &[(&'static str, &'static str)]) -> bool {
-        refuse_other_sites(&method, &"/v1".parse().unwrap(), &headers(lines)).is_ok()
+    fn passes(method: &Method, lines: &[(&'static str, &'static str)]) -> bool {
+        refuse_other_sites(method, &"/v1".parse().unwrap(), &headers(lines)).is_ok()
     }
 
     #[test]
     fn only_our_own_pages_write() {
         const HOST: (&str, &str) = ("host", "mail.example.com");
-        let post = |lines: &[(&'static str, &'static str)]| passes(Method::POST, lines);
+        let post = |lines: &[(&'static str, &'static str)]| passes(&Method::POST, lines);
         assert!(post(&[HOST, ("sec-fetch-site", "same-origin")]));
         assert!(post(&[HOST, ("origin", "https://mail.example.com")]));
         for site in ["cross-site", "same-site", "none", "", "Same-Origin"] {
@@ -157,9 +158,9 @@ mod tests {
         assert!(!post(&[HOST]));
         assert!(!post(&[("origin", "https://mail.example.com")]));
         for method in [Method::PUT, Method::PATCH, Method::DELETE] {
-            assert!(!passes(method, &[HOST, ("sec-fetch-site", "cross-site")]));
+            assert!(!passes(&method, &[HOST, ("sec-fetch-site", "cross-site")]));
         }
-        assert!(passes(Method::GET, &[HOST, ("sec-fetch-site", "cross-site")]));
+        assert!(passes(&Method::GET, &[HOST, ("sec-fetch-site", "cross-site")]));
     }
 
     #[test]
@@ -187,7 +188,7 @@ mod tests {
     #[test]
     fn a_cookie_is_for_our_server_alone() {
         let set = |over_tls| {
-            let value = set_cookie(SESSION, "abc", Duration::from_secs(60), over_tls).unwrap();
+            let value = set_cookie(SESSION, "abc", Duration::from_mins(1), over_tls).unwrap();
             value.to_str().unwrap().to_owned()
         };
         assert_eq!(set(false), "posthaste_session=abc; Path=/; Max-Age=60; HttpOnly; SameSite=Lax");

@@ -8,13 +8,17 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Extension;
+use axum::body::HttpBody;
+use axum::http::{Request, Response};
 use axum::middleware::AddExtension;
 use axum_server::accept::Accept;
 pub(super) use axum_server::accept::NoDelayAcceptor as NoDelay;
+use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
-use tower::Layer;
+use tower::{Layer, Service};
 
+use super::answers::{Answering, Exchange, Exchanges};
 use super::room::{Place, Room};
 
 /// How long a client may take to show which version of HTTP it speaks.
@@ -32,8 +36,8 @@ pub enum Transport {
     Tls,
 }
 
-/// Accepts with `inner` while there is room, marks the requests of the connection with its [`Transport`], and bounds
-/// the time until the first bytes of it.
+/// Accepts with `inner` while there is room, marks the requests of the connection with its [`Transport`], counts them
+/// for [`Answering`], and bounds the time until the first bytes of it.
 #[derive(Clone)]
 pub(super) struct Marking<A> {
     inner: A,
@@ -49,10 +53,10 @@ impl<A> Marking<A> {
 
 impl<A, I, S> Accept<I, S> for Marking<A>
 where
-    A: Accept<I, AddExtension<S, Transport>>,
+    A: Accept<I, Counting<AddExtension<S, Transport>>>,
     A::Future: Send + 'static,
 {
-    type Stream = Greeted<A::Stream>;
+    type Stream = Answering<Greeted<A::Stream>>;
     type Service = A::Service;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
@@ -61,11 +65,80 @@ where
             // Closes it. To let it wait would take as much as to serve it.
             return Box::pin(async { Err(io::ErrorKind::QuotaExceeded.into()) });
         };
-        let accepted = self.inner.accept(stream, Extension(self.transport).layer(service));
+        let exchanges = Arc::<Exchanges>::default();
+        let inner = Extension(self.transport).layer(service);
+        let counting = Counting { inner, exchanges: Arc::clone(&exchanges) };
+        let accepted = self.inner.accept(stream, counting);
         Box::pin(async {
             let (stream, service) = accepted.await?;
-            Ok((Greeted::new(stream, place, GREETING_TIMEOUT), service))
+            let greeted = Greeted::new(stream, place, GREETING_TIMEOUT);
+            Ok((Answering::new(greeted, exchanges), service))
         })
+    }
+}
+
+/// The service of one connection, which notes each request and when its answer has been taken.
+#[derive(Clone)]
+pub(super) struct Counting<S> {
+    inner: S,
+    exchanges: Arc<Exchanges>,
+}
+
+/// A value that belongs to an exchange: the future of an answer, and then its body.
+pub(super) struct Counted<T> {
+    value: T,
+    exchange: Option<Exchange>,
+}
+
+impl<S, B, R> Service<Request<B>> for Counting<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Unpin,
+{
+    type Response = Response<Counted<R>>;
+    type Error = S::Error;
+    type Future = Counted<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let exchange = Some(Exchange::begin(&self.exchanges));
+        Counted { value: self.inner.call(request), exchange }
+    }
+}
+
+impl<F, R, E> Future for Counted<F>
+where
+    F: Future<Output = Result<Response<R>, E>> + Unpin,
+{
+    type Output = Result<Response<Counted<R>>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = ready!(Pin::new(&mut self.value).poll(context))?;
+        let exchange = self.exchange.take();
+        Poll::Ready(Ok(response.map(|value| Counted { value, exchange })))
+    }
+}
+
+impl<B: HttpBody + Unpin> HttpBody for Counted<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.value).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.value.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.value.size_hint()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Takes connections, plain or with TLS, and hands their requests to the router.
 
+mod answers;
 mod certificates;
 mod connection;
 mod room;
@@ -144,6 +145,8 @@ fn bound_what_clients_may_do(builder: &mut Builder<TokioExecutor>) {
     builder
         .http1()
         .timer(TokioTimer::new())
+        // Without it a client that closes its half when it has said everything gets no answer.
+        .half_close(true)
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD as usize)
         .max_headers(MAX_FIELDS);

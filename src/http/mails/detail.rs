@@ -29,7 +29,7 @@ pub struct MailBody {
     attachments: Vec<AttachmentView>,
     /// Variables that the templates named and `dynamicData` did not have; they were left empty.
     missing_variables: Vec<String>,
-    /// One for each recipient.
+    /// One for each recipient; one who is named twice has one.
     deliveries: Vec<DeliveryView>,
     /// Oldest first.
     events: Vec<EventView>,
@@ -139,7 +139,9 @@ impl DeliveryView {
     fn under_way(recipient: &str, delivery: &PendingDelivery, now: DateTime<Utc>) -> Self {
         let (status, explanation) = if delivery.leased {
             let explanation = if delivery.due_at > now {
-                format!("Attempt {} is being made now.", delivery.attempts)
+                let after =
+                    if delivery.cancelled { " It was cancelled, so none follows." } else { "" };
+                format!("Attempt {} is being made now.{after}", delivery.attempts)
             } else {
                 "The worker that had it stopped; another one takes over.".to_owned()
             };
@@ -186,6 +188,7 @@ impl DeliveryView {
                 "The address is on the suppression list, so nothing was sent.".to_owned()
             }
             "held" => format!("It may have been sent or not, and waits for your decision: {said}"),
+            "cancelled" => "It was cancelled; nothing more is sent.".to_owned(),
             "failed" => format!("It could not be delivered within 24 hours: {said}"),
             _ => "Nothing is known yet.".to_owned(),
         };

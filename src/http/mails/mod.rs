@@ -1,6 +1,8 @@
 //! `/v1/mails`: sending mail, and reading what became of it.
 
 pub mod detail;
+pub mod list;
+pub mod preview;
 pub mod request;
 pub mod response;
 
@@ -8,20 +10,18 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use self::detail::MailBody;
+use self::list::ListMailsQuery;
 use self::request::SendMailRequest;
 use self::response::{MailListBody, MailStatusBody, SendMailBody, Success};
-use crate::domain::address::EmailAddress;
 use crate::domain::id::MailId;
-use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadMails, SendMails};
+use crate::http::extract::body_room::BodyShare;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path, Query};
-use crate::service::mails::{MailFilter, Mails};
+use crate::service::mails::Mails;
 
 /// Sends one mail.
 ///
@@ -37,8 +37,10 @@ pub async fn send_mail(
     caller: Authorized<SendMails>,
     State(mails): State<Mails>,
     idempotency: IdempotencyHeader,
+    share: BodyShare,
     Json { value, bytes }: Json<SendMailRequest>,
 ) -> Result<Response> {
+    share.take(value.weight())?;
     let idempotency = idempotency.of("mails/send", &caller, &bytes)?;
     drop(bytes);
     let accepted = mails.send(&caller, caller.project, value.try_into()?, idempotency).await?;
@@ -49,27 +51,10 @@ pub async fn send_mail(
     Ok((headers, Json::new(Success::sent(accepted.into()))).into_response())
 }
 
-/// What a list of mails is narrowed to.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-pub struct ListMailsQuery {
-    /// How many at once: 1 to 100.
-    #[param(default = 20, minimum = 1, maximum = 100)]
-    limit: Option<u16>,
-    /// Where the last page ended: its `nextCursor`.
-    cursor: Option<String>,
-    /// Only mails in this state.
-    status: Option<String>,
-    /// Only mails whose first recipient this is.
-    to: Option<String>,
-    /// Only mails from this address.
-    from: Option<String>,
-    /// Only test mails, or only others.
-    test: Option<bool>,
-}
-
 /// Lists the project's mails, newest first.
+///
+/// Whatever the filter, a page costs no more in a project with a million mails; it may then hold fewer than `limit`
+/// although `hasMore` is true.
 #[utoipa::path(
     get, path = "/v1/mails", tag = "mails", operation_id = "listMails", params(ListMailsQuery),
     responses((status = 200, body = Success<MailListBody>), (status = "4XX", body = ErrorEnvelope)),
@@ -80,42 +65,8 @@ pub async fn list_mails(
     Query(query): Query<ListMailsQuery>,
 ) -> Result<Json<Success<MailListBody>>> {
     let (filter, limit) = query.check()?;
-    // One more than asked for tells whether there is a next page.
-    let mut found = mails.list(caller.project, &filter, limit + 1).await?;
-    let has_more = found.len() > usize::from(limit);
-    found.truncate(limit.into());
-    Ok(Json::new(Success::of(MailListBody::new(found, has_more))))
-}
-
-impl ListMailsQuery {
-    fn check(self) -> Result<(MailFilter, u16)> {
-        let mut violations = Violations::default();
-        let limit = self.limit.unwrap_or(20);
-        if !(1..=100).contains(&limit) {
-            violations.add("limit", "must be a whole number from 1 to 100");
-        }
-        let before = self
-            .cursor
-            .map(|text| violations.check("cursor", text.parse::<MailId>()))
-            .unwrap_or_default();
-        if self.status.as_ref().is_some_and(|status| !response::STATUSES.contains(&status.as_str()))
-        {
-            violations.add("status", format!("must be one of {}", response::STATUSES.join(", ")));
-        }
-        let mut address = |field: &str, text: Option<String>| {
-            text.and_then(|text| violations.check(field, text.parse::<EmailAddress>()))
-                .map(|address| address.to_string())
-        };
-        let (to_address, from_address) = (address("to", self.to), address("from", self.from));
-        if !violations.is_empty() {
-            return Err(Error::Invalid(violations));
-        }
-        let to_address = to_address.map(|address| address.to_lowercase());
-        Ok((
-            MailFilter { before, status: self.status, to_address, from_address, test: self.test },
-            limit,
-        ))
-    }
+    let page = mails.list(caller.project, &filter, limit).await?;
+    Ok(Json::new(Success::of(page.into())))
 }
 
 /// Shows one mail: its content, each delivery with its attempts and what happens next, and its history.
@@ -144,8 +95,43 @@ pub async fn get_mail_status(
     State(mails): State<Mails>,
     Path(id): Path<String>,
 ) -> Result<Json<Success<MailStatusBody>>> {
-    let detail = mails.find(caller.project, mail_id(&id)?).await?;
-    Ok(Json::new(Success::of(MailStatusBody::from(detail))))
+    let (mail, events) = mails.status(caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(Success::of(MailStatusBody::new(mail, &events))))
+}
+
+/// Tries again now: what is held goes back into the queue, and what waits for its next attempt is brought forward.
+///
+/// 409 `NOTHING_TO_RETRY` if no recipient is held or waits.
+#[utoipa::path(
+    post, path = "/v1/mails/{id}/retry", tag = "mails", operation_id = "retryMail",
+    params(("id" = String, Path, description = "The id that sending answered")),
+    responses((status = 200, body = Success<MailBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn retry_mail(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    Path(id): Path<String>,
+) -> Result<Json<Success<MailBody>>> {
+    let detail = mails.retry(&caller, caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(Success::of(MailBody::new(detail, chrono::Utc::now()))))
+}
+
+/// Stops: what waits or is held is never sent. An attempt that is being made at this moment may come to an end, and none
+/// follows it; only what the answer calls `cancelled` is certain not to have been sent.
+///
+/// 409 `NOTHING_TO_CANCEL` if every recipient is served or given up.
+#[utoipa::path(
+    post, path = "/v1/mails/{id}/cancel", tag = "mails", operation_id = "cancelMail",
+    params(("id" = String, Path, description = "The id that sending answered")),
+    responses((status = 200, body = Success<MailBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn cancel_mail(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    Path(id): Path<String>,
+) -> Result<Json<Success<MailBody>>> {
+    let detail = mails.cancel(&caller, caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(Success::of(MailBody::new(detail, chrono::Utc::now()))))
 }
 
 /// The message as it was captured for one recipient, as it would have gone onto the wire.
@@ -153,7 +139,7 @@ pub async fn get_mail_status(
     get, path = "/v1/mails/{id}/captured/{position}", tag = "mails", operation_id = "getCapturedMessage",
     params(
         ("id" = String, Path, description = "The id that sending answered"),
-        ("position" = u16, Path, description = "The recipient's place among to, cc and bcc, from 0"),
+        ("position" = u16, Path, description = "The place among `deliveries`, from 0"),
     ),
     responses((status = 200, content_type = "message/rfc822", body = Vec<u8>), (status = "4XX", body = ErrorEnvelope)),
 )]

@@ -1,20 +1,28 @@
 //! The body of a send request as it comes over the wire, and its way into the domain.
 
-use std::fmt;
+mod addresses;
+mod files;
+mod headers;
+mod variables;
 
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, de};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use utoipa::ToSchema;
 
-use crate::domain::address::{DisplayName, EmailAddress, Mailbox};
-use crate::domain::attachment::{self, Attachment};
+pub use self::addresses::AddressBody;
+use self::addresses::{Addresses, mailboxes, single};
+pub use self::files::AttachmentBody;
+use self::files::{Files, attachments};
+use self::headers::{Headers, custom_headers};
+use self::variables::Variables;
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
-use crate::domain::header::{self, CustomHeader};
 use crate::domain::mail::Content;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+
+/// The most that `html` and `text` may have together, in bytes: what a body has room for beside its files.
+const MAX_PARTS: usize = 5 * 1024 * 1024;
 
 /// A request to send one mail. Unknown members are ignored; members of later versions are refused, never ignored.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -39,17 +47,19 @@ pub struct SendMailRequest {
     /// At most 998 characters; may have `{{variables}}`.
     #[schema(max_length = 998, value_type = String)]
     subject: Option<String>,
-    /// The HTML part; may have `{{variables}}`. It or `text` is required.
+    /// The HTML part; may have `{{variables}}`. It or `text` is required; both together have at most 5 MB.
     html: Option<String>,
     /// The text part; may have `{{variables}}`. Made from `html` where it is absent.
     text: Option<String>,
-    /// Values of the variables.
-    dynamic_data: Option<Map<String, Value>>,
+    /// Values of the variables: at most 1 MB.
+    #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
+    dynamic_data: Option<Variables>,
     /// Headers of your own: at most 20.
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     headers: Option<Headers>,
     /// Files: at most 20, and 40 MB together in base64.
-    attachments: Option<Vec<AttachmentBody>>,
+    #[schema(value_type = Option<Vec<AttachmentBody>>)]
+    attachments: Option<Files>,
     /// What happens when the relay took the message and its answer never came: `retry` (the mail may come twice; the
     /// default) or `hold` (it waits for your decision).
     on_ambiguous: Option<String>,
@@ -59,134 +69,21 @@ pub struct SendMailRequest {
     bypass_suppressions: Option<bool>,
 
     #[schema(ignore)]
-    template_id: Option<Value>,
+    template_id: Option<IgnoredAny>,
     #[schema(ignore)]
-    unsubscribe_group_id: Option<Value>,
+    unsubscribe_group_id: Option<IgnoredAny>,
     #[schema(ignore)]
     tracking_click: Option<bool>,
     #[schema(ignore)]
     tracking_open: Option<bool>,
     #[schema(ignore)]
-    scheduled_at: Option<Value>,
+    scheduled_at: Option<IgnoredAny>,
 }
 
-/// An address with the name of its owner.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct AddressBody {
-    /// Such as `ada@example.com`.
-    email: String,
-    /// At most 256 characters.
-    name: Option<String>,
-}
-
-/// A file.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AttachmentBody {
-    /// What the recipient sees; `filename` is read as well.
-    #[serde(alias = "filename")]
-    file_name: Option<String>,
-    /// The bytes, in base64.
-    content: Option<String>,
-    /// Guessed from the file name where it is absent.
-    content_type: Option<String>,
-    /// What it is, in words.
-    description: Option<String>,
-    #[schema(ignore)]
-    file_url: Option<Value>,
-}
-
-/// One address or several: an object, a list of objects, or text such as `Ada <ada@example.com>`.
-#[derive(Debug)]
-struct Addresses {
-    bodies: Vec<AddressBody>,
-    is_list: bool,
-}
-
-impl<'de> Deserialize<'de> for Addresses {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_any(AddressesVisitor)
-    }
-}
-
-struct AddressesVisitor;
-
-impl<'de> Visitor<'de> for AddressesVisitor {
-    type Value = Addresses;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object such as {\"email\": \"ada@example.com\"}")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Addresses, E> {
-        let body = match text.trim().strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
-            Some((name, email)) => {
-                let name = name.trim().trim_matches('"').to_owned();
-                AddressBody { email: email.to_owned(), name: Some(name) }
-            }
-            None => AddressBody { email: text.to_owned(), name: None },
-        };
-        Ok(Addresses { bodies: vec![body], is_list: false })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Addresses, A::Error> {
-        let body = AddressBody::deserialize(de::value::MapAccessDeserializer::new(map))?;
-        Ok(Addresses { bodies: vec![body], is_list: false })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(
-        self,
-        mut items: A,
-    ) -> std::result::Result<Addresses, A::Error> {
-        let mut bodies = Vec::new();
-        while let Some(mut one) = items.next_element::<Addresses>()? {
-            if one.is_list {
-                return Err(de::Error::custom("must not be a list within a list"));
-            }
-            bodies.append(&mut one.bodies);
-            if bodies.len() > 10 * Content::MAX_RECIPIENTS {
-                return Err(de::Error::custom(
-                    "has far too many entries: a mail may have 50 recipients",
-                ));
-            }
-        }
-        Ok(Addresses { bodies, is_list: true })
-    }
-}
-
-/// Headers in the order in which they were written. A name that comes twice is refused, and not silently merged.
-#[derive(Debug)]
-struct Headers(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Headers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_map(HeadersVisitor)
-    }
-}
-
-struct HeadersVisitor;
-
-impl<'de> Visitor<'de> for HeadersVisitor {
-    type Value = Headers;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of header names with text values")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(
-        self,
-        mut members: A,
-    ) -> std::result::Result<Headers, A::Error> {
-        let mut headers = Vec::new();
-        while let Some(member) = members.next_entry()? {
-            if headers.len() > 5 * header::MAX_HEADERS {
-                return Err(de::Error::custom(
-                    "has far too many members: a mail may have 20 headers",
-                ));
-            }
-            headers.push(member);
-        }
-        Ok(Headers(headers))
+impl SendMailRequest {
+    /// About the memory that it takes beyond the bytes it was read from.
+    pub fn weight(&self) -> usize {
+        self.dynamic_data.as_ref().map_or(0, Variables::weight)
     }
 }
 
@@ -220,6 +117,12 @@ impl TryFrom<SendMailRequest> for Draft {
         if !present(&html) && !present(&text) {
             violations.add("html", "either html or text is required");
         }
+        let length = |part: &Option<String>| part.as_ref().map_or(0, String::len);
+        if length(&html) + length(&text) > MAX_PARTS {
+            let longer = if length(&html) < length(&text) { "text" } else { "html" };
+            violations.add(longer, "html and text may have 5 MB together");
+        }
+        let data = request.dynamic_data.map(|variables| variables.checked(&mut violations));
         let headers = custom_headers(request.headers, &mut violations);
         let attachments = attachments(request.attachments.unwrap_or_default(), &mut violations);
         let on_ambiguous = on_ambiguous(request.on_ambiguous.as_deref(), &mut violations);
@@ -234,7 +137,7 @@ impl TryFrom<SendMailRequest> for Draft {
                 subject,
                 html: html.filter(|html| !html.is_empty()),
                 text: text.filter(|text| !text.is_empty()),
-                data: request.dynamic_data,
+                data,
                 headers,
                 attachments,
                 on_ambiguous,
@@ -273,40 +176,6 @@ fn refuse_what_is_not_there_yet(request: &SendMailRequest, violations: &mut Viol
     }
 }
 
-fn mailboxes(
-    field: &str,
-    addresses: Option<Addresses>,
-    violations: &mut Violations,
-) -> Vec<Mailbox> {
-    let Some(Addresses { bodies, is_list }) = addresses else { return Vec::new() };
-    let mut read = Vec::with_capacity(bodies.len());
-    for (place, AddressBody { email, name }) in bodies.into_iter().enumerate() {
-        let path = if is_list { format!("{field}[{place}]") } else { field.to_owned() };
-        let address =
-            violations.check(format!("{path}.email"), email.trim().parse::<EmailAddress>());
-        let name = name.filter(|name| !name.trim().is_empty());
-        let name =
-            name.map(|name| violations.check(format!("{path}.name"), DisplayName::parse(name)));
-        if let (Some(address), None | Some(Some(_))) = (address, &name) {
-            read.push(Mailbox { address, name: name.flatten() });
-        }
-    }
-    read
-}
-
-fn single(
-    field: &str,
-    addresses: Option<Addresses>,
-    violations: &mut Violations,
-) -> Option<Mailbox> {
-    let addresses = addresses?;
-    if addresses.bodies.len() != 1 {
-        violations.add(field, "must be one address");
-        return None;
-    }
-    mailboxes(field, Some(addresses), violations).pop()
-}
-
 /// Read here and not by `serde_json`, which does not name the field when a choice is no text.
 fn on_ambiguous(chosen: Option<&str>, violations: &mut Violations) -> OnAmbiguous {
     match chosen {
@@ -318,63 +187,4 @@ fn on_ambiguous(chosen: Option<&str>, violations: &mut Violations) -> OnAmbiguou
             OnAmbiguous::default()
         }
     }
-}
-
-fn custom_headers(headers: Option<Headers>, violations: &mut Violations) -> Vec<CustomHeader> {
-    let Some(Headers(headers)) = headers else { return Vec::new() };
-    let mut read = Vec::with_capacity(headers.len().min(header::MAX_HEADERS));
-    for (name, value) in headers {
-        let field = format!(
-            "headers.{}",
-            name.chars().filter(|c| !c.is_control()).take(80).collect::<String>()
-        );
-        read.extend(violations.check(field, CustomHeader::new(name, value)));
-    }
-    violations.check("headers", header::check_together(&read));
-    read
-}
-
-fn attachments(bodies: Vec<AttachmentBody>, violations: &mut Violations) -> Vec<Attachment> {
-    if bodies.len() > attachment::MAX_ATTACHMENTS {
-        violations.add("attachments", "at most 20 files may be attached");
-        return Vec::new();
-    }
-    let encoded: usize =
-        bodies.iter().filter_map(|body| body.content.as_ref()).map(String::len).sum();
-    if encoded > attachment::MAX_ENCODED_BYTES {
-        violations.add("attachments", "must have at most 40 MB together in base64");
-        return Vec::new();
-    }
-    let mut read = Vec::with_capacity(bodies.len());
-    for (place, body) in bodies.into_iter().enumerate() {
-        let path = format!("attachments[{place}]");
-        if body.file_url.is_some() {
-            violations.add(
-                format!("{path}.fileUrl"),
-                "is not supported by this version yet; send `content` in base64",
-            );
-            continue;
-        }
-        let (Some(file_name), Some(content)) = (body.file_name, body.content) else {
-            violations.add(path, "must have a fileName and a content in base64");
-            continue;
-        };
-        let name =
-            violations.check(format!("{path}.fileName"), attachment::FileName::parse(file_name));
-        let kind = body.content_type.filter(|kind| !kind.trim().is_empty());
-        let kind = kind.map(|kind| {
-            violations.check(format!("{path}.contentType"), attachment::ContentType::parse(&kind))
-        });
-        let content =
-            violations.check(format!("{path}.content"), attachment::decode_base64(&content));
-        let described = body.description.map(|text| {
-            violations.check(format!("{path}.description"), attachment::Description::parse(text))
-        });
-        if let (Some(name), None | Some(Some(_)), Some(content), None | Some(Some(_))) =
-            (name, &kind, content, &described)
-        {
-            read.push(Attachment::new(name, kind.flatten(), described.flatten(), content));
-        }
-    }
-    read
 }

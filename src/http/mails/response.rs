@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::address::Mailbox;
-use crate::domain::record::MailSummary;
-use crate::service::mails::{Accepted, MailDetail};
+use crate::domain::record::{Event, MailSummary};
+use crate::service::mails::{Accepted, MailPage};
 
 /// Every state that a mail can be in.
 pub const STATUSES: &[&str] = &[
@@ -19,6 +19,7 @@ pub const STATUSES: &[&str] = &[
     "failed",
     "suppressed",
     "held",
+    "cancelled",
 ];
 
 /// What every success looks like.
@@ -39,12 +40,11 @@ impl<T> Success<T> {
     pub fn of(data: T) -> Self {
         Self { success: true, data, message: None }
     }
-}
 
-impl<T> Success<T> {
-    /// An answer with a sentence.
-    pub fn saying(message: &'static str, data: T) -> Self {
-        Self { success: true, data, message: Some(message) }
+    /// The same answer with a sentence.
+    #[must_use]
+    pub fn saying(self, message: &'static str) -> Self {
+        Self { message: Some(message), ..self }
     }
 }
 
@@ -65,7 +65,7 @@ pub struct SendMailBody {
     email_id: String,
     /// Always the same sentence.
     message: &'static str,
-    /// to, cc and bcc together.
+    /// to, cc and bcc together; who is named twice gets the mail once.
     total_recipients: usize,
     /// Always `queued`.
     status: &'static str,
@@ -89,17 +89,21 @@ impl From<Accepted> for SendMailBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MailListBody {
-    /// Newest first.
+    /// Newest first. There may be fewer than `limit` before the last page, when few of very many pass the filter.
     mails: Vec<MailListItem>,
+    /// Whether another page follows.
+    has_more: bool,
     /// Asks for the next page as `cursor`; null on the last one.
     next_cursor: Option<String>,
 }
 
-impl MailListBody {
-    /// A page, and whether another follows.
-    pub fn new(mails: Vec<MailSummary>, has_more: bool) -> Self {
-        let next_cursor = mails.last().filter(|_| has_more).map(|mail| mail.id.to_string());
-        Self { mails: mails.into_iter().map(MailListItem::from).collect(), next_cursor }
+impl From<MailPage> for MailListBody {
+    fn from(MailPage { mails, next }: MailPage) -> Self {
+        Self {
+            mails: mails.into_iter().map(MailListItem::from).collect(),
+            has_more: next.is_some(),
+            next_cursor: next.map(|id| id.to_string()),
+        }
     }
 }
 
@@ -180,25 +184,22 @@ pub struct MailStatusBody {
     bounced_at: Option<String>,
 }
 
-impl From<MailDetail> for MailStatusBody {
-    fn from(MailDetail { summary, content, pending: _, events }: MailDetail) -> Self {
+impl MailStatusBody {
+    /// Where a mail stands by its history, oldest first.
+    pub fn new(mail: MailSummary, events: &[Event]) -> Self {
         let first = |kinds: &[&str]| {
             events
                 .iter()
                 .find(|event| kinds.contains(&event.kind.as_str()))
                 .map(|event| timestamp(event.at))
         };
-        let recipient = content.to.first().map_or_else(
-            || AddressView { email: summary.to_address.clone(), name: None },
-            AddressView::from,
-        );
         Self {
-            id: summary.id.to_string(),
-            project_id: summary.project.to_string(),
-            status: summary.status,
-            subject: summary.subject,
-            recipient,
-            sender: AddressView::from(&content.from),
+            id: mail.id.to_string(),
+            project_id: mail.project.to_string(),
+            recipient: AddressView { email: mail.to_address, name: mail.to_name },
+            sender: AddressView { email: mail.from_address, name: mail.from_name },
+            status: mail.status,
+            subject: mail.subject,
             sent_at: first(&["sent", "captured", "complained"]),
             delivered_at: None,
             opened_at: None,
@@ -209,6 +210,6 @@ impl From<MailDetail> for MailStatusBody {
 }
 
 /// RFC 3339 in UTC with milliseconds.
-pub fn timestamp(at: DateTime<Utc>) -> String {
+pub(in crate::http) fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

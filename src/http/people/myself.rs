@@ -63,6 +63,7 @@ pub struct ServerBody {
 /// Says who is signed in, and where.
 #[utoipa::path(
     get, path = "/v1/auth/me", tag = "people", operation_id = "getMe",
+    security(("session" = [])),
     responses((status = 200, body = Success<MeBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn get_me(
@@ -95,6 +96,7 @@ pub struct UpdateMeRequest {
 /// Changes one's own name.
 #[utoipa::path(
     patch, path = "/v1/auth/me", tag = "people", operation_id = "updateMe", request_body = UpdateMeRequest,
+    security(("session" = [])),
     responses((status = 200, body = Success<SignedInBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn update_me(
@@ -124,6 +126,7 @@ pub struct ChangePasswordRequest {
 #[utoipa::path(
     post, path = "/v1/auth/password", tag = "people", operation_id = "changePassword",
     request_body = ChangePasswordRequest,
+    security(("session" = [])),
     responses((status = 200, body = Success<DoneBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn change_password(

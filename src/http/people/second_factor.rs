@@ -34,6 +34,7 @@ pub struct NewTotpBody {
 /// Begins to set up a second factor; it counts once a code of it was confirmed.
 #[utoipa::path(
     post, path = "/v1/auth/totp", tag = "people", operation_id = "setUpTotp", request_body = PasswordRequest,
+    security(("session" = [])),
     responses((status = 200, body = Success<NewTotpBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn set_up_totp(
@@ -63,6 +64,7 @@ pub struct RecoveryCodesBody {
 /// Puts the second factor into use, and answers its recovery codes.
 #[utoipa::path(
     post, path = "/v1/auth/totp/confirm", tag = "people", operation_id = "confirmTotp", request_body = CodeRequest,
+    security(("session" = [])),
     responses((status = 200, body = Success<RecoveryCodesBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn confirm_totp(
@@ -78,6 +80,7 @@ pub async fn confirm_totp(
 /// Takes the own second factor out of use.
 #[utoipa::path(
     delete, path = "/v1/auth/totp", tag = "people", operation_id = "disableTotp", request_body = PasswordRequest,
+    security(("session" = [])),
     responses((status = 200, body = Success<DoneBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn disable_totp(

@@ -60,6 +60,7 @@ pub struct SessionListBody {
 /// Lists one's own sessions, newest first.
 #[utoipa::path(
     get, path = "/v1/auth/sessions", tag = "people", operation_id = "listSessions", params(PageQuery),
+    security(("session" = [])),
     responses((status = 200, body = Success<SessionListBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn list_sessions(
@@ -80,6 +81,7 @@ pub async fn list_sessions(
 #[utoipa::path(
     delete, path = "/v1/auth/sessions/{id}", tag = "people", operation_id = "endSession",
     params(("id" = String, Path, description = "The session's id, as the list shows it")),
+    security(("session" = [])),
     responses((status = 200, body = Success<DoneBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn end_session(
@@ -102,6 +104,7 @@ pub struct EndedBody {
 /// Ends all of one's sessions but that of this request.
 #[utoipa::path(
     post, path = "/v1/auth/sessions/end-others", tag = "people", operation_id = "endOtherSessions",
+    security(("session" = [])),
     responses((status = 200, body = Success<EndedBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn end_other_sessions(

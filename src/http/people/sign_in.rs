@@ -52,6 +52,7 @@ pub async fn sign_in(
 /// Ends the session.
 #[utoipa::path(
     post, path = "/v1/auth/sign-out", tag = "people", operation_id = "signOut",
+    security(("session" = [])),
     responses((status = 200, body = Success<DoneBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn sign_out(

@@ -2,6 +2,25 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The text of a document, empty where there is none.
+fn from_html(html: &str) -> String {
+    super::from_html(html).unwrap_or_default()
+}
+
+#[test]
+fn a_document_of_images_has_no_text() {
+    for html in [
+        "",
+        " \n",
+        "<img src=https://example.com/a.png>",
+        "<p><img src=x alt=' '>&nbsp;</p>",
+        "<br>",
+    ] {
+        assert_eq!(super::from_html(html), None, "{html}");
+    }
+    assert_eq!(super::from_html("<img src=x alt=Sale>").unwrap(), "Sale");
+}
+
 #[test]
 fn words_and_links_survive_and_machinery_does_not() {
     let html = "<html><head><style>p { color: red }</style><title>No</title></head><body><script>alert(1)</script>\

@@ -27,5 +27,5 @@ pub use circuit::Circuit;
 pub use limits::{Limits, Timeouts};
 pub use opening::OpenError;
 pub use relay::{InvalidRelay, Relay, Tls};
-pub use smtp::{Settings, SetupError, SmtpTransport, Turn};
+pub use smtp::{Ready, Settings, SetupError, SmtpTransport, Turn};
 pub use tls::TlsSetupError;

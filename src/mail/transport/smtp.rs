@@ -51,6 +51,14 @@ pub struct Turn<'a> {
     deadlines: Deadlines,
 }
 
+/// A connection to the relay, for one delivery of which nothing has been sent.
+pub struct Ready<'a> {
+    turn: Turn<'a>,
+    connection: Connection,
+    /// Whether it was kept from an earlier mail, and may be dead by now.
+    is_kept: bool,
+}
+
 impl SmtpTransport {
     /// A transport to `relay` that introduces itself as `hello`: the name of this machine in DNS, or its address in
     /// brackets (RFC 5321, section 4.1.4). Connects to nothing yet. Reads the operating system's certificates, unless
@@ -73,7 +81,8 @@ impl SmtpTransport {
 
     /// Waits for a connection to be free; or says why not, where all stay busy for too long.
     ///
-    /// Callers who must write down that an attempt begins do so when they have their turn: many may wait for long.
+    /// Callers who must write down that an attempt begins do so when they are connected: many may wait for long, and a
+    /// relay may be away.
     pub async fn turn(&self) -> Result<Turn<'_>, Outcome> {
         let deadlines = Deadlines::start(self.timeouts);
         if let Some(slot) = self.pool.slot(&deadlines).await {
@@ -83,10 +92,15 @@ impl SmtpTransport {
         Err(Outcome::NotAttempted(Reply::described("all connections to the relay stayed busy")))
     }
 
-    /// Waits for its turn and takes it: see [`Turn::deliver`].
+    /// Waits for its turn and takes it: see [`Ready::deliver`]. [`Outcome::NotAttempted`] as long as there is no session
+    /// with the relay.
     pub async fn deliver(&self, from: &EmailAddress, to: &EmailAddress, message: &[u8]) -> Outcome {
-        match self.turn().await {
-            Ok(turn) => turn.deliver(from, to, message).await,
+        let ready = match self.turn().await {
+            Ok(turn) => turn.connect().await,
+            Err(outcome) => Err(outcome),
+        };
+        match ready {
+            Ok(ready) => ready.deliver(from, to, message).await,
             Err(outcome) => outcome,
         }
     }
@@ -148,45 +162,56 @@ impl SmtpTransport {
     }
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
+    /// Has a connection: one that was kept, or a new one. [`Outcome::NotAttempted`] if there is no session with the
+    /// relay to be had, whatever the reason.
+    pub async fn connect(self) -> Result<Ready<'a>, Outcome> {
+        if let Some(connection) = self.transport.pool.reuse(&self.slot) {
+            return Ok(Ready { turn: self, connection, is_kept: true });
+        }
+        let connection = self.open().await?;
+        Ok(Ready { turn: self, connection, is_kept: false })
+    }
+
+    async fn open(&self) -> Result<Connection, Outcome> {
+        self.transport.pool.open(&self.slot, &self.deadlines).await.map_err(|error| {
+            let reply = error.to_reply();
+            self.transport.log("opening", reply.code);
+            Outcome::NotAttempted(reply)
+        })
+    }
+}
+
+impl Ready<'_> {
     /// Attempts to hand `message` to the relay, for one recipient.
     ///
     /// `message` is complete and has CRLF lines; dots are doubled here. The outcome is
-    /// - [`Outcome::NotAttempted`] as long as there is no session with the relay, whatever the reason;
+    /// - [`Outcome::NotAttempted`] if a kept connection is dead and no other one can be had;
     /// - [`Outcome::Deferred`] for a 4xx, and for a conversation that ended before the end of the message was sent;
     /// - [`Outcome::Rejected`] for a 5xx, and for a mail that the relay has not the extensions to carry;
     /// - [`Outcome::Ambiguous`] from when the first byte of the `CRLF . CRLF` that ends the message may have left until
     ///   a reply is there;
     /// - [`Outcome::Sent`] for a 2xx to that end.
     ///
-    /// It comes within [`Timeouts::attempt`]. A kept connection that turns out to be dead (it is closed, silent, or
-    /// says 421 at the first command) is replaced once; nothing of the message has been sent then. Dropping the future
-    /// closes the connection.
+    /// It comes within [`Timeouts::attempt`] of the turn. A kept connection that turns out to be dead (it is closed,
+    /// silent, or says 421 at the first command) is replaced once; nothing of the message has been sent then. Dropping
+    /// the future closes the connection.
     pub async fn deliver(self, from: &EmailAddress, to: &EmailAddress, message: &[u8]) -> Outcome {
+        let Self { turn, mut connection, is_kept } = self;
         let Some(envelope) = Envelope::new(from, to, message) else {
+            turn.transport.pool.keep(turn.slot, connection);
             let reply = Reply::described("an address has characters that SMTP cannot carry");
             return Outcome::Rejected { reply, hard_bounce: false };
         };
-        let Self { transport, slot, deadlines } = self;
-
-        if let Some(mut connection) = transport.pool.reuse(&slot) {
-            let ended = connection.session.transact(envelope, &deadlines).await;
-            if ended.then != Then::Replace {
-                return transport.settle(slot, connection, ended);
-            }
-            transport.log("reusing a connection that was dead", None);
+        let mut ended = connection.session.transact(envelope, &turn.deadlines).await;
+        if is_kept && ended.then == Then::Replace {
+            turn.transport.log("reusing a connection that was dead", None);
+            connection = match turn.open().await {
+                Ok(connection) => connection,
+                Err(outcome) => return outcome,
+            };
+            ended = connection.session.transact(envelope, &turn.deadlines).await;
         }
-
-        match transport.pool.open(&slot, &deadlines).await {
-            Ok(mut connection) => {
-                let ended = connection.session.transact(envelope, &deadlines).await;
-                transport.settle(slot, connection, ended)
-            }
-            Err(error) => {
-                let reply = error.to_reply();
-                transport.log("opening", reply.code);
-                Outcome::NotAttempted(reply)
-            }
-        }
+        turn.transport.settle(turn.slot, connection, ended)
     }
 }

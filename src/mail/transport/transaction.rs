@@ -64,7 +64,18 @@ impl<'a> Envelope<'a> {
         if features.size {
             mail = format!("{mail} SIZE={}", message.len());
         }
-        if !message.is_ascii() {
+        let eight_bit = !message.is_ascii();
+        let envelope_utf8 = from.needs_smtputf8() || to.needs_smtputf8();
+        let headers_utf8 = eight_bit && !header_section(message).is_ascii();
+        if (envelope_utf8 || headers_utf8) && !features.utf8 {
+            return Err(if envelope_utf8 {
+                "an address has characters outside ASCII and the relay does not take those (SMTPUTF8)"
+            } else {
+                "an address in the headers of the message has characters outside ASCII and the relay does not take \
+                 those (SMTPUTF8)"
+            });
+        }
+        if eight_bit {
             if !features.eight_bit {
                 return Err(
                     "the message has 8-bit text and the relay does not take that (8BITMIME)",
@@ -72,17 +83,20 @@ impl<'a> Envelope<'a> {
             }
             mail.push_str(" BODY=8BITMIME");
         }
-        if !from.local().is_ascii() || !to.local().is_ascii() {
-            if !features.utf8 {
-                return Err(
-                    "an address has characters outside ASCII and the relay does not take those (SMTPUTF8)",
-                );
-            }
+        if envelope_utf8 || headers_utf8 {
             mail.push_str(" SMTPUTF8");
         }
         mail.push_str("\r\n");
         Ok([mail, format!("RCPT TO:<{to}>\r\n"), "DATA\r\n".to_owned()])
     }
+}
+
+/// The headers of a message, with the empty line behind them; all of it where there is none.
+///
+/// Text outside ASCII in them needs SMTPUTF8 whatever the envelope is (RFC 6531, section 3.4), in the body only 8BITMIME.
+fn header_section(message: &[u8]) -> &[u8] {
+    let end = message.windows(4).position(|window| window == b"\r\n\r\n");
+    end.map_or(message, |end| &message[..end + 4])
 }
 
 impl Session {
@@ -272,11 +286,28 @@ mod tests {
             "MAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\nDATA\r\n"
         );
         assert!(
-            mail("a@x.example", "b@y.example", "hé\r\n".as_bytes(), all)
+            mail("a@x.example", "b@y.example", "A: b\r\n\r\né\r\n".as_bytes(), all)
                 .unwrap()
-                .starts_with("MAIL FROM:<a@x.example> SIZE=5 BODY=8BITMIME\r\n")
+                .starts_with("MAIL FROM:<a@x.example> SIZE=12 BODY=8BITMIME\r\n")
         );
         assert!(mail("a@x.example", "b@y.example", "hé".as_bytes(), none).is_err());
+    }
+
+    #[test]
+    fn headers_outside_ascii_need_smtputf8_and_bodies_do_not() {
+        let all = Features { eight_bit: true, utf8: true, ..Features::default() };
+        let parameters = |message: &str, features| {
+            mail("a@x.example", "b@y.example", message.as_bytes(), features)
+                .map(|commands| commands.split_once("\r\n").unwrap().0[23..].to_owned())
+        };
+        let header = "To: zoë@y.example\r\n\r\nhi";
+        assert_eq!(parameters(header, all).unwrap(), " BODY=8BITMIME SMTPUTF8");
+        assert_eq!(parameters("To: b@y.example\r\n\r\nzoë", all).unwrap(), " BODY=8BITMIME");
+        assert_eq!(parameters("To: zoë@y.example", all).unwrap(), " BODY=8BITMIME SMTPUTF8");
+        let old = Features { utf8: false, ..all };
+        assert!(parameters(header, old).unwrap_err().contains("in the headers"));
+        let strange = Features { eight_bit: false, ..all };
+        assert!(parameters(header, strange).unwrap_err().contains("8BITMIME"));
     }
 
     #[test]

@@ -193,7 +193,7 @@ impl Domains {
         if i64::try_from(domains.len()).is_ok_and(|number| number < MOST_DOMAINS) {
             return Ok(());
         }
-        Err(Error::Refused {
+        Err(Error::Impossible {
             code: "TOO_MANY_DOMAINS",
             message: format!("A project has at most {MOST_DOMAINS} domains. Remove one first."),
         })

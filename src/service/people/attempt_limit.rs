@@ -38,8 +38,8 @@ impl AttemptLimit {
         let mut full_at = full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let then = (*full_at).max(now) + self.every;
         let room = now + self.every * self.at_once;
-        if then > room {
-            return Err(then - room);
+        if let Some(wait) = then.checked_sub(room).filter(|wait| !wait.is_zero()) {
+            return Err(wait);
         }
         *full_at = then;
         Ok(())

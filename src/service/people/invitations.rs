@@ -52,7 +52,7 @@ impl People {
         lock(&mut transaction, account).await?;
         let caller = rank_again(&mut transaction, caller).await?;
         may_give(&caller, role)?;
-        let found = store::users::find_by_email(&mut *transaction, &email).await;
+        let found = store::credentials::find_by_email(&mut *transaction, &email).await;
         if found.map_err(unavailable)?.is_some_and(|(user, _)| user.account == account) {
             return Err(already_there());
         }

@@ -6,17 +6,15 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use subtle::ConstantTimeEq;
 
+use crate::domain::randomness::random_bytes;
 use crate::domain::user::SignInAddress;
 use crate::service::seal::Seal;
 
 /// A mark for a browser in which the owner of this address has just signed in.
 pub fn mark(seal: &Seal, email: &SignInAddress) -> String {
-    let mut name = [0; 16];
-    SysRng.try_fill_bytes(&mut name).expect("the operating system has randomness");
+    let name = random_bytes();
     let signature = sign(seal, &name, email);
     BASE64_URL_SAFE_NO_PAD.encode([name.as_slice(), &signature].concat())
 }

@@ -75,7 +75,7 @@ pub async fn make_reset_link(
     account: AccountId,
     email: &EmailAddress,
 ) -> Result<Token> {
-    let found = store::users::find_by_email(db, &email.into()).await.map_err(unavailable)?;
+    let found = store::credentials::find_by_email(db, &email.into()).await.map_err(unavailable)?;
     let found = found.filter(|(user, _)| user.account == account);
     let (user, _) = found.ok_or(Error::NotFound("person"))?;
     let token = Token::generate();
@@ -105,10 +105,9 @@ impl People {
         let (token, link) = self.find_link(&brought.token, visit).await?;
         let mut violations = Violations::default();
         let user = self.person_of(&link, &brought, &mut violations).await?;
-        let password = user.as_ref().and_then(|user| {
-            let chosen = Password::choose(brought.password.clone(), user.email.as_str());
-            violations.check("password", chosen)
-        });
+        let own = user.as_ref().map_or("", |user| user.email.as_str());
+        let password = Password::choose(brought.password.clone(), own);
+        let password = violations.check("password", password);
         let (Some(user), Some(password), true) = (user, password, violations.is_empty()) else {
             return Err(Error::Invalid(violations));
         };
@@ -116,10 +115,8 @@ impl People {
 
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         lock(&mut transaction, link.account).await?;
-        let used = store::one_time_links::consume(&mut *transaction, &token.digest()).await;
-        if used.map_err(unavailable)?.is_none() {
-            return Err(not_good());
-        }
+        let consumed = store::one_time_links::consume(&mut *transaction, &token.digest()).await;
+        consumed.map_err(unavailable)?.ok_or_else(not_good)?;
         let action = match link.purpose {
             LinkPurpose::PasswordReset => {
                 let code = brought.code.as_deref();
@@ -200,12 +197,12 @@ impl People {
         code: Option<&str>,
     ) -> Result<()> {
         let (account, id) = (user.account, user.id);
-        let set = store::users::set_password(&mut *db, account, id, None, phc).await;
+        let set = store::credentials::set_password(&mut *db, account, id, None, phc).await;
         if !set.map_err(unavailable)? {
             return Err(not_good());
         }
         // Read now that the row is ours: the factor cannot be switched on behind our back.
-        let credentials = store::users::credentials(&mut *db, account, id).await;
+        let credentials = store::credentials::find(&mut *db, account, id).await;
         if let Some(sealed) = credentials.map_err(unavailable)?.and_then(|held| held.totp_secret) {
             let code = code.filter(|code| !code.trim().is_empty());
             let code = code.ok_or(Error::SecondFactorRequired)?;
@@ -245,9 +242,10 @@ async fn join(db: &mut PgConnection, user: &User, phc: &str, purpose: LinkPurpos
 
 /// One answer to links that were used, have expired or never were.
 fn not_good() -> Error {
-    Error::Refused {
+    Error::Impossible {
         code: "LINK_NOT_VALID",
-        message: "This link was used before, has expired, or is not complete. Ask for a new one."
+        message: "This link was used before, has expired, or is not complete. If it was you who used it, sign in; else \
+                  ask for a new one."
             .into(),
     }
 }

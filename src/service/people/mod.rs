@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 pub use self::invitations::Invited;
 pub use self::links::{Acceptance, LinkFacts, make_reset_link, make_set_up_link};
 pub use self::own_mail::{OwnMails, link};
-pub use self::second_factor::NewSecondFactor;
+pub use self::second_factor::{NewSecondFactor, take_totp_away};
 pub use self::sign_in::{Limits, SignIn};
 pub use self::team::everybody;
 

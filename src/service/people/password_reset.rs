@@ -36,7 +36,8 @@ impl People {
     }
 
     async fn send_reset(&self, email: &SignInAddress) -> Result<()> {
-        let found = store::users::find_by_email(&self.db, email).await.map_err(unavailable)?;
+        let found =
+            store::credentials::find_by_email(&self.db, email).await.map_err(unavailable)?;
         let Some((user, _)) = found else { return Ok(()) };
         let token = Token::generate();
         let digest = token.digest();

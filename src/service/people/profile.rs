@@ -39,7 +39,8 @@ impl People {
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         let before = Some(credentials.password_phc.as_str());
         let (account, id) = (user.account, user.id);
-        let set = store::users::set_password(&mut *transaction, account, id, before, &phc).await;
+        let set =
+            store::credentials::set_password(&mut *transaction, account, id, before, &phc).await;
         if !set.map_err(unavailable)? {
             return Err(Error::Conflict {
                 code: "PASSWORD_CHANGED",

@@ -3,18 +3,20 @@
 use chrono::Utc;
 use secrecy::SecretString;
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use super::{People, entry, session_is_over};
+use crate::domain::address::EmailAddress;
 use crate::domain::audit::Doer;
 use crate::domain::caller::{Caller, Person};
+use crate::domain::id::AccountId;
 use crate::domain::totp::{RECOVERY_CODES, RecoveryCode, TotpSecret};
 use crate::domain::user::User;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::unavailable;
 use crate::store;
-use crate::store::users::Credentials;
+use crate::store::credentials::Credentials;
 
 /// What apps write above the code.
 const INSTALLATION: &str = "Posthaste";
@@ -49,6 +51,23 @@ pub struct NewSecondFactor {
     pub uri: String,
 }
 
+/// Takes somebody's second factor away, for whoever runs the machine: the last help for those who lost it with all
+/// recovery codes. `false` if there is none.
+pub async fn take_totp_away(db: &PgPool, account: AccountId, email: &EmailAddress) -> Result<bool> {
+    let mut transaction = db.begin().await.map_err(unavailable)?;
+    let found = store::credentials::find_by_email(&mut *transaction, &email.into()).await;
+    let found = found.map_err(unavailable)?.filter(|(user, _)| user.account == account);
+    let (user, _) = found.ok_or(Error::NotFound("person"))?;
+    let disabled = store::credentials::disable_totp(&mut *transaction, account, user.id).await;
+    let disabled = disabled.map_err(unavailable)?;
+    if disabled {
+        let entry = entry(Doer::command_line(), "user.totp_disabled", &user, json!({}));
+        store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
+    }
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(disabled)
+}
+
 impl People {
     /// Makes a secret for a person's app; it counts once a code of it was shown.
     pub async fn set_up_totp(
@@ -59,7 +78,8 @@ impl People {
         let (user, _) = self.prove_password(person, "password", password).await?;
         let secret = TotpSecret::generate();
         let sealed = self.seal.seal(user.id.as_uuid().as_bytes(), secret.as_bytes());
-        let set = store::users::set_totp_pending(&self.db, user.account, user.id, &sealed).await;
+        let set =
+            store::credentials::set_totp_pending(&self.db, user.account, user.id, &sealed).await;
         if !set.map_err(unavailable)? {
             return Err(Error::Conflict {
                 code: "TOTP_ALREADY_ENABLED",
@@ -77,7 +97,7 @@ impl People {
         let person = caller.person().ok_or_else(session_is_over)?;
         let (user, credentials) = self.myself(person).await?;
         let Some(pending) = credentials.totp_pending else {
-            return Err(Error::Refused {
+            return Err(Error::Impossible {
                 code: "TOTP_NOT_SET_UP",
                 message: "There is no second factor to confirm. Begin with POST /v1/auth/totp."
                     .into(),
@@ -97,8 +117,14 @@ impl People {
 
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         let (account, id) = (user.account, user.id);
-        let enabled =
-            store::users::enable_totp(&mut *transaction, account, id, &pending, step, &digests);
+        let enabled = store::credentials::enable_totp(
+            &mut *transaction,
+            account,
+            id,
+            &pending,
+            step,
+            &digests,
+        );
         if !enabled.await.map_err(unavailable)? {
             return Err(Error::Conflict {
                 code: "TOTP_CHANGED",
@@ -118,7 +144,8 @@ impl People {
         let person = caller.person().ok_or_else(session_is_over)?;
         let (user, _) = self.prove_password(person, "password", password).await?;
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let disabled = store::users::disable_totp(&mut *transaction, user.account, user.id).await;
+        let disabled =
+            store::credentials::disable_totp(&mut *transaction, user.account, user.id).await;
         if disabled.map_err(unavailable)? {
             let entry = entry(Doer::of(caller), "user.totp_disabled", &user, json!({}));
             store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
@@ -152,9 +179,9 @@ impl People {
         let (account, id) = (user.account, user.id);
         match shown {
             Shown::Nothing => Ok(true),
-            Shown::Code(step) => store::users::use_totp_step(db, account, id, *step).await,
+            Shown::Code(step) => store::credentials::use_totp_step(db, account, id, *step).await,
             Shown::Recovery(digest) => {
-                store::users::use_recovery_code(db, account, id, digest).await
+                store::credentials::use_recovery_code(db, account, id, digest).await
             }
         }
         .map_err(unavailable)
@@ -165,7 +192,7 @@ impl People {
         let (account, id) = (person.account, person.id);
         let user = store::users::find(&self.db, account, id).await.map_err(unavailable)?;
         let credentials =
-            store::users::credentials(&self.db, account, id).await.map_err(unavailable)?;
+            store::credentials::find(&self.db, account, id).await.map_err(unavailable)?;
         user.zip(credentials).ok_or_else(session_is_over)
     }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::service::failure_limit::network;
 use crate::service::unavailable;
 use crate::store;
-use crate::store::users::Credentials;
+use crate::store::credentials::Credentials;
 
 /// The one answer to everything that is wrong, so that nobody learns which of it was.
 const WRONG: Error = Error::Unauthenticated("The address, the password or the code is not right.");
@@ -79,7 +79,6 @@ impl People {
             shown.email.trim().parse::<EmailAddress>().ok().as_ref().map(SignInAddress::from);
         let known = email.as_ref().zip(visit.mark.as_deref());
         let known = known.and_then(|(email, mark)| known_browser::name(&self.seal, mark, email));
-        let taken = self.take_attempts(email.as_ref(), known.clone(), visit)?;
         let _waiting = match known {
             Some(_) => None,
             None => Some(self.limits.waiting.try_acquire().map_err(|_| Error::RateLimited {
@@ -87,6 +86,7 @@ impl People {
                 message: "Too many people are signing in at this moment. Try again.".into(),
             })?),
         };
+        let taken = self.take_attempts(email.as_ref(), known, visit)?;
         let outcome = self.prove_and_begin(email, shown, visit).await;
         // Of whoever knows the password and is only asked for a code, nothing was guessed.
         if matches!(outcome, Ok(_) | Err(Error::SecondFactorRequired | Error::Unavailable(_))) {
@@ -107,7 +107,7 @@ impl People {
     ) -> Result<SignedIn> {
         let found = match &email {
             Some(email) => {
-                store::users::find_by_email(&self.db, email).await.map_err(unavailable)?
+                store::credentials::find_by_email(&self.db, email).await.map_err(unavailable)?
             }
             None => None,
         };
@@ -124,7 +124,7 @@ impl People {
         };
 
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let noted = store::users::note_signed_in(
+        let noted = store::credentials::note_signed_in(
             &mut *transaction,
             user.account,
             user.id,
@@ -159,7 +159,7 @@ impl People {
     }
 
     /// Whether this is the person's password. For somebody who is signed in and does what a stolen session should not;
-    /// limited as strangers are, apart from them.
+    /// limited apart from strangers, and also when it is right, because nobody changes his password all day.
     pub(super) async fn confirm_password(
         &self,
         user: &User,
@@ -169,11 +169,7 @@ impl People {
         let name = format!("signed in {}", user.id);
         self.limits.by_known.take(&name, self.clock.now()).map_err(too_many)?;
         let found = Some((user.clone(), credentials.clone()));
-        let right = self.verify(found, password).await?.is_some();
-        if right {
-            self.limits.by_known.give_back(&name);
-        }
-        Ok(right)
+        Ok(self.verify(found, password).await?.is_some())
     }
 
     fn take_attempts(
@@ -215,10 +211,41 @@ pub(super) fn too_many(retry_after: Duration) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use argon2::password_hash::PasswordHasher;
     use argon2::password_hash::phc::PasswordHash;
+    use sqlx::postgres::PgPoolOptions;
+    use tokio::time::timeout;
+    use tokio_util::task::TaskTracker;
 
     use super::*;
+    use crate::service::clock::Clock;
+    use crate::service::hashing::Hashing;
+    use crate::service::people::OwnMails;
+    use crate::service::seal::Seal;
+
+    #[tokio::test]
+    async fn who_asks_for_nobody_waits_for_a_place_to_hash_as_for_somebody() {
+        let hashing = Hashing::new();
+        let db = PgPoolOptions::new().connect_lazy("postgres://nowhere/nothing").unwrap();
+        let people = People::new(
+            db,
+            hashing.clone(),
+            Seal::derive(&"a secret".into()),
+            Clock::monotonic(),
+            OwnMails::new(None, String::new()),
+            TaskTracker::new(),
+        );
+        let mut taken = Vec::new();
+        while let Ok(place) = timeout(Duration::ZERO, hashing.place()).await {
+            taken.push(place);
+        }
+        let mut verifying = pin!(people.verify(None, "a password".into()));
+        assert!(timeout(Duration::ZERO, &mut verifying).await.is_err(), "it did not hash");
+        drop(taken);
+        assert!(verifying.await.unwrap().is_none());
+    }
 
     #[test]
     fn nobody_costs_as_much_as_somebody() {

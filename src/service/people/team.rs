@@ -120,7 +120,7 @@ async fn keep_an_owner(db: &mut PgConnection, user: &User) -> Result<()> {
     if owners > 1 {
         return Ok(());
     }
-    Err(Error::Refused {
+    Err(Error::Impossible {
         code: "LAST_OWNER",
         message: "This is the last owner. Make somebody else an owner first.".into(),
     })

@@ -1,11 +1,14 @@
 //! Keys for tests.
 
 use posthaste::domain::api_key::{ApiKeyToken, KeyMode};
+use posthaste::domain::audit::Doer;
 use posthaste::domain::id::{ApiKeyId, ProjectId};
 use posthaste::domain::permission::Permission;
+use posthaste::domain::restrictions::Restrictions;
+use posthaste::error::Result;
 use posthaste::service::keys::NewKey;
 
-use super::TestApp;
+use super::{Reply, TestApp};
 
 /// A key with its secret.
 pub struct TestKey {
@@ -14,6 +17,16 @@ pub struct TestKey {
 }
 
 impl TestKey {
+    /// The key that an answer of the API has just shown.
+    pub fn made(reply: &Reply) -> Self {
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        let data = &reply.body["data"];
+        Self {
+            id: data["id"].as_str().unwrap().parse().unwrap(),
+            token: data["key"].as_str().unwrap().parse().unwrap(),
+        }
+    }
+
     /// What goes behind `Bearer `.
     pub fn text(&self) -> &str {
         self.token.reveal()
@@ -50,25 +63,35 @@ impl TestApp {
         self.key_with(|key| key.mode = KeyMode::Test).await
     }
 
+    /// A key of another project that may do everything, if one can be made.
+    pub async fn try_key_of(&self, project: ProjectId) -> Result<TestKey> {
+        self.try_key_with(|key| key.project = Some(project)).await
+    }
+
     /// A key that differs in something from one of the first project that may do everything.
     pub async fn key_with(&self, change: impl FnOnce(&mut NewKey)) -> TestKey {
+        self.try_key_with(change).await.unwrap()
+    }
+
+    async fn try_key_with(&self, change: impl FnOnce(&mut NewKey)) -> Result<TestKey> {
         let mut new = NewKey {
             name: "Test".into(),
             project: Some(self.project),
             mode: KeyMode::Live,
             permissions: Permission::ALL.to_vec(),
+            restrictions: Restrictions::default(),
             per_second: None,
             per_minute: None,
             expires_at: None,
-            created_by: "a test".into(),
+            created_by: Doer::server(),
         };
         change(&mut new);
-        let (key, token) = self.keys.create(self.account, new).await.unwrap();
-        TestKey { id: key.id, token }
+        let (key, token) = self.keys.create(self.account, new).await?;
+        Ok(TestKey { id: key.id, token })
     }
 
     /// Revokes a key as another process would.
     pub async fn revoke(&self, key: &TestKey) {
-        self.keys.revoke(self.account, key.id).await.unwrap();
+        self.keys.revoke(self.account, key.id, Doer::server()).await.unwrap();
     }
 }

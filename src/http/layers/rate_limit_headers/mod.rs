@@ -1,6 +1,6 @@
 //! Tells a caller how its key stands, so that it can slow down before it is refused.
 //!
-//! The fields are those of `draft-ietf-httpapi-ratelimit-headers` (revision 11) and the older `X-RateLimit-…` family
+//! The fields are those of `draft-ietf-httpapi-ratelimit-headers` (revision 11, May 2026) and the older `X-RateLimit-…` family
 //! that most clients read.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 ///
 /// `X-RateLimit-…` shows the window with the fewest requests left, so that as many as it says can be sent at once;
 /// of two with the same, the one that resets later. Times are rounded up. On a refusal an exhausted window resets when
-/// `Retry-After` says, as section 5 of the draft wants it, and otherwise when all of it is there again.
+/// `Retry-After` says, as the draft wants it of servers that send both, and otherwise when all of it is there again.
 pub fn insert(headers: &mut HeaderMap, decision: &Decision, now_unix: Duration) {
     let Decision { allowed: _, second, minute, retry_after } = *decision;
     let resets_in = |window: WindowState| match retry_after {

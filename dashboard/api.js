@@ -1,0 +1,119 @@
+// Speaks to the server: one function for a request, one kind of error, two hooks for what pages show.
+import { signal, useEffect, useState } from "./html.js";
+
+/** The project that requests name in `x-project-id`. */
+export const project = signal(null);
+
+/** How long a page waits by itself when the server asks for patience, in seconds. */
+const LONGEST_WAIT = 20;
+
+/** A refusal, in the server's words. */
+export class Refusal extends Error {
+  constructor(status, body, fallback) {
+    super(body?.error?.message ?? body?.message ?? fallback);
+    this.status = status;
+    this.code = body?.error?.code ?? "";
+    this.details = body?.error?.details ?? [];
+    this.requestId = body?.requestId ?? "";
+    this.retryAfter = body?.retryAfter ?? null;
+  }
+}
+
+let signedOut = () => {};
+
+/** Says what happens when a session turns out to be over. */
+export function whenSignedOut(action) {
+  signedOut = action;
+}
+
+const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
+
+/**
+ * Asks the server; answers the `data` of its answer.
+ *
+ * `body` is sent as JSON, `scoped` names the chosen project, `raw` answers the response itself. Reading waits when
+ * there were too many requests; a change is left to the reader to repeat.
+ */
+export async function ask(method, path, { body, scoped = false, raw = false, signal: stop, quiet = false } = {}) {
+  const headers = {};
+  if (body !== undefined) headers["content-type"] = "application/json";
+  if (scoped && project.value) headers["x-project-id"] = project.value;
+  for (let tries = 1; ; tries += 1) {
+    let response;
+    try {
+      const sent = body === undefined ? undefined : JSON.stringify(body);
+      response = await fetch(path, { method, headers, body: sent, signal: stop, credentials: "same-origin" });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Refusal(0, null, "The server cannot be reached. Check your connection and try again.");
+    }
+    if (response.ok) return raw ? response : (await response.json()).data;
+    const told = await response.json().catch(() => null);
+    const refusal = new Refusal(response.status, told, `The server answered ${response.status}.`);
+    const patient = method === "GET" && [429, 503].includes(response.status) && tries < 4;
+    if (patient && (refusal.retryAfter ?? 1) <= LONGEST_WAIT) {
+      await pause(refusal.retryAfter ?? 1);
+      continue;
+    }
+    if (response.status === 401 && !quiet) signedOut();
+    throw refusal;
+  }
+}
+
+/** Puts a query behind a path; empty values are left out, lists are repeated. */
+export function withQuery(path, query) {
+  const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  const kept = pairs.filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const text = new URLSearchParams(kept).toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** Loads something for a page: `{data, error, reload, replace}`; neither data nor error while it is under way. */
+export function useLoaded(path, { scoped = false } = {}) {
+  const [state, setState] = useState({});
+  const [turn, setTurn] = useState(0);
+  const key = path && `${path} ${scoped ? project.value : ""}`;
+  useEffect(() => {
+    if (!path) return undefined;
+    const stop = new AbortController();
+    ask("GET", path, { scoped, signal: stop.signal }).then(
+      (data) => setState({ key, data }),
+      (error) => error.name !== "AbortError" && setState({ key, error }),
+    );
+    return () => stop.abort();
+  }, [key, turn]);
+  const { data, error } = state.key === key ? state : {};
+  return { data, error, reload: () => setTurn(turn + 1), replace: (now) => setState({ key, data: now }) };
+}
+
+/** Loads a list page by page: `{items, error, more, busy, reload}`; `more` is null on the last page. */
+export function useList(path, name, { scoped = false } = {}) {
+  const [state, setState] = useState({});
+  const [turn, setTurn] = useState(0);
+  const [busy, setBusy] = useState(false);
+  const key = path && `${path} ${scoped ? project.value : ""}`;
+  const page = (cursor, stop) =>
+    ask("GET", cursor ? `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : path, { scoped, signal: stop });
+  useEffect(() => {
+    if (!path) return undefined;
+    const stop = new AbortController();
+    page(null, stop.signal).then(
+      (data) => setState({ key, items: data[name], next: data.nextCursor ?? null }),
+      (error) => error.name !== "AbortError" && setState({ key, error }),
+    );
+    return () => stop.abort();
+  }, [key, turn]);
+  const { items, error, next } = state.key === key ? state : {};
+  const more = async () => {
+    setBusy(true);
+    try {
+      const data = await page(next);
+      setState((now) => (now.key === key ? { key, items: [...now.items, ...data[name]], next: data.nextCursor ?? null } : now));
+    } catch (failure) {
+      setState((now) => (now.key === key ? { ...now, error: failure } : now));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return { items, error, busy, more: next ? more : null, reload: () => setTurn(turn + 1) };
+}

@@ -1,0 +1,32 @@
+// Asks for a link with which a new password can be chosen.
+import { ask } from "../api.js";
+import { html, useState } from "../html.js";
+import { Submit, Text, useForm } from "../parts/form.js";
+import { Gate, useFirstField } from "../parts/gate.js";
+import { Failure } from "../parts/notice.js";
+import { address } from "../router.js";
+
+export function ForgotPage() {
+  const [sent, setSent] = useState(false);
+  const first = useFirstField();
+  const form = useForm({ email: "" }, async ({ email }) => {
+    await ask("POST", "/v1/auth/password-reset", { body: { email: email.trim() }, quiet: true });
+    setSent(true);
+  });
+  const back = html`<p class="aside"><a href=${address("/sign-in")}>Back to sign-in</a></p>`;
+  if (sent) {
+    return html`<${Gate} title="Look into your mail" key="sent">
+      <p>If <b>${form.values.email.trim()}</b> belongs to somebody here, a link to choose a new password is on its way. It is good for a short time and for one use.</p>
+      <p class="soft">Nothing came? Look among unwanted mail, or ask an owner of the account.</p>
+      ${back}
+    <//>`;
+  }
+  return html`<${Gate} title="Forgot your password?" about="Tell us your address, and we send you a link to choose a new one.">
+    <form ref=${first} onSubmit=${form.submit}>
+      <${Text} form=${form} name="email" type="email" label="Email" autocomplete="username" required />
+      <${Failure} error=${form.failure} />
+      <${Submit} form=${form}>Send the link<//>
+    </form>
+    ${back}
+  <//>`;
+}

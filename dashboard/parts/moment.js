@@ -1,0 +1,39 @@
+// Times in the reader's zone; the exact one is told on hover and to programs.
+import { html } from "../html.js";
+
+// The words are English; the order of day and month is the reader's where the browser speaks English.
+const LANGUAGE = navigator.language?.startsWith("en") ? navigator.language : "en-GB";
+const zoned = (options) => new Intl.DateTimeFormat(LANGUAGE, options);
+const EXACT = zoned({ dateStyle: "full", timeStyle: "long" });
+const CLOCK = zoned({ hour: "2-digit", minute: "2-digit" });
+const PRECISE = zoned({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DAY = zoned({ day: "numeric", month: "short" });
+const DATE = zoned({ day: "numeric", month: "short", year: "numeric" });
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const WEEK = 7 * 24 * HOUR;
+
+/** A day without its time, as the axis of a chart shows it. `day` may be `2026-11-21`, which has no zone. */
+export const dayName = (day) => DAY.format(new Date(day.length === 10 ? `${day}T12:00` : day));
+export const clockTime = (at) => CLOCK.format(new Date(at));
+
+function words(at) {
+  const age = Date.now() - at;
+  if (Math.abs(age) < MINUTE) return age < 0 ? "in a moment" : "just now";
+  if (age > 0 && age < HOUR) return `${Math.floor(age / MINUTE)} min ago`;
+  if (age < 0 && age > -HOUR) return `in ${Math.ceil(-age / MINUTE)} min`;
+  const then = new Date(at);
+  const today = new Date();
+  if (then.toDateString() === today.toDateString()) return `today, ${CLOCK.format(then)}`;
+  if (Math.abs(age) < WEEK) return `${DAY.format(then)}, ${CLOCK.format(then)}`;
+  if (then.getFullYear() === today.getFullYear()) return DAY.format(then);
+  return DATE.format(then);
+}
+
+/** A time; `precise` says it to the second. */
+export function Moment({ at, precise = false, never = "Never" }) {
+  if (!at) return html`<span class="soft">${never}</span>`;
+  const then = new Date(at);
+  return html`<time datetime=${at} title=${EXACT.format(then)}>${precise ? PRECISE.format(then) : words(then.getTime())}</time>`;
+}

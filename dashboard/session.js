@@ -1,0 +1,68 @@
+// Who is signed in, what they may do, and which project they look at.
+import { ask, project, whenSignedOut } from "./api.js";
+import { signal } from "./html.js";
+import { address, go, place } from "./router.js";
+import { remember, remembered } from "./storage.js";
+
+/** What `/v1/auth/me` says; undefined until it has answered, null for nobody. */
+export const me = signal(undefined);
+
+/** Asks who is signed in. */
+export async function loadMe() {
+  try {
+    me.value = await ask("GET", "/v1/auth/me", { quiet: true });
+    chooseFirstProject();
+  } catch (error) {
+    if (error.status !== 401) throw error;
+    me.value = null;
+  }
+}
+
+function chooseFirstProject() {
+  const known = me.value.projects.map(({ id }) => id);
+  const wanted = [place.value.query.project, project.value, remembered("project")];
+  project.value = wanted.find((id) => known.includes(id)) ?? known[0] ?? null;
+}
+
+/** Looks at another project from now on. */
+export function chooseProject(id) {
+  project.value = id;
+  remember("project", id);
+  const { path, query } = place.value;
+  // What one mail shows belongs to its project.
+  const [, section] = path.split("/");
+  if (isScoped(path)) go(address(`/${section}`, path === `/${section}` ? { ...query, project: id } : { project: id }));
+}
+
+const isScoped = (path) => /^\/(mails|mailbox)(\/|$)/.test(path);
+
+/** The address of a page of the chosen project, so that a copied link shows the same to a colleague. */
+export function scoped(path, query = {}) {
+  return address(path, { ...query, project: project.value });
+}
+
+/** Whether whoever is signed in may do this; the server decides, this only hides what it would refuse. */
+export function may(permission) {
+  return me.value?.user.permissions.includes(permission) ?? false;
+}
+
+/** The name of a project, if it is still there. */
+export function projectName(id) {
+  return me.value?.projects.find((one) => one.id === id)?.name;
+}
+
+/** Leaves the account in this browser. */
+export async function signOut() {
+  await ask("POST", "/v1/auth/sign-out", { quiet: true }).catch((error) => {
+    if (error.status !== 401) throw error;
+  });
+  me.value = null;
+  go(address("/sign-in"));
+}
+
+whenSignedOut(() => {
+  if (!me.value) return;
+  const { pathname, search } = location;
+  me.value = null;
+  go(address("/sign-in", { next: pathname + search }), { replace: true });
+});

@@ -1,0 +1,92 @@
+// Names of states, permissions and actions as people read them.
+
+/** The look and the words of each state of a mail. */
+export const MAIL_STATES = {
+  queued: ["wait", "Queued"],
+  sending: ["wait", "Sending"],
+  deferred: ["warn", "Deferred"],
+  sent: ["good", "Sent"],
+  partially_sent: ["warn", "Partly sent"],
+  captured: ["note", "Captured"],
+  complained: ["warn", "Complained"],
+  bounced: ["bad", "Bounced"],
+  failed: ["bad", "Failed"],
+  suppressed: ["bad", "Suppressed"],
+  ambiguous: ["warn", "Unclear"],
+  held: ["warn", "Held"],
+  cancelled: ["off", "Cancelled"],
+  retried: ["wait", "Tried again"],
+};
+
+/** The same for keys. */
+export const KEY_STATES = {
+  active: ["good", "Active"],
+  inactive: ["off", "Inactive"],
+  expired: ["warn", "Expired"],
+  revoked: ["bad", "Deleted"],
+};
+
+/** What each permission lets a key do. */
+export const PERMISSIONS = {
+  "mails:send": "Send mail",
+  "mails:read": "Read mails and what became of them",
+  "keys:read": "See keys, never their secrets",
+  "keys:write": "Make, change and delete keys",
+  "projects:read": "See projects",
+  "projects:write": "Make, change and delete projects",
+  "users:read": "See who belongs to the team",
+  "users:write": "Invite people and change roles",
+  "audit:read": "Read the audit log",
+};
+
+/** Presets of permissions, in the order in which people should consider them. */
+export const PRESETS = [
+  ["sending_access", "Sending", "Sends mail and nothing else. Right for most programs."],
+  ["full_access", "Full access", "Everything a key can do, managing keys and people included."],
+  ["read_only", "Read only", "Looks at everything, changes nothing."],
+  ["custom", "Custom", "You choose each permission."],
+];
+
+/** The preset that a list of permissions is, or `custom`. */
+export function presetOf(permissions) {
+  const all = Object.keys(PERMISSIONS);
+  const same = (wanted) => wanted.length === permissions.length && wanted.every((one) => permissions.includes(one));
+  if (same(["mails:send"])) return "sending_access";
+  if (same(all)) return "full_access";
+  if (same(all.filter((one) => one.endsWith(":read")))) return "read_only";
+  return "custom";
+}
+
+export const ROLES = [
+  ["owner", "Owner", "Everything, and says who else is an owner."],
+  ["admin", "Admin", "Everything but changing owners."],
+  ["member", "Member", "Works with mails and keys."],
+  ["viewer", "Viewer", "Looks on and changes nothing."],
+];
+
+/** What the audit log calls an action, in words. */
+export const ACTIONS = {
+  "api_key.created": "Key made",
+  "api_key.updated": "Key changed",
+  "api_key.rotated": "Key rotated",
+  "api_key.revoked": "Key deleted",
+  "api_key.deactivated": "Key deactivated",
+  "api_key.activated": "Key activated",
+  "project.created": "Project made",
+  "project.updated": "Project changed",
+  "project.deleted": "Project deleted",
+  "user.invited": "Person invited",
+  "user.joined": "Person joined",
+  "user.role_changed": "Role changed",
+  "user.removed": "Person removed",
+  "user.signed_in": "Signed in",
+  "user.password_changed": "Password changed",
+  "user.totp_enabled": "Two-step sign-in turned on",
+  "user.totp_disabled": "Two-step sign-in turned off",
+  "invitation.revoked": "Invitation taken back",
+  "session.ended": "Session ended",
+  "mail.retried": "Mail tried again",
+  "mail.cancelled": "Mail cancelled",
+};
+
+export const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;

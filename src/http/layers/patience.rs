@@ -1,0 +1,31 @@
+//! Requests that end, whatever they wait for.
+
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::error::Error;
+
+/// How long a request may take; a statement may take a third of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Has large bodies, and bounds every step of its own, because it must know how each of them ended.
+const SEND: &str = "/v1/mails/send";
+
+/// Gives a request up that takes too long, as when the connection to the database carries nothing any more. What may
+/// have been changed is not called refused.
+pub async fn bound_time(request: Request, next: Next) -> Response {
+    if request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == SEND) {
+        return next.run(request).await;
+    }
+    let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    tokio::time::timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| {
+        let cause = anyhow::anyhow!("the request took longer than {PATIENCE:?}");
+        let error =
+            if only_reads { Error::Unavailable(cause) } else { Error::OutcomeUnknown(cause) };
+        error.into_response()
+    })
+}

@@ -1,0 +1,130 @@
+//! Addresses in the forms that clients send, and their way into the domain.
+
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use utoipa::ToSchema;
+
+use crate::domain::address::{DisplayName, EmailAddress, InvalidMailbox, Mailbox};
+use crate::domain::mail::Content;
+use crate::domain::violations::Violations;
+
+/// An address with the name of its owner.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct AddressBody {
+    /// Such as `ada@example.com`.
+    email: String,
+    /// At most 256 characters.
+    name: Option<String>,
+}
+
+/// One address or several: an object, a list of objects, or text such as `Ada <ada@example.com>`.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    written: Vec<Written>,
+    is_list: bool,
+}
+
+/// One address in one of the forms that it may have.
+#[derive(Debug)]
+enum Written {
+    Object(AddressBody),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for Addresses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(AddressesVisitor)
+    }
+}
+
+struct AddressesVisitor;
+
+impl<'de> Visitor<'de> for AddressesVisitor {
+    type Value = Addresses;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object such as {\"email\": \"ada@example.com\"}")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Addresses, E> {
+        Ok(Addresses { written: vec![Written::Text(text.to_owned())], is_list: false })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Addresses, A::Error> {
+        let body = AddressBody::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(Addresses { written: vec![Written::Object(body)], is_list: false })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(
+        self,
+        mut items: A,
+    ) -> std::result::Result<Addresses, A::Error> {
+        let mut written = Vec::new();
+        while let Some(mut one) = items.next_element::<Addresses>()? {
+            if one.is_list {
+                return Err(de::Error::custom("must not be a list within a list"));
+            }
+            written.append(&mut one.written);
+            if written.len() > 10 * Content::MAX_RECIPIENTS {
+                return Err(de::Error::custom(
+                    "has far too many entries: a mail may have 50 recipients",
+                ));
+            }
+        }
+        Ok(Addresses { written, is_list: true })
+    }
+}
+
+/// The addresses of a field that may have several.
+pub(super) fn mailboxes(
+    field: &str,
+    addresses: Option<Addresses>,
+    violations: &mut Violations,
+) -> Vec<Mailbox> {
+    let Some(Addresses { written, is_list }) = addresses else { return Vec::new() };
+    let mut read = Vec::with_capacity(written.len());
+    for (place, one) in written.into_iter().enumerate() {
+        let path = if is_list { format!("{field}[{place}]") } else { field.to_owned() };
+        read.extend(match one {
+            Written::Object(body) => mailbox_of_object(&path, body, violations),
+            Written::Text(text) => mailbox_of_text(&path, &text, violations),
+        });
+    }
+    read
+}
+
+fn mailbox_of_object(
+    path: &str,
+    AddressBody { email, name }: AddressBody,
+    violations: &mut Violations,
+) -> Option<Mailbox> {
+    let address = violations.check(format!("{path}.email"), email.trim().parse::<EmailAddress>());
+    let name = name.filter(|name| !name.trim().is_empty());
+    let name = name.map(|name| violations.check(format!("{path}.name"), DisplayName::parse(name)));
+    if name == Some(None) {
+        return None;
+    }
+    Some(Mailbox::new(address?, name.flatten()))
+}
+
+fn mailbox_of_text(path: &str, text: &str, violations: &mut Violations) -> Option<Mailbox> {
+    let mailbox = text.parse::<Mailbox>();
+    let part = if matches!(mailbox, Err(InvalidMailbox::Name(_))) { "name" } else { "email" };
+    violations.check(format!("{path}.{part}"), mailbox)
+}
+
+/// The address of a field that may have one.
+pub(super) fn single(
+    field: &str,
+    addresses: Option<Addresses>,
+    violations: &mut Violations,
+) -> Option<Mailbox> {
+    let addresses = addresses?;
+    if addresses.written.len() != 1 {
+        violations.add(field, "must be one address");
+        return None;
+    }
+    mailboxes(field, Some(addresses), violations).pop()
+}

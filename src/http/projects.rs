@@ -1,0 +1,246 @@
+//! `/v1/account/projects`: the projects of an account, in the shapes of the upstream API.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::domain::audit::Doer;
+use crate::domain::domain_name::DomainName;
+use crate::domain::id::ProjectId;
+use crate::domain::key_change::Change;
+use crate::domain::name::Name;
+use crate::domain::project::Project;
+use crate::domain::violations::Violations;
+use crate::error::{Error, Result};
+use crate::http::Api;
+use crate::http::error::ErrorEnvelope;
+use crate::http::extract::authorized::{ReadProjects, WriteProjects};
+use crate::http::extract::{AccountAuthorized, Json, Path, Query};
+use crate::http::mails::response::{Success, timestamp};
+use crate::http::page::{Found, Wanted};
+use crate::service::keys::Keys;
+use crate::service::projects::{self, ProjectChange};
+
+/// The routes about projects.
+pub fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(create_project, list_projects)).routes(routes!(
+        get_project,
+        update_project,
+        delete_project
+    ))
+}
+
+/// A project.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectBody {
+    /// Goes into `x-project-id`.
+    id: String,
+    name: String,
+    /// The domain that its maker plans to send from.
+    domain: Option<String>,
+    /// Sending domains with their state; always empty in this version.
+    domains: Vec<String>,
+    /// Always null: the data are where this server is.
+    region_key: Option<String>,
+    /// Always false in this version.
+    tracking_open: bool,
+    /// Always false in this version.
+    tracking_click: bool,
+    created_at: String,
+}
+
+impl From<Project> for ProjectBody {
+    fn from(project: Project) -> Self {
+        Self {
+            id: project.id.to_string(),
+            name: project.name,
+            domain: project.domain,
+            domains: Vec::new(),
+            region_key: None,
+            tracking_open: false,
+            tracking_click: false,
+            created_at: timestamp(project.created_at),
+        }
+    }
+}
+
+/// A page of projects.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectListBody {
+    /// Newest first.
+    projects: Vec<ProjectBody>,
+    /// Whether another page follows.
+    has_more: bool,
+    /// Asks for the next page as `cursor`; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// A request to make a project.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CreateProjectRequest {
+    /// 1 to 100 characters.
+    #[schema(max_length = 100, value_type = String)]
+    name: Option<String>,
+    /// The domain that you plan to send from.
+    domain: Option<String>,
+}
+
+/// A request to change a project: what is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct UpdateProjectRequest {
+    /// 1 to 100 characters.
+    #[serde(default)]
+    #[schema(max_length = 100, value_type = Option<String>)]
+    name: Change<String>,
+    /// The domain that you plan to send from; null for none.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    domain: Change<Option<String>>,
+}
+
+/// What a list of projects is narrowed to.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListProjectsQuery {
+    /// How many at once: 1 to 100.
+    #[param(default = 100, minimum = 1, maximum = 100)]
+    limit: Option<u16>,
+    /// Where the last page ended: its `nextCursor`.
+    cursor: Option<String>,
+}
+
+/// Makes a project. It has no key yet.
+#[utoipa::path(
+    post, path = "/v1/account/projects", tag = "projects", operation_id = "createProject",
+    request_body = CreateProjectRequest,
+    responses((status = 201, body = Success<ProjectBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn create_project(
+    caller: AccountAuthorized<WriteProjects>,
+    State(db): State<PgPool>,
+    Json { value, .. }: Json<CreateProjectRequest>,
+) -> Result<Response> {
+    let mut violations = Violations::default();
+    let domain =
+        value.domain.and_then(|text| violations.check("domain", text.parse::<DomainName>()));
+    if value.name.is_none() {
+        violations.add("name", "is required");
+    }
+    let name = value.name.and_then(|text| violations.check("name", text.parse::<Name>()));
+    let (Some(name), true) = (name, violations.is_empty()) else {
+        return Err(Error::Invalid(violations));
+    };
+    let doer = Doer::of(&caller);
+    let project = projects::create(&db, caller.account, &name, domain.as_ref(), doer).await?;
+    Ok((StatusCode::CREATED, Json::new(Success::of(ProjectBody::from(project)))).into_response())
+}
+
+/// Lists the projects of the account, newest first.
+#[utoipa::path(
+    get, path = "/v1/account/projects", tag = "projects", operation_id = "listProjects", params(ListProjectsQuery),
+    responses((status = 200, body = Success<ProjectListBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn list_projects(
+    caller: AccountAuthorized<ReadProjects>,
+    State(db): State<PgPool>,
+    Query(query): Query<ListProjectsQuery>,
+) -> Result<Json<Success<ProjectListBody>>> {
+    let mut violations = Violations::default();
+    // Clients of the upstream API know no pages: most accounts fit on one.
+    let limit = query.limit.or(Some(100));
+    let wanted: Wanted<ProjectId> = Wanted::read(limit, query.cursor.as_deref(), &mut violations);
+    if !violations.is_empty() {
+        return Err(Error::Invalid(violations));
+    }
+    let found = projects::page(&db, caller.account, wanted.before, wanted.look_for()).await?;
+    let Found { items, has_more, next_cursor } = Found::cut(found, wanted.limit, |one| one.id);
+    let projects = items.into_iter().map(ProjectBody::from).collect();
+    Ok(Json::new(Success::of(ProjectListBody { projects, has_more, next_cursor })))
+}
+
+/// Shows one project.
+#[utoipa::path(
+    get, path = "/v1/account/projects/{projectId}", tag = "projects", operation_id = "getProject",
+    params(("projectId" = String, Path, description = "The project's id")),
+    responses((status = 200, body = Success<ProjectBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn get_project(
+    caller: AccountAuthorized<ReadProjects>,
+    State(db): State<PgPool>,
+    Path(id): Path<String>,
+) -> Result<Json<Success<ProjectBody>>> {
+    let project = projects::find(&db, caller.account, project_id(&id)?).await?;
+    Ok(Json::new(Success::of(project.into())))
+}
+
+/// Changes a project.
+#[utoipa::path(
+    patch, path = "/v1/account/projects/{projectId}", tag = "projects", operation_id = "updateProject",
+    request_body = UpdateProjectRequest,
+    params(("projectId" = String, Path, description = "The project's id")),
+    responses((status = 200, body = Success<ProjectBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn update_project(
+    caller: AccountAuthorized<WriteProjects>,
+    State(db): State<PgPool>,
+    Path(id): Path<String>,
+    Json { value, .. }: Json<UpdateProjectRequest>,
+) -> Result<Json<Success<ProjectBody>>> {
+    let mut violations = Violations::default();
+    let mut change = ProjectChange::default();
+    if let Change::Set(text) = value.name
+        && let Some(name) = violations.check("name", text.parse())
+    {
+        change.name = Change::Set(name);
+    }
+    if let Change::Set(text) = value.domain {
+        let domain = text.map(|text| violations.check("domain", text.parse()));
+        change.domain = Change::Set(domain.flatten());
+    }
+    if !violations.is_empty() {
+        return Err(Error::Invalid(violations));
+    }
+    let (id, doer) = (project_id(&id)?, Doer::of(&caller));
+    let project = projects::update(&db, caller.account, id, change, doer).await?;
+    Ok(Json::new(Success::of(project.into())))
+}
+
+/// Which project is gone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeletedProjectBody {
+    id: String,
+}
+
+/// Deletes a project: its keys end at once, and for ever. Its mails are kept for the retention time, and what was
+/// accepted before is still delivered. The last project stays.
+#[utoipa::path(
+    delete, path = "/v1/account/projects/{projectId}", tag = "projects", operation_id = "deleteProject",
+    params(("projectId" = String, Path, description = "The project's id")),
+    responses((status = 200, body = Success<DeletedProjectBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn delete_project(
+    caller: AccountAuthorized<WriteProjects>,
+    State(db): State<PgPool>,
+    State(keys): State<Arc<Keys>>,
+    Path(id): Path<String>,
+) -> Result<Json<Success<DeletedProjectBody>>> {
+    let id = project_id(&id)?;
+    projects::delete(&db, caller.account, id, Doer::of(&caller)).await?;
+    keys.forget_all();
+    let body = DeletedProjectBody { id: id.to_string() };
+    Ok(Json::new(Success::of(body).saying("Project deleted successfully")))
+}
+
+/// The upstream API tells what is no id from what names nothing.
+fn project_id(text: &str) -> Result<ProjectId> {
+    text.parse().map_err(|problem| Error::Invalid(Violations::one("projectId", problem)))
+}

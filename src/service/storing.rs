@@ -1,0 +1,234 @@
+//! Stores a batch of accepted mail, and finds out the truth about each of its mails.
+//!
+//! A connection that breaks in the middle of a commit, or says nothing any more, leaves open whether the batch was
+//! stored, or will be yet: its statement may still wait for a lock, or lie in a buffer of the network. Nobody is
+//! answered from a guess:
+//!
+//! - The ids, which are ours, are looked up. What is there was stored.
+//! - What is not there is stored once more under the same ids, of which only one can be there: if this succeeds, the
+//!   earlier statement never will, and if the earlier one comes first, this one fails and finds it.
+//! - What is not certain when patience ends stays without an answer. A refusal would promise that nothing was stored,
+//!   and nothing can hold that promise while the database is away: another node may find the mail there and deliver it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use sqlx::{PgPool, Postgres};
+
+use super::{in_time, in_time_for, unavailable, without_values};
+use crate::domain::id::MailId;
+use crate::error::{Error, Result};
+use crate::store;
+use crate::store::mails::{AcceptedRow, NewMailRow};
+
+/// How long the truth about a batch is looked for.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(25);
+
+/// Between looks.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Stores a batch, or, if one of its mails is what Postgres refuses, each of them alone.
+pub(super) async fn store_all(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    lease: Duration,
+) -> Result<Vec<Result<AcceptedRow>>> {
+    match store_batch(db, rows, lease).await {
+        // Not as the batch's own error, which says that trying again may help.
+        Err(Error::Internal(error)) if rows.len() == 1 => Ok(vec![Err(Error::Internal(error))]),
+        Err(Error::Internal(error)) => {
+            tracing::error!(%error, "A batch of {} mails was refused; storing each alone", rows.len());
+            let mut verdicts = Vec::with_capacity(rows.len());
+            for row in rows {
+                verdicts.push(store_batch(db, std::slice::from_ref(row), lease).await.and_then(
+                    |mut verdicts| {
+                        verdicts
+                            .pop()
+                            .unwrap_or_else(|| Err(Error::Internal(anyhow::anyhow!("no verdict"))))
+                    },
+                ));
+            }
+            Ok(verdicts)
+        }
+        verdicts => verdicts,
+    }
+}
+
+async fn store_batch(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    lease: Duration,
+) -> Result<Vec<Result<AcceptedRow>>> {
+    // Nothing has begun yet, so that a failure here is a refusal.
+    let mut connection = db.acquire().await.map_err(unavailable)?;
+    let deadline = Instant::now() + RESOLVE_WITHIN;
+    let bytes = rows.iter().map(|row| row.body.len()).sum();
+    // Whether an earlier statement may have stored them, or may do so yet.
+    let mut is_in_doubt = false;
+    loop {
+        let accepting = store::mails::accept(&mut *connection, rows, lease.as_secs_f64());
+        let error = match in_time_for(bytes, accepting).await {
+            Ok(accepted) if is_in_doubt => {
+                return Ok(settle(&mut connection, rows, accepted).await);
+            }
+            Ok(accepted) => return Ok(in_order(rows, accepted)),
+            Err(error) => error,
+        };
+        let is_late = Instant::now() > deadline;
+        match end_of(&error) {
+            End::RolledBack if !is_in_doubt && !is_late => continue,
+            End::RolledBack | End::NotNow if !is_in_doubt => return Err(unavailable(error)),
+            End::Refused if !is_in_doubt => {
+                return Err(Error::Internal(anyhow::anyhow!(without_values(&error))));
+            }
+            _ if is_late => return Err(unknown(&error)),
+            _ => {}
+        }
+        if !is_in_doubt {
+            tracing::warn!("A commit of {} mails broke off; looking for its end", rows.len());
+        }
+        is_in_doubt = true;
+        // Closed, and before another is asked for, or a small pool would wait for itself.
+        drop(connection.detach());
+        let (again, stored) = find_out(db, rows, deadline).await?;
+        if !stored.is_empty() {
+            return Ok(rows.iter().map(|row| verdict_after_break(row, &stored)).collect());
+        }
+        connection = again;
+    }
+}
+
+/// What an error says of the statement it came from.
+enum End {
+    /// Nothing was stored, and trying again helps.
+    RolledBack,
+    /// Nothing was stored, and the database has no room or no time.
+    NotNow,
+    /// Nothing was stored, nor will it be.
+    Refused,
+    /// It may have been stored.
+    Unknown,
+}
+
+fn end_of(error: &sqlx::Error) -> End {
+    let Some(refusal) = error.as_database_error() else { return End::Unknown };
+    // An error undid the transaction before it was told of. Worse ones end the session, whatever it had done.
+    let is_of_statement = refusal
+        .try_downcast_ref::<PgDatabaseError>()
+        .is_some_and(|refusal| refusal.severity() == PgSeverity::Error);
+    let code = refusal.code().unwrap_or_default();
+    match &*code {
+        // Of a connection, and what poolers say of theirs.
+        code if !is_of_statement || code.starts_with("08") => End::Unknown,
+        // Serialization failure, deadlock, lock time-out.
+        "40001" | "40P01" | "55P03" => End::RolledBack,
+        // A standby that takes no writes.
+        "25006" => End::NotNow,
+        // Out of resources; cancelled or shutting down; trouble of the operating system.
+        code if ["53", "57", "58"].iter().any(|class| code.starts_with(class)) => End::NotNow,
+        _ => End::Refused,
+    }
+}
+
+/// Asks until the database answers which of the mails are there.
+async fn find_out(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    deadline: Instant,
+) -> Result<(PoolConnection<Postgres>, HashSet<MailId>)> {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        let asked = async {
+            let mut connection = db.acquire().await?;
+            let stored = in_time(resolve(&mut connection, rows.iter())).await;
+            match stored {
+                Ok(stored) => Ok((connection, stored)),
+                Err(error) => {
+                    drop(connection.detach());
+                    Err(error)
+                }
+            }
+        };
+        match asked.await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if Instant::now() > deadline => return Err(unknown(&error)),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Which of the mails are there. Their leases are given back, because nobody is going to be handed them.
+async fn resolve(
+    connection: &mut PoolConnection<Postgres>,
+    rows: impl Iterator<Item = &NewMailRow> + Clone,
+) -> sqlx::Result<HashSet<MailId>> {
+    let mails: Vec<_> = rows.clone().map(|row| (row.project, row.id)).collect();
+    let ids: Vec<MailId> = mails.iter().map(|(_, id)| *id).collect();
+    let stored = store::mails::existing(&mut **connection, &ids).await?;
+    if !stored.is_empty() {
+        for token in rows.filter_map(|row| row.lease_token) {
+            store::deliveries::release_token(&mut **connection, &mails, token).await?;
+        }
+    }
+    Ok(stored.into_iter().collect())
+}
+
+/// The verdicts of a statement that followed one of unknown end.
+async fn settle(
+    connection: &mut PoolConnection<Postgres>,
+    rows: &[NewMailRow],
+    accepted: Vec<AcceptedRow>,
+) -> Vec<Result<AcceptedRow>> {
+    // Not stored by this statement. An idempotency key may have been taken by the earlier one.
+    let not_by_this: HashSet<MailId> =
+        accepted.iter().filter(|row| !row.stored).map(|row| row.id).collect();
+    let left = rows.iter().filter(|row| not_by_this.contains(&row.id));
+    let stored = in_time(resolve(connection, left)).await;
+    let verdicts = rows.iter().zip(in_order(rows, accepted));
+    verdicts
+        .map(|(row, verdict)| match (&stored, verdict) {
+            (Ok(stored), Ok(_)) if stored.contains(&row.id) => verdict_after_break(row, stored),
+            (Err(error), Ok(verdict)) if !verdict.stored => Err(unknown(error)),
+            // The earlier statement may have found the key good, and may be on its way yet.
+            (_, Ok(verdict)) if !verdict.key_good => Err(Error::OutcomeUnknown(anyhow::anyhow!(
+                "the key ended while the end of a commit was looked for"
+            ))),
+            (_, verdict) => verdict,
+        })
+        .collect()
+}
+
+fn unknown(error: &sqlx::Error) -> Error {
+    Error::OutcomeUnknown(anyhow::anyhow!(without_values(error)))
+}
+
+fn verdict_after_break(row: &NewMailRow, stored: &HashSet<MailId>) -> Result<AcceptedRow> {
+    if !stored.contains(&row.id) {
+        // One statement stores all of a batch or nothing: this mail's key was not good, or its idempotency key taken.
+        return Err(Error::Unavailable(anyhow::anyhow!(
+            "the mail was not part of the commit that broke off"
+        )));
+    }
+    Ok(AcceptedRow {
+        id: row.id,
+        key_good: true,
+        stored: true,
+        accepted_at: chrono::Utc::now(),
+        // Everyone: nothing is handed over in memory.
+        suppressed: (0..).take(row.recipients.len()).collect(),
+    })
+}
+
+fn in_order(rows: &[NewMailRow], accepted: Vec<AcceptedRow>) -> Vec<Result<AcceptedRow>> {
+    let mut by_id: HashMap<MailId, AcceptedRow> =
+        accepted.into_iter().map(|row| (row.id, row)).collect();
+    rows.iter()
+        .map(|row| {
+            by_id
+                .remove(&row.id)
+                .ok_or_else(|| Error::Internal(anyhow::anyhow!("a mail got no verdict")))
+        })
+        .collect()
+}

@@ -1,0 +1,227 @@
+//! Every page, light and dark, wide and narrow: nothing that axe finds wrong, nothing cut off, and a picture of each.
+
+use std::fs;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::api_client::{Answer, ApiClient};
+use crate::has_browser;
+use crate::page::{PASSWORD, Page};
+
+const AXE: &str = include_str!("axe/axe.min.js");
+
+/// Asks axe for whatever it finds wrong. Frames are left out: a mail is its author's.
+const JUDGE: &str = r#"
+    const done = arguments[arguments.length - 1];
+    axe.run({exclude: [["iframe"]]}, {resultTypes: ["violations"]}).then(({violations}) => done(
+        violations.map(({id, help, nodes}) => [id, help, nodes.slice(0, 4).map(({html, failureSummary}) => [html.slice(0, 200), failureSummary])])
+    ), (error) => done([String(error)]));
+"#;
+
+/// What is wider than the window, if anything is.
+const CUT_OFF: &str = "
+    const {scrollWidth} = document.documentElement;
+    if (scrollWidth <= innerWidth) return null;
+    return [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+        .slice(0, 5).map((one) => `${one.tagName}.${one.className}`).concat(scrollWidth);
+";
+
+/// Looks at what the page shows now, in both themes and at both widths.
+async fn look(page: &Page, name: &str) {
+    for theme in ["light", "dark"] {
+        page.theme(theme).await;
+        for (width, height) in [(1280, 860), (380, 780)] {
+            page.size(width, height).await;
+            page.settled().await;
+            let cut_off = page.browser.run(CUT_OFF, json!([])).await;
+            assert_eq!(cut_off, Value::Null, "{name} at {width} px");
+            save(page, &format!("{name}-{width}-{theme}")).await;
+            page.browser.run(AXE, json!([])).await;
+            let found = page.browser.run_async(JUDGE).await;
+            assert_eq!(found, json!([]), "{name}, {theme}, {width} px: {found:#}");
+        }
+    }
+    page.size(1280, 860).await;
+    page.theme("light").await;
+}
+
+/// Keeps a picture of the whole page under `target/screenshots`.
+async fn save(page: &Page, name: &str) {
+    let whole = json!({"format": "png", "captureBeyondViewport": true});
+    let picture = page.browser.tools("Page.captureScreenshot", whole).await;
+    let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+}
+
+#[tokio::test]
+async fn pages_before_sign_in_look_right_to_everybody() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::start().await;
+    page.browser.open(&page.set_up_link()).await;
+    page.see_heading("Set up Posthaste").await;
+    look(&page, "welcome").await;
+    for (path, heading, name) in [
+        ("/sign-in", "Sign in", "sign-in"),
+        ("/forgot", "Forgot your password?", "forgot"),
+        ("/welcome", "This link does not work", "link-is-over"),
+    ] {
+        page.open(path).await;
+        page.see_heading(heading).await;
+        look(&page, name).await;
+    }
+    page.assert_no_complaints(&["401", "404"]).await;
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn axe_finds_what_is_wrong() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::start().await;
+    page.open("/sign-in").await;
+    page.see_heading("Sign in").await;
+    let spoil = "document.querySelector('form').append(document.createElement('button'))";
+    page.browser.run(spoil, json!([])).await;
+    page.browser.run(AXE, json!([])).await;
+    let found = page.browser.run_async(JUDGE).await;
+    assert_eq!(found[0][0], "button-name", "{found:#}");
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn empty_pages_look_right_to_everybody() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    for (path, heading, name) in [
+        ("/", "Send a first mail", "overview"),
+        ("/mails", "No mails yet", "mails"),
+        ("/mails?q=nobody%40example.org", "No mail is like that", "search"),
+        ("/mailbox", "The mailbox is empty", "mailbox"),
+        ("/keys?q=nothing", "No key is like that", "keys"),
+        ("/nowhere", "There is no such page", "nowhere"),
+    ] {
+        page.open(path).await;
+        page.see_heading(heading).await;
+        look(&page, &format!("empty-{name}")).await;
+    }
+    page.stop().await;
+}
+
+/// A house that is lived in: keys, mails in several states, somebody invited. Answers a key and two mails.
+async fn furnish(page: &Page) -> [String; 3] {
+    page.ask("POST", "/v1/account/projects", json!({"name": "Newsletter, staging"})).await;
+    let projects = page.ask("GET", "/v1/account/projects", Value::Null).await;
+    let project = projects["projects"].as_array().unwrap().last().unwrap()["id"].clone();
+    let keys = "/v1/account/api-keys";
+    page.ask("POST", keys, json!({"name": "Platform", "type": "account", "mode": "test"})).await;
+    let bound = page.ask("POST", keys, json!({
+        "name": "Shop, production", "type": "project", "projectId": project, "permissions": ["mails:send", "mails:read"],
+        "domains": ["example.com"], "recipients": ["example.net", "ada@example.org"], "ipAllowlist": ["203.0.113.0/24"],
+        "ipAllowlistDryRun": true, "rateLimit": {"perSecond": 20, "perMinute": 600}, "expiresAt": "2099-01-01T00:00:00Z",
+    }))
+    .await;
+    let client = ApiClient::new(&page.server.url(""), bound["key"].as_str().unwrap());
+    let mail = |to: &str, test: bool| {
+        json!({
+            "from": {"email": "shop@example.com", "name": "The Shop"},
+            "to": {"email": to, "name": "Ada Lovelace"},
+            "cc": [{"email": "archive.of.the.accounting.department@example.net"}],
+            "subject": "Your receipt for order 4711, with a subject as long as people write them",
+            "html": "<h1>Thank you, {{name}}</h1><p>It is on its way.</p>",
+            "test": test, "onAmbiguous": "hold",
+            "attachments": [{"fileName": "receipt.txt", "content": "aGVsbG8="}],
+        })
+    };
+    let captured = client.send(&mail("ada@example.org", false)).await.id();
+    client.send(&mail("bounced@example.net", true)).await.id();
+    let held = client.send(&mail("ambiguous@example.net", true)).await.id();
+    let refused = client.send(&mail("eve@example.com", false)).await;
+    assert!(matches!(refused, Answer::Refused(403, _)), "{refused:?}");
+    page.ask(
+        "POST",
+        "/v1/account/invitations",
+        json!({"email": "grace@example.org", "role": "member"}),
+    )
+    .await;
+    [bound["id"].as_str().unwrap().to_owned(), captured, held]
+}
+
+#[tokio::test]
+async fn full_pages_look_right_to_everybody() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let [key, captured, held] = furnish(&page).await;
+    page.open(&format!("/mails/{held}")).await;
+    page.see("waits for your decision").await;
+    for (path, seen, name) in [
+        (format!("/mails/{held}"), "waits for your decision", "mail-held"),
+        (format!("/mailbox/{captured}"), "It is in the capture mailbox", "mail-captured"),
+        ("/mails".to_owned(), "Your receipt for order", "mails"),
+        ("/mailbox".to_owned(), "Your receipt for order", "mailbox"),
+        ("/keys".to_owned(), "Shop, production", "keys"),
+        (format!("/keys/{key}"), "The latest, one by one.", "key"),
+        ("/keys/nothing".to_owned(), "Request ", "refusal"),
+        ("/".to_owned(), "Recipients by day", "overview"),
+        ("/projects".to_owned(), "Newsletter, staging", "projects"),
+        ("/team".to_owned(), "grace@example.org", "team"),
+        ("/audit".to_owned(), "Person invited", "audit"),
+        ("/settings".to_owned(), "This one", "settings"),
+    ] {
+        page.open(&path).await;
+        page.see(seen).await;
+        look(&page, name).await;
+    }
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn dialogs_look_right_to_everybody() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    for (path, button, name) in [
+        ("/keys", "Generate key", "dialog-generate"),
+        ("/projects", "New project", "dialog-project"),
+        ("/team", "Invite", "dialog-invite"),
+        ("/settings", "Turn on…", "dialog-password"),
+    ] {
+        page.open(path).await;
+        page.click("button", button).await;
+        look(&page, name).await;
+    }
+    page.fill("Your password", PASSWORD).await;
+    page.click("button", "Continue").await;
+    page.see("scan the picture").await;
+    page.browser
+        .wait("the picture", "return document.querySelector('.qr') !== null", json!([]))
+        .await;
+    look(&page, "dialog-scan").await;
+
+    page.open("/keys?make=1").await;
+    page.click("option", "Custom").await;
+    page.click("button", "Restrictions and limits").await;
+    look(&page, "dialog-generate-all").await;
+    page.fill("Name", "Shop").await;
+    page.click("button", "Generate").await;
+    page.text("output.key").await;
+    look(&page, "dialog-secret").await;
+    page.click("button", "I have kept it").await;
+    page.click("button", "Actions for Shop").await;
+    look(&page, "menu").await;
+    page.click("button", "Delete…").await;
+    look(&page, "dialog-delete").await;
+    page.stop().await;
+}

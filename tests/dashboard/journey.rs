@@ -1,0 +1,122 @@
+//! A new user's first hour: from an empty directory to a key that is refused.
+
+use serde_json::json;
+
+use crate::api_client::{Answer, ApiClient, mail_to};
+use crate::has_browser;
+use crate::page::Page;
+
+/// Makes a key with what the dialog proposes, and answers its secret.
+async fn generate(page: &Page, name: &str) -> String {
+    page.click("button", "Generate key").await;
+    page.fill("Name", name).await;
+    page.click("button", "Generate").await;
+    let key = page.text("output.key").await;
+    assert!(key.starts_with("AS_"), "{key}");
+    key
+}
+
+fn client(page: &Page, key: &str) -> ApiClient {
+    ApiClient::new(&page.server.url(""), key)
+}
+
+#[tokio::test]
+async fn a_key_is_made_used_rotated_and_deleted() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    page.click("link", "API keys").await;
+    let first = generate(&page, "Shop").await;
+    let command = page.text(".snippet pre").await;
+    assert!(
+        command.contains(&first) && command.contains(&page.server.url("/v1/mails/send")),
+        "{command}"
+    );
+    page.click("button", "I have kept it").await;
+    page.see_no_more(&first).await;
+    let old = client(&page, &first);
+    let id = old.send(&mail_to("ada@example.net")).await.id();
+
+    page.click("link", "Mails").await;
+    page.click("link", "For ada@example.net").await;
+    page.see("It is in the capture mailbox").await;
+    assert!(page.place().await.starts_with(&format!("/dashboard/mails/{id}?project=")));
+
+    page.click("link", "API keys").await;
+    page.click("link", "Shop").await;
+    page.click("button", "Rotate…").await;
+    page.click("button", "Rotate").await;
+    let second = page.text("output.key").await;
+    assert_ne!(second, first);
+    page.click("button", "I have kept it").await;
+    let new = client(&page, &second);
+    new.send(&mail_to("ada@example.net")).await.id();
+    old.send(&mail_to("ada@example.net")).await.id();
+
+    page.click("link", "an older key").await;
+    page.see("This key was rotated").await;
+    page.click("button", "Delete…").await;
+    page.fill("Type Shop to confirm", "Shop").await;
+    page.click("button", "Delete key").await;
+    page.see("is refused for ever").await;
+    let refused = old.send(&mail_to("ada@example.net")).await;
+    assert!(matches!(refused, Answer::Refused(401, _)), "{refused:?}");
+    new.send(&mail_to("ada@example.net")).await.id();
+
+    page.click("button", "Sign out").await;
+    page.see_heading("Sign in").await;
+    page.open("/keys").await;
+    page.see_heading("Sign in").await;
+    page.assert_no_complaints(&["401"]).await;
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_held_sends_nothing_until_it_is_let_go() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    page.open("/keys?make=1").await;
+    page.fill("Name", "Held").await;
+    page.click("option", "Test").await;
+    page.click("button", "Restrictions and limits").await;
+    page.fill("Recipients", "example.net").await;
+    page.click("button", "Generate").await;
+    let key = page.text("output.key").await;
+    page.click("button", "I have kept it").await;
+    let client = client(&page, &key);
+    client.send(&mail_to("ada@example.net")).await.id();
+    let refused = client.send(&mail_to("ada@example.org")).await;
+    assert!(matches!(refused, Answer::Refused(403, _)), "{refused:?}");
+
+    page.click("link", "Held").await;
+    page.click("button", "Hold").await;
+    page.see("Inactive").await;
+    let refused = client.send(&mail_to("ada@example.net")).await;
+    assert!(matches!(refused, Answer::Refused(401, _)), "{refused:?}");
+    page.click("button", "Activate").await;
+    page.see("Active").await;
+    client.send(&mail_to("ada@example.net")).await.id();
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_beside_its_field() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    page.open("/keys?make=1").await;
+    page.fill("Name", "Shop").await;
+    page.click("button", "Restrictions and limits").await;
+    page.fill("From domains", "not a domain!").await;
+    page.click("button", "Generate").await;
+    let script = "const field = document.querySelector('textarea[name=domains][aria-invalid=true]');
+        return field && document.activeElement === field
+            && document.getElementById(field.getAttribute('aria-describedby').split(' ').at(-1)).innerText";
+    let said = page.browser.wait("the word beside the field", script, json!([])).await;
+    assert!(said.as_str().unwrap().len() > 10, "{said}");
+    page.stop().await;
+}
