@@ -58,7 +58,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const TRUSTED_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 
 /// What every session of ours asks of the server, whatever its own settings say.
-const SESSION: [(&str, &str); 4] = [
+const SESSION: [(&str, &str); 5] = [
     // What is acknowledged must be durable.
     ("synchronous_commit", "on"),
     // One plan fits all values of a statement of ours, and to plan the accepting one takes longer than to run it.
@@ -67,6 +67,8 @@ const SESSION: [(&str, &str); 4] = [
     ("enable_seqscan", "off"),
     // The same for reading all of an index and sorting what it finds, where it could be read in order.
     ("enable_bitmapscan", "off"),
+    // To compile a plan takes longer than any statement of ours.
+    ("jit", "off"),
 ];
 
 /// The one that every cluster has from the beginning.
@@ -257,17 +259,18 @@ impl App {
         let domains = domains(&config, &db, &seal)?;
         let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff), domains.clone());
         let sessions = Sessions::new(db.clone());
+        let own_mails = OwnMails::new(config.system_from_at(&public_url), public_url.clone());
         let people = Arc::new(People::new(
             db.clone(),
             keys.hashing().clone(),
             seal,
             clock.clone(),
-            OwnMails::new(config.system_from_at(&public_url), public_url.clone()),
+            own_mails.clone(),
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
 
-        let usage = Arc::new(Usage::new(db.clone()));
+        let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
             let (to, signing) = (destination(&config)?, domains.signing());

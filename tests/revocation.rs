@@ -254,5 +254,5 @@ async fn a_key_that_is_forgotten_while_its_digest_is_renewed_is_not_remembered_a
     verified.unwrap().unwrap();
 
     let again = keys.verify(&token).await.unwrap();
-    assert_eq!(again.unwrap_err(), Rejection::Ended(KeyStatus::Revoked));
+    assert_eq!(again.unwrap_err(), Rejection::Ended(KeyStatus::Revoked, id));
 }

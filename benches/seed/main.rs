@@ -76,7 +76,7 @@ async fn seed(keys: i64, mails: i64) {
     let pepper = Pepper::derive(&secret_key::load(&config).unwrap());
     println!("an account key for looking around: {}", usable_key(&db, pepper, account).await);
 
-    let connection = &mut *db.acquire().await.unwrap();
+    let mut connection = db.acquire().await.unwrap();
     sqlx::raw_sql(rows::TOOLS).execute(&mut *connection).await.unwrap();
     let began = Instant::now();
     if keys > 0 {
@@ -125,6 +125,7 @@ async fn seed(keys: i64, mails: i64) {
     }
     sqlx::query("VACUUM ANALYZE").execute(&mut *connection).await.unwrap();
     println!("done after {:.0?}", began.elapsed());
+    drop(connection);
     database.close().await;
 }
 

@@ -117,7 +117,7 @@ async fn first_key(app: &App, config: &Config) -> Result<Option<ApiKeyToken>> {
         return Ok(app.keys().verify(&token).await?.is_ok().then_some(token));
     }
     let (account, _) = app.account();
-    if !app.keys().list(account).await?.is_empty() {
+    if app.keys().has_any(account).await? {
         return Ok(None);
     }
     let project = projects::list(app.db(), account).await?.first().map(|project| project.id);

@@ -273,3 +273,6 @@ impl Caller {
         self.key().is_none_or(|key| key.key_type == KeyType::Account)
     }
 }
+
+#[cfg(test)]
+mod tests;

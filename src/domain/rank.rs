@@ -8,7 +8,7 @@ use super::restrictions::Restrictions;
 /// Whether this caller may make somebody one of this role, or change somebody who is.
 ///
 /// A key may do so as far as it may do all that the role may, and never with owners: else a key that only invites would
-/// invite its holder to everything. A key with restrictions may not, since no role knows them.
+/// invite its holder to everything. A key with restrictions or an end may not, since no role knows them.
 pub fn may_give(caller: &Caller, role: Role) -> bool {
     match &caller.actor {
         Actor::Person(person) => may_give_as(person.role, role),
@@ -17,6 +17,7 @@ pub fn may_give(caller: &Caller, role: Role) -> bool {
             let is_bound = domains.is_some()
                 || recipients.is_some()
                 || ip_allowlist.is_some()
+                || key.expires_at.is_some()
                 || key.mode == KeyMode::Test;
             let within = Permission::ALL
                 .iter()

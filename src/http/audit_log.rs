@@ -139,6 +139,11 @@ impl ListAuditLogQuery {
             let id = text.parse::<uuid::Uuid>().map_err(|_| "is not a valid id");
             violations.check("subjectId", id)
         });
+        let is_action =
+            |text: &str| text.bytes().all(|c| c.is_ascii_lowercase() || b"._".contains(&c));
+        if self.action.as_ref().is_some_and(|text| !is_action(text)) {
+            violations.add("action", "must be an action such as `api_key.created`");
+        }
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }

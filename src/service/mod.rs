@@ -77,6 +77,14 @@ pub(crate) fn unavailable(error: sqlx::Error) -> Error {
     }
 }
 
+/// The same for the end of a transaction: where the connection broke, nobody can tell what became of it.
+pub(crate) fn unsure(error: sqlx::Error) -> Error {
+    if error.as_database_error().is_some() {
+        return unavailable(error);
+    }
+    Error::OutcomeUnknown(anyhow::anyhow!(without_values(&error)))
+}
+
 /// The error as it may be logged: messages of Postgres quote the values that they are about.
 pub(crate) fn without_values(error: &sqlx::Error) -> String {
     match error.as_database_error() {

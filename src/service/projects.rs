@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::unavailable;
+use super::{unavailable, unsure};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::domain_name::DomainName;
 use crate::domain::id::{AccountId, ProjectId};
@@ -27,7 +27,7 @@ pub async fn set_up(db: &PgPool) -> Result<(AccountId, bool)> {
     store::projects::insert(&mut *transaction, id, account, "My project", None)
         .await
         .map_err(unavailable)?;
-    transaction.commit().await.map_err(unavailable)?;
+    transaction.commit().await.map_err(unsure)?;
     Ok((account, true))
 }
 
@@ -77,7 +77,7 @@ pub async fn delete(db: &PgPool, account: AccountId, project: ProjectId, doer: D
     store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
     // Heard at the commit.
     store::api_keys::notify_all_changed(&mut *transaction).await.map_err(unavailable)?;
-    transaction.commit().await.map_err(unavailable)?;
+    transaction.commit().await.map_err(unsure)?;
     tracing::info!(project.id = %project, "Deleted project {project}");
     Ok(())
 }
@@ -124,7 +124,7 @@ pub async fn create(
     let details = json!({"name": project.name, "domain": project.domain});
     let entry = entry(doer, &project, "project.created", details);
     store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-    transaction.commit().await.map_err(unavailable)?;
+    transaction.commit().await.map_err(unsure)?;
     tracing::info!(project.id = %id, "Made project {id}");
     Ok(project)
 }
@@ -162,7 +162,7 @@ pub async fn update(
     store::projects::update(&mut *transaction, &after).await.map_err(unavailable)?;
     let entry = entry(doer, &after, "project.updated", details.into());
     store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-    transaction.commit().await.map_err(unavailable)?;
+    transaction.commit().await.map_err(unsure)?;
     tracing::info!(project.id = %id, "Changed project {id}");
     Ok(after)
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use serde_json::json;
 use sqlx::PgPool;
 
+use super::people::SESSION_LIFETIME;
 use super::{in_time, unavailable, without_values};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::{Caller, Person};
-use crate::domain::id::SessionId;
+use crate::domain::id::{OneTimeLinkId, SessionId};
 use crate::domain::token::Token;
 use crate::domain::user::Session;
 use crate::error::{Error, Result};
@@ -20,6 +22,15 @@ pub const IDLE: Duration = Duration::from_hours(7 * 24);
 
 /// The use of a session is written down so often at most.
 const SEEN_EVERY: Duration = Duration::from_mins(1);
+
+/// No link is good for longer.
+const LONGEST_LINK: Duration = Duration::from_hours(7 * 24);
+
+/// No two clocks of one installation differ by more.
+const CLOCKS_APART: Duration = Duration::from_hours(24);
+
+/// Rows that are forgotten in one statement.
+const AT_ONCE: i64 = 1000;
 
 /// The sessions of everybody.
 #[derive(Clone)]
@@ -105,12 +116,16 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Forgets sessions and links that are over.
+    /// Forgets sessions and links that are over: those that are older than any can be, and a day more, since clocks
+    /// differ. Ids sort by their time.
     pub async fn forget_what_is_over(&self) -> Result<()> {
-        while store::sessions::forget_over(&self.db, 1000).await.map_err(unavailable)? == 1000 {}
-        while store::one_time_links::forget_over(&self.db, 1000).await.map_err(unavailable)? == 1000
-        {
-        }
+        let now = Utc::now();
+        let before = SessionId::first_at(now - SESSION_LIFETIME - CLOCKS_APART);
+        let forgetting = || store::sessions::forget_before(&self.db, before, AT_ONCE);
+        while forgetting().await.map_err(unavailable)? == AT_ONCE.cast_unsigned() {}
+        let before = OneTimeLinkId::first_at(now - LONGEST_LINK - CLOCKS_APART);
+        let forgetting = || store::one_time_links::forget_before(&self.db, before, AT_ONCE);
+        while forgetting().await.map_err(unavailable)? == AT_ONCE.cast_unsigned() {}
         Ok(())
     }
 }
@@ -124,5 +139,18 @@ fn ended_entry(caller: &Caller, person: &Person, details: serde_json::Value) -> 
         subject: person.id.as_uuid(),
         subject_label: person.email.clone(),
         details,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::user::LinkPurpose;
+
+    #[test]
+    fn no_link_is_forgotten_that_may_be_good() {
+        for purpose in [LinkPurpose::SetUp, LinkPurpose::Invitation, LinkPurpose::PasswordReset] {
+            assert!(purpose.lifetime().to_std().unwrap() <= LONGEST_LINK);
+        }
     }
 }

@@ -6,20 +6,37 @@ use sqlx::PgExecutor;
 use crate::domain::id::{AccountId, AlertId, ApiKeyId};
 use crate::domain::usage::{Alert, Unusual};
 
-/// Notes what is unusual about a key, unless the same kind was noted today; answers whose key it is if it is new.
+/// The key that something was noted about.
+#[derive(Debug)]
+pub struct NotedKey {
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// What its maker called it.
+    pub name: String,
+    /// First eight and last four characters.
+    pub display_key: String,
+}
+
+/// Notes what is unusual about a key, unless the same kind was noted today; answers the key if it was not.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     key: ApiKeyId,
     unusual: &Unusual,
-) -> sqlx::Result<Option<AccountId>> {
-    sqlx::query_scalar!(
+) -> sqlx::Result<Option<NotedKey>> {
+    sqlx::query_as!(
+        NotedKey,
         r#"
-        INSERT INTO alerts (id, account_id, key_id, kind, day, message, details)
-        SELECT $1, account_id, id, $3, (now() AT TIME ZONE 'UTC')::date, $4, $5
-        FROM api_keys
-        WHERE id = $2
-        ON CONFLICT DO NOTHING
-        RETURNING account_id AS "account: AccountId"
+        WITH noted AS (
+            INSERT INTO alerts (id, account_id, key_id, kind, day, message, details)
+            SELECT $1, account_id, id, $3, (now() AT TIME ZONE 'UTC')::date, $4, $5
+            FROM api_keys
+            WHERE id = $2
+            ON CONFLICT DO NOTHING
+            RETURNING key_id
+        )
+        SELECT account_id AS "account: AccountId", name, display_key
+        FROM noted
+        JOIN api_keys ON api_keys.id = key_id
         "#,
         AlertId::generate() as _,
         key as _,

@@ -99,6 +99,9 @@ pub async fn find_by_public_id(
     row.map(Row::presented).transpose()
 }
 
+// Where a key is named by its id, its account is compared by IS NOT DISTINCT FROM, which no index answers: a plan made on
+// an empty table may otherwise go through all keys of the account by one of the indexes that begin with it.
+
 /// Holds these keys of the account, in order so that two who hold some never wait for each other, and answers which of
 /// them there are. Until the transaction ends nobody else changes them, and no mail is stored with them.
 pub async fn lock(
@@ -108,11 +111,11 @@ pub async fn lock(
 ) -> sqlx::Result<Vec<ApiKeyId>> {
     sqlx::query_scalar!(
         r#"
-        SELECT id AS "id: ApiKeyId"
-        FROM api_keys
-        WHERE account_id = $1 AND id = ANY ($2)
-        ORDER BY id
-        FOR NO KEY UPDATE
+        SELECT key.id AS "id: ApiKeyId"
+        FROM (SELECT DISTINCT id FROM UNNEST($2::uuid[]) AS id ORDER BY id) AS wanted
+        CROSS JOIN LATERAL (
+            SELECT id FROM api_keys WHERE id = wanted.id AND account_id IS NOT DISTINCT FROM $1 FOR NO KEY UPDATE
+        ) AS key
         "#,
         account as _,
         ids as _,
@@ -129,7 +132,7 @@ pub async fn update(db: impl PgExecutor<'_>, key: &ApiKey) -> sqlx::Result<()> {
         UPDATE api_keys
         SET name = $3, permissions = $4, domains = $5, recipients = $6, ip_allowlist = $7, ip_allowlist_dry_run = $8,
             per_second = $9, per_minute = $10, active = $11, expires_at = $12
-        WHERE account_id = $1 AND id = $2 AND revoked_at IS NULL
+        WHERE account_id IS NOT DISTINCT FROM $1 AND id = $2 AND revoked_at IS NULL
         "#,
         key.account as _,
         key.id as _,
@@ -157,7 +160,11 @@ pub async fn revoke(
     id: ApiKeyId,
 ) -> sqlx::Result<bool> {
     let revoked = sqlx::query!(
-        "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE account_id = $1 AND id = $2",
+        r#"
+        UPDATE api_keys
+        SET revoked_at = coalesce(revoked_at, now())
+        WHERE account_id IS NOT DISTINCT FROM $1 AND id = $2
+        "#,
         account as _,
         id as _,
     )

@@ -275,13 +275,18 @@ pub async fn delete_invitation(
     row.map(InvitationRow::read).transpose()
 }
 
-/// Forgets links that nobody used in time; says how many.
-pub async fn forget_over(db: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<u64> {
+/// Forgets links that were made before this one; says how many.
+pub async fn forget_before(
+    db: impl PgExecutor<'_>,
+    before: OneTimeLinkId,
+    limit: i64,
+) -> sqlx::Result<u64> {
     let forgotten = sqlx::query!(
         r#"
         DELETE FROM one_time_links
-        WHERE id = ANY (ARRAY(SELECT id FROM one_time_links WHERE expires_at < now() ORDER BY expires_at LIMIT $1))
+        WHERE id = ANY (ARRAY(SELECT id FROM one_time_links WHERE id < $1 ORDER BY id LIMIT $2))
         "#,
+        before as _,
         limit,
     )
     .execute(db)

@@ -166,13 +166,18 @@ pub async fn keep_newest(db: impl PgExecutor<'_>, user: UserId, most: i64) -> sq
     .map(drop)
 }
 
-/// Forgets sessions that are over; says how many.
-pub async fn forget_over(db: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<u64> {
+/// Forgets sessions that began before this one; says how many.
+pub async fn forget_before(
+    db: impl PgExecutor<'_>,
+    before: SessionId,
+    limit: i64,
+) -> sqlx::Result<u64> {
     let forgotten = sqlx::query!(
         r#"
         DELETE FROM sessions
-        WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at < now() ORDER BY expires_at LIMIT $1))
+        WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE id < $1 ORDER BY id LIMIT $2))
         "#,
+        before as _,
         limit,
     )
     .execute(db)

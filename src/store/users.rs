@@ -55,6 +55,26 @@ pub async fn insert(db: impl PgExecutor<'_>, user: &User, password_phc: &str) ->
     .map(drop)
 }
 
+/// The addresses of those who are told when something is wrong: owners and admins, twenty at most.
+pub async fn responsible(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+) -> sqlx::Result<Vec<SignInAddress>> {
+    let addresses = sqlx::query_scalar!(
+        r#"
+        SELECT email
+        FROM users
+        WHERE account_id = $1 AND role IN ('owner', 'admin')
+        ORDER BY id
+        LIMIT 20
+        "#,
+        account as _,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(addresses.into_iter().map(SignInAddress::stored).collect())
+}
+
 /// The people of an account, newest first.
 pub async fn list(
     db: impl PgExecutor<'_>,

@@ -89,6 +89,12 @@ async fn it_lists_every_route() {
       "DELETE /v1/auth/totp",
       "POST /v1/auth/totp",
       "POST /v1/auth/totp/confirm",
+      "GET /v1/domains",
+      "POST /v1/domains",
+      "DELETE /v1/domains/{id}",
+      "GET /v1/domains/{id}",
+      "GET /v1/domains/{id}/health",
+      "POST /v1/domains/{id}/verify",
       "GET /v1/mails",
       "POST /v1/mails/send",
       "GET /v1/mails/{id}",
@@ -96,7 +102,11 @@ async fn it_lists_every_route() {
       "GET /v1/mails/{id}/captured/{position}",
       "GET /v1/mails/{id}/preview",
       "POST /v1/mails/{id}/retry",
-      "GET /v1/mails/{id}/status"
+      "GET /v1/mails/{id}/status",
+      "GET /v1/senders",
+      "POST /v1/senders",
+      "DELETE /v1/senders/{id}",
+      "GET /v1/senders/{id}"
     ]
     "#);
     app.stop().await;

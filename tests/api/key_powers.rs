@@ -6,24 +6,19 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{Reply, TestApp, TestKey};
-use crate::letter;
+use crate::{entries, letter};
 
 const ACCOUNT: &str = "/v1/account/api-keys";
 const PROJECT: &str = "/v1/api-keys";
-
-/// A list of entries, each of which can be read.
-fn list<T: std::str::FromStr<Err: std::fmt::Debug>>(entries: &[&str]) -> Vec<T> {
-    entries.iter().map(|entry| entry.parse().unwrap()).collect()
-}
 
 /// A key of the first project that is held to something in every way there is.
 async fn restricted(app: &TestApp) -> TestKey {
     app.key_with(|key| {
         key.permissions = vec![Permission::MailsSend, Permission::KeysRead, Permission::KeysWrite];
         key.restrictions = Restrictions {
-            domains: Some(list(&["example.com"])),
-            recipients: Some(list(&["example.org", "ada@example.net"])),
-            ip_allowlist: Some(list(&["127.0.0.0/8"])),
+            domains: Some(entries(&["example.com"])),
+            recipients: Some(entries(&["example.org", "ada@example.net"])),
+            ip_allowlist: Some(entries(&["127.0.0.0/8"])),
             ip_allowlist_dry_run: false,
         };
         (key.per_second, key.per_minute) = (Some(1000), Some(10_000));

@@ -5,11 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::app::{Reply, Setup, TestApp, TestKey, eventually};
-use crate::{letter, letter_with};
-
-fn list<T: std::str::FromStr<Err: std::fmt::Debug>>(entries: &[&str]) -> Vec<T> {
-    entries.iter().map(|entry| entry.parse().unwrap()).collect()
-}
+use crate::{entries, letter, letter_with};
 
 async fn held_to(app: &TestApp, restrictions: Restrictions) -> TestKey {
     app.key_with(|key| key.restrictions = restrictions).await
@@ -26,7 +22,7 @@ async fn to(app: &TestApp, key: &TestKey, recipient: &str) -> Reply {
 #[tokio::test]
 async fn a_key_sends_from_its_domains_alone() {
     let app = TestApp::start().await;
-    let domains = Some(list(&["example.com", "bücher.example"]));
+    let domains = Some(entries(&["example.com", "bücher.example"]));
     let key = held_to(&app, Restrictions { domains, ..Restrictions::default() }).await;
     let allowed = [
         "a@example.com",
@@ -65,7 +61,7 @@ async fn a_key_sends_from_its_domains_alone() {
 #[tokio::test]
 async fn a_key_sends_to_its_recipients_alone_whatever_line_they_stand_in() {
     let app = TestApp::start().await;
-    let recipients = Some(list(&["Ada@Example.org", "example.net"]));
+    let recipients = Some(entries(&["Ada@Example.org", "example.net"]));
     let key = held_to(&app, Restrictions { recipients, ..Restrictions::default() }).await;
     for recipient in ["ada@example.org", "ADA@EXAMPLE.ORG", "anyone@example.net"] {
         assert_eq!(to(&app, &key, recipient).await.status, 200, "{recipient}");
@@ -129,7 +125,7 @@ async fn ask_from(app: &TestApp, key: &TestKey, address: &str) -> Reply {
 #[tokio::test]
 async fn a_key_is_used_from_its_networks_alone_in_either_notation() {
     let app = behind_a_proxy().await;
-    let ip_allowlist = Some(list(&["192.0.2.0/25", "::ffff:198.51.100.7", "2001:db8:1::/48"]));
+    let ip_allowlist = Some(entries(&["192.0.2.0/25", "::ffff:198.51.100.7", "2001:db8:1::/48"]));
     let key = held_to(&app, Restrictions { ip_allowlist, ..Restrictions::default() }).await;
     for address in [
         "192.0.2.0",
@@ -160,7 +156,7 @@ async fn a_key_is_used_from_its_networks_alone_in_either_notation() {
 async fn a_dry_run_refuses_nobody_and_an_enforced_list_refuses_before_anything_else() {
     let app = TestApp::start().await;
     let restrictions = Restrictions {
-        ip_allowlist: Some(list(&["203.0.113.0/24"])),
+        ip_allowlist: Some(entries(&["203.0.113.0/24"])),
         ip_allowlist_dry_run: true,
         ..Restrictions::default()
     };

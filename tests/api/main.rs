@@ -5,6 +5,7 @@ mod abandoned;
 mod account_projects;
 #[path = "../support/app.rs"]
 mod app;
+mod audit_log;
 mod authentication;
 #[path = "../support/database.rs"]
 mod database;
@@ -21,6 +22,7 @@ mod errors;
 mod examples;
 mod hostile;
 mod idempotency;
+mod key_lists;
 mod key_powers;
 mod key_restrictions;
 mod keys;
@@ -54,4 +56,9 @@ fn letter_with(members: Value) -> Value {
     let Value::Object(members) = members else { panic!("members are an object") };
     letter.as_object_mut().unwrap().extend(members);
     letter
+}
+
+/// The entries of a restriction, each of which can be read.
+fn entries<T: std::str::FromStr<Err: std::fmt::Debug>>(texts: &[&str]) -> Vec<T> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use posthaste::domain::id::ApiKeyId;
 use posthaste::domain::usage::Observation;
+use posthaste::service::people::OwnMails;
 use posthaste::service::usage::Usage;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -203,6 +204,15 @@ fn seen(key: ApiKeyId, at: DateTime<Utc>, status: u16, from: [u8; 4]) -> Observa
     }
 }
 
+/// Counts as a node does, beside the one that runs.
+fn counting(app: &TestApp) -> Usage {
+    let from = "Posthaste <posthaste@example.com>".parse().unwrap();
+    Usage::new(
+        app.database.pool.clone(),
+        OwnMails::new(Some(from), "https://mail.example.com".into()),
+    )
+}
+
 async fn alerts(app: &TestApp, key: &TestKey, query: &str) -> Vec<(String, String)> {
     let found = data(app, key, &format!("/v1/account/alerts?{query}")).await;
     let text = |alert: &Value, member: &str| alert[member].as_str().unwrap().to_owned();
@@ -214,7 +224,14 @@ async fn alerts(app: &TestApp, key: &TestKey, query: &str) -> Vec<(String, Strin
 async fn what_is_unusual_is_noted_once_a_day() {
     let app = TestApp::start().await;
     let (key, other, owner) = (app.full_key().await, app.full_key().await, app.account_key().await);
-    let usage = Usage::new(app.database.pool.clone());
+    let usage = counting(&app);
+    app.sql(&format!(
+        "INSERT INTO users (id, account_id, email, name, role, password_phc)
+         SELECT gen_random_uuid(), '{}', role || '@example.org', '', role, ''
+         FROM UNNEST('{{owner,admin,member,viewer}}'::text[]) AS role",
+        app.account
+    ))
+    .await;
     let now = Utc::now();
     // Two quiet days, from one network.
     for hours in 1..48 {
@@ -240,6 +257,10 @@ async fn what_is_unusual_is_noted_once_a_day() {
     let mut kinds: Vec<_> = found.iter().map(|(_, kind)| kind.as_str()).collect();
     kinds.sort_unstable();
     assert_eq!(kinds, ["new_network", "rate_jump", "refusals"]);
+    let told = "SELECT count(*) FROM mails WHERE subject = 'Unusual use of an API key' AND to_address LIKE";
+    for (to, mails) in [("owner@%", 3), ("admin@%", 3), ("member@%", 0), ("viewer@%", 0)] {
+        assert_eq!(app.number(&format!("{told} '{to}'")).await, mails, "{to}");
+    }
     let all = data(&app, &owner, "/v1/account/alerts").await;
     assert!(
         all["alerts"].as_array().unwrap().iter().all(|alert| alert["keyId"] == key.id.to_string())
@@ -270,7 +291,7 @@ async fn what_is_unusual_is_noted_once_a_day() {
 async fn two_nodes_that_write_at_once_lose_nothing() {
     let app = TestApp::start().await;
     let key = app.full_key().await;
-    let nodes = [Usage::new(app.database.pool.clone()), Usage::new(app.database.pool.clone())];
+    let nodes = [counting(&app), counting(&app)];
     let now = Utc::now();
     for round in 0..20 {
         for node in &nodes {
@@ -292,7 +313,7 @@ async fn two_nodes_that_write_at_once_lose_nothing() {
 async fn what_is_old_is_forgotten() {
     let app = TestApp::start().await;
     let key = app.full_key().await;
-    let usage = Usage::new(app.database.pool.clone());
+    let usage = counting(&app);
     let long_ago = Utc::now() - TimeDelta::days(91);
     usage.note(&seen(key.id, long_ago, 200, [192, 0, 2, 1]));
     usage.note(&seen(key.id, Utc::now(), 200, [192, 0, 2, 1]));

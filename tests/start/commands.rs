@@ -58,6 +58,40 @@ async fn projects_are_listed_as_json() {
 }
 
 #[tokio::test]
+async fn what_commands_do_is_in_the_audit_log() {
+    let mut server = Server::new();
+    server.start().await;
+    let boss = server.create_key(&["--type", "account"]).await;
+    server.told(&["projects", "create", "--name", "Shop"]).await;
+    server.told(&["keys", "create", "--name", "Gone"]).await;
+    let client = ApiClient::new(&server.url(""), &boss);
+    let keys = client.get("/v1/account/api-keys?q=gone").await;
+    let id = keys["apiKeys"][0]["id"].as_str().unwrap().to_owned();
+    server.told(&["keys", "revoke", &id]).await;
+
+    let log = client.get("/v1/account/audit-log").await;
+
+    let told: Vec<_> = log["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (text(&entry["actor"]["kind"]), text(&entry["action"]))
+        })
+        .collect();
+    let told: Vec<_> = told.iter().map(|(who, what)| (who.as_str(), what.as_str())).collect();
+    let expected = [
+        ("command_line", "api_key.revoked"),
+        ("command_line", "api_key.created"),
+        ("command_line", "project.created"),
+        ("command_line", "api_key.created"),
+        ("server", "api_key.created"),
+    ];
+    assert_eq!(told, expected, "{log}");
+}
+
+#[tokio::test]
 async fn the_first_owner_joins_by_the_newest_link_and_then_no_more_are_made() {
     let mut server = Server::new();
     server.start().await;

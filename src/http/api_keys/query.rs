@@ -63,8 +63,10 @@ impl ListKeysQuery {
             violations
                 .check("attention", read.ok_or("must be unused_90_days or older_than_90_days"))
         });
-        if self.q.as_ref().is_some_and(|text| text.chars().count() > LONGEST_SEARCH) {
-            violations.add("q", "must have at most 100 characters");
+        let is_search =
+            |text: &str| text.chars().count() <= LONGEST_SEARCH && !text.contains(char::is_control);
+        if self.q.as_ref().is_some_and(|text| !is_search(text)) {
+            violations.add("q", "must have at most 100 characters, without control characters");
         }
         let query = KeyQuery {
             before: wanted.before,

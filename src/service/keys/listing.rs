@@ -59,6 +59,14 @@ impl Keys {
         Ok(records.into_iter().rev().map(|record| record.key).collect())
     }
 
+    /// Whether an account has ever had a key.
+    pub async fn has_any(&self, account: AccountId) -> Result<bool> {
+        let filter = Filter::of(&KeyQuery { status: StatusChoice::All, ..KeyQuery::default() });
+        let found =
+            listing::of_account(&self.db, account, &filter, 1).await.map_err(unavailable)?;
+        Ok(!found.is_empty())
+    }
+
     /// Keys, newest first.
     pub async fn page(
         &self,
@@ -144,6 +152,7 @@ impl Filter {
         Self {
             before: query.before.into_iter().chain(old_enough).min(),
             states,
+            expires: if expired == Some(true) { vec![true] } else { vec![true, false] },
             expired,
             types: query.key_type.map_or(KeyType::ALL.to_vec(), |one| vec![one]),
             modes: query.mode.map_or(KeyMode::ALL.to_vec(), |one| vec![one]),

@@ -18,7 +18,7 @@ use crate::domain::key_record::KeyRecord;
 use crate::domain::restrictions::Restrictions;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{unavailable, unsure};
 use crate::store;
 
 /// A key that somebody asks for.
@@ -73,7 +73,7 @@ impl Keys {
         authority.check(&key, self.default_limit)?;
         store_new(&mut transaction, &key, &minted, doer).await?;
         let record = read(&mut transaction, key.account, key.id).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unsure)?;
         tracing::info!(key.id = %key.id, "Made API key {}", key.id);
         Ok((record, minted.token))
     }
@@ -116,7 +116,7 @@ impl Keys {
         }
         store::api_keys::notify_changed(&mut *transaction, id).await.map_err(unavailable)?;
         let record = read(&mut transaction, after.account, id).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unsure)?;
         self.forget(id).await;
         tracing::info!(key.id = %id, "Changed API key {id}");
         Ok(record)
@@ -171,7 +171,7 @@ impl Keys {
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
         store::api_keys::notify_changed(&mut *transaction, id).await.map_err(unavailable)?;
         let record = read(&mut transaction, successor.account, successor.id).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unsure)?;
         self.forget(id).await;
         tracing::info!(key.id = %id, "Rotated API key {id}");
         Ok((record, minted.token))
@@ -189,7 +189,7 @@ impl Keys {
         let key = in_scope(found, scope)?.key;
         end(&mut transaction, &key, Doer::of(caller), json!({})).await?;
         let record = read(&mut transaction, key.account, id).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unsure)?;
         self.forget(id).await;
         tracing::info!(key.id = %id, "Revoked API key {id}");
         Ok(record)
@@ -213,7 +213,7 @@ impl Keys {
         store::api_keys::lock(&mut *transaction, account, &[id]).await.map_err(unavailable)?;
         let key = read(&mut transaction, account, id).await?.key;
         end(&mut transaction, &key, doer, why).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unsure)?;
         self.forget(id).await;
         tracing::info!(key.id = %id, "Revoked API key {id}");
         Ok(())

@@ -32,8 +32,13 @@ impl OwnMails {
         link(&self.public_url, token)
     }
 
+    /// Where people look after keys.
+    pub(in crate::service) fn dashboard(&self) -> String {
+        format!("{}/dashboard", self.public_url)
+    }
+
     /// Stores a mail in the transaction of what it tells of; `false` if there is no address to send it from.
-    pub(super) async fn write(
+    pub(in crate::service) async fn write(
         &self,
         db: &mut PgConnection,
         to: &SignInAddress,

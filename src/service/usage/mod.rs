@@ -10,10 +10,11 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Builder;
 
 use self::counters::Counters;
+use super::people::OwnMails;
 use super::unavailable;
 use crate::domain::id::ApiKeyId;
 use crate::domain::usage::{Observation, Unusual, hour_of};
@@ -37,15 +38,16 @@ const USUAL: TimeDelta = TimeDelta::days(7);
 /// The use of all keys.
 pub struct Usage {
     db: PgPool,
+    own_mails: OwnMails,
     counters: Counters,
     /// Keys that were used since somebody last looked for what is unusual.
     used: Mutex<HashSet<ApiKeyId>>,
 }
 
 impl Usage {
-    /// Nothing is counted yet.
-    pub fn new(db: PgPool) -> Self {
-        Self { db, counters: Counters::new(), used: Mutex::default() }
+    /// Nothing is counted yet. Those who are responsible for a key are told of what is unusual by `own_mails`.
+    pub fn new(db: PgPool, own_mails: OwnMails) -> Self {
+        Self { db, own_mails, counters: Counters::new(), used: Mutex::default() }
     }
 
     /// Counts a request, in some hundred nanoseconds.
@@ -84,7 +86,7 @@ impl Usage {
         }
         for new in store::api_key_networks::note(&mut *db, &seen).await.map_err(unavailable)? {
             let unusual = Unusual::NewNetwork { network: new.network };
-            store::alerts::insert(&mut *db, new.key, &unusual).await.map_err(unavailable)?;
+            self.raise(&mut *db, new.key, &unusual).await?;
         }
         transaction.commit().await.map_err(unavailable)
     }
@@ -109,11 +111,33 @@ impl Usage {
                     found.extend(Unusual::jump(of_key.requests, earlier, hours));
                 }
                 for unusual in found {
-                    store::alerts::insert(&self.db, of_key.key, &unusual)
-                        .await
-                        .map_err(unavailable)?;
+                    let mut transaction = self.db.begin().await.map_err(unavailable)?;
+                    self.raise(&mut transaction, of_key.key, &unusual).await?;
+                    transaction.commit().await.map_err(unavailable)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Notes what is unusual, and writes to those who are responsible, in one transaction.
+    async fn raise(&self, db: &mut PgConnection, key: ApiKeyId, unusual: &Unusual) -> Result<()> {
+        let noted = store::alerts::insert(&mut *db, key, unusual).await.map_err(unavailable)?;
+        let Some(noted) = noted else { return Ok(()) };
+        tracing::info!(key.id = %key, kind = unusual.kind(), "Noticed unusual use of API key {key}");
+        let text = format!(
+            "{} ({}): {}\n\nIf that is not as it should be, switch the key off: {}\n",
+            noted.name,
+            noted.display_key,
+            unusual.message(),
+            self.own_mails.dashboard(),
+        );
+        let responsible =
+            store::users::responsible(&mut *db, noted.account).await.map_err(unavailable)?;
+        for address in &responsible {
+            self.own_mails
+                .write(&mut *db, address, "Unusual use of an API key", text.clone())
+                .await?;
         }
         Ok(())
     }

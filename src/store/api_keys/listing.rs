@@ -15,6 +15,8 @@ pub struct Filter {
     pub before: Option<ApiKeyId>,
     /// Only keys in one of these states: `active`, `inactive`, `revoked`.
     pub states: Vec<&'static str>,
+    /// Only keys that expire at some time, or only others, or both.
+    pub expires: Vec<bool>,
     /// Only expired keys, or only others.
     pub expired: Option<bool>,
     /// Only keys of one of these types.
@@ -39,13 +41,14 @@ pub async fn of_account(
         r#"
         SELECT listed.id AS "id: ApiKeyId"
         FROM UNNEST($2::text[]) AS wanted_state (state)
+        CROSS JOIN UNNEST($10::boolean[]) AS wanted_expiry (expires)
         CROSS JOIN UNNEST($3::text[]) AS wanted_type (type)
         CROSS JOIN UNNEST($4::text[]) AS wanted_mode (mode)
         CROSS JOIN LATERAL (
             SELECT id
             FROM api_keys
-            WHERE account_id = $1 AND state = wanted_state.state AND type = wanted_type.type
-              AND mode = wanted_mode.mode
+            WHERE account_id = $1 AND state = wanted_state.state AND expires = wanted_expiry.expires
+              AND type = wanted_type.type AND mode = wanted_mode.mode
               AND id < coalesce($5, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
               AND ($6::boolean IS NULL OR coalesce(expires_at <= now(), false) = $6)
               AND ($7::timestamptz IS NULL OR NOT EXISTS (
@@ -69,6 +72,7 @@ pub async fn of_account(
         filter.unused_since,
         filter.prefix,
         limit,
+        &filter.expires,
     )
     .fetch_all(db)
     .await
@@ -87,12 +91,13 @@ pub async fn of_project(
         r#"
         SELECT listed.id AS "id: ApiKeyId"
         FROM UNNEST($3::text[]) AS wanted_state (state)
+        CROSS JOIN UNNEST($11::boolean[]) AS wanted_expiry (expires)
         CROSS JOIN UNNEST($5::text[]) AS wanted_mode (mode)
         CROSS JOIN LATERAL (
             SELECT id
             FROM api_keys
-            WHERE project_id = $2 AND state = wanted_state.state AND mode = wanted_mode.mode
-              AND account_id = $1 AND type = ANY ($4)
+            WHERE project_id = $2 AND state = wanted_state.state AND expires = wanted_expiry.expires
+              AND mode = wanted_mode.mode AND account_id = $1 AND type = ANY ($4)
               AND id < coalesce($6, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
               AND ($7::boolean IS NULL OR coalesce(expires_at <= now(), false) = $7)
               AND ($8::timestamptz IS NULL OR NOT EXISTS (
@@ -117,12 +122,14 @@ pub async fn of_project(
         filter.unused_since,
         filter.prefix,
         limit,
+        &filter.expires,
     )
     .fetch_all(db)
     .await
 }
 
-/// Some keys of an account whose name (in any case), display key or public id begins like this.
+/// Some keys of an account whose name (in any case), display key or public id begins like this. Each part is ordered, so
+/// that no index but its own will do.
 pub async fn beginning_with(
     db: impl PgExecutor<'_>,
     account: AccountId,
@@ -134,14 +141,17 @@ pub async fn beginning_with(
         (SELECT id AS "id!: ApiKeyId" FROM api_keys
          WHERE account_id = $1 AND lower(name) COLLATE "C" >= lower($2)
            AND lower(name) COLLATE "C" < lower($2) || U&'\+10FFFF'
+         ORDER BY lower(name) COLLATE "C"
          LIMIT $3)
         UNION
         (SELECT id FROM api_keys
          WHERE account_id = $1 AND display_key COLLATE "C" >= $2 AND display_key COLLATE "C" < $2 || U&'\+10FFFF'
+         ORDER BY display_key COLLATE "C"
          LIMIT $3)
         UNION
         (SELECT id FROM api_keys
          WHERE account_id = $1 AND public_id COLLATE "C" >= $2 AND public_id COLLATE "C" < $2 || U&'\+10FFFF'
+         ORDER BY public_id COLLATE "C"
          LIMIT $3)
         "#,
         account as _,
@@ -166,14 +176,15 @@ pub async fn among(
     sqlx::query_scalar!(
         r#"
         SELECT id AS "id: ApiKeyId"
-        FROM api_keys
-        WHERE account_id = $1 AND id = ANY ($2) AND ($3::uuid IS NULL OR project_id = $3)
+        FROM UNNEST($2::uuid[]) AS wanted (wanted_id)
+        CROSS JOIN LATERAL (SELECT * FROM api_keys WHERE id = wanted_id OFFSET 0) AS key
+        WHERE account_id = $1 AND ($3::uuid IS NULL OR project_id = $3)
           AND state = ANY ($4) AND type = ANY ($5) AND mode = ANY ($6)
           AND id < coalesce($7, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
           AND ($8::boolean IS NULL OR coalesce(expires_at <= now(), false) = $8)
           AND ($9::timestamptz IS NULL OR NOT EXISTS (
                    SELECT FROM api_key_usage
-                   WHERE key_id = api_keys.id AND last_used_at >= $9
+                   WHERE key_id = key.id AND last_used_at >= $9
                    OFFSET 0))
         ORDER BY id DESC
         LIMIT $10
@@ -211,10 +222,12 @@ pub async fn records(
                projects.name AS "project_name?", last_used_at AS "last_used_at?", last_used_ip AS "last_used_ip?",
                (SELECT successor.id FROM api_keys AS successor WHERE successor.replaces = key.id
                 ORDER BY successor.id DESC LIMIT 1) AS "replaced_by: ApiKeyId"
-        FROM api_keys AS key
+        FROM UNNEST($2::uuid[]) AS wanted (id)
+        -- OFFSET 0 makes it a look-up for each id: as a join it may be planned to read all keys of the account.
+        CROSS JOIN LATERAL (SELECT * FROM api_keys WHERE id = wanted.id OFFSET 0) AS key
         LEFT JOIN projects ON projects.id = key.project_id
         LEFT JOIN api_key_usage ON api_key_usage.key_id = key.id
-        WHERE key.account_id = $1 AND key.id = ANY ($2)
+        WHERE key.account_id = $1
         ORDER BY key.id DESC
         "#,
         account as _,
