@@ -1,6 +1,8 @@
 //! The only place where everything is wired together, started and stopped.
 
 use std::io::ErrorKind;
+mod household;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,9 +14,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::household::Household;
 use crate::config::Config;
 use crate::config::values::{RequireHttps, Role};
 use crate::dashboard;
@@ -35,7 +39,7 @@ use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
 use crate::service::domains::{DomainPolicy, Domains};
-use crate::service::handoff::{self, Leases};
+use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
@@ -49,7 +53,7 @@ use crate::service::usage::Usage;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::domains::check as check_domains;
-use crate::worker::{housekeeping, key_changes};
+use crate::worker::housekeeping;
 
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -269,32 +273,23 @@ impl App {
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
-
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
-            let (to, signing) = (destination(&config)?, domains.signing());
-            let worker = DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone());
-            loops.spawn(check_domains(domains.clone(), delivering.clone()));
-            loops.spawn(worker.clone().run_handed_over(handed_over, delivering.clone()));
-            loops.spawn(worker.run_queue(delivering.clone()));
+            let worker = delivery_worker(&config, &deliveries, &domains, &attempts)?;
+            deliver(worker, handed_over, domains.clone(), &loops, &delivering);
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
-        loops.spawn(housekeeping::write_usage(Arc::clone(&keys), delivering.clone()));
-        loops.spawn(housekeeping::add_up_days(mails.clone(), delivering.clone()));
-        loops.spawn(housekeeping::write_requests(Arc::clone(&usage), delivering.clone()));
-        loops.spawn(housekeeping::watch_use(Arc::clone(&usage), delivering.clone()));
-        loops.spawn(housekeeping::forget_what_is_over(mails.clone(), delivering.clone()));
-        let retention = Retention::new(db.clone(), config.retention);
-        loops.spawn(housekeeping::remove_old_mails(retention, delivering.clone()));
-        loops.spawn(housekeeping::forget_sessions(sessions.clone(), delivering.clone()));
-        let (swept, kept_up) = (Arc::clone(&gate), metrics.clone());
-        let sweep = move || {
-            swept.sweep();
-            kept_up.run_upkeep();
+        let household = Household {
+            keys: Arc::clone(&keys),
+            usage: Arc::clone(&usage),
+            mails: mails.clone(),
+            sessions: sessions.clone(),
+            retention: Retention::new(db.clone(), config.retention),
+            gate: Arc::clone(&gate),
+            metrics: metrics.clone(),
         };
-        loops.spawn(housekeeping::now_and_then(sweep, delivering.clone()));
-        loops.spawn(key_changes::follow(Arc::clone(&keys), delivering.clone()));
+        household.keep(&loops, &delivering);
         if let Some(address) = config.metrics_addr {
             let operations = health::operations(db.clone(), move || metrics.render());
             serve_operations(address, operations, &loops, &delivering)?;
@@ -309,8 +304,7 @@ impl App {
             Ok(())
         } else {
             let overviews = Overviews::new(db.clone(), mails.clone());
-            let capture_mailbox = config.smtp_url.is_none();
-            let installation = Arc::new(Installation { capture_mailbox, public_url });
+            let installation = Arc::new(installation(&config, public_url));
             let way = Arc::new(way(&config));
             let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
             let api = Api {
@@ -326,12 +320,7 @@ impl App {
                 gate,
                 way,
             };
-            let certificates = match &config.tls {
-                Some(files) => {
-                    Some(Certificates::load(files.cert.clone(), files.key.clone()).await?)
-                }
-                None => None,
-            };
+            let certificates = certificates(&config).await?;
             listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };
 
@@ -343,9 +332,7 @@ impl App {
                 (&delivering, &attempts),
                 (&recording, &recorders),
             ] {
-                token.cancel();
-                tasks.close();
-                tasks.wait().await;
+                end(token, tasks).await;
             }
             if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
                 tracing::warn!(%error, "Could not write down the last use of keys");
@@ -354,9 +341,7 @@ impl App {
             database.pool.close().await;
         };
         if tokio::time::timeout(grace, orderly).await.is_err() {
-            tracing::warn!(
-                "Not all was finished within {grace:?}; leases that were held end by themselves"
-            );
+            tracing::warn!("Not all was finished within {grace:?}; leases end by themselves");
         }
         if let Some(embedded) = database.embedded {
             embedded.stop().await;
@@ -374,6 +359,45 @@ fn domains(config: &Config, db: &PgPool, seal: &Seal) -> Result<Domains> {
     let relay = relay(config)?.map(|relay| relay.host().to_owned());
     let policy = DomainPolicy { required: config.require_verified_domains, relay };
     Ok(Domains::new(db.clone(), Dns::new(config.dns_server)?, seal.clone(), policy))
+}
+
+fn delivery_worker(
+    config: &Config,
+    deliveries: &Deliveries,
+    domains: &Domains,
+    attempts: &TaskTracker,
+) -> Result<DeliveryWorker> {
+    let (to, signing) = (destination(config)?, domains.signing());
+    Ok(DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone()))
+}
+
+/// Starts to deliver what is handed over in memory, and what waits in the queue; and to look after the domains it is from.
+fn deliver(
+    worker: DeliveryWorker,
+    handed_over: UnboundedReceiver<Job>,
+    domains: Domains,
+    loops: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    loops.spawn(check_domains(domains, stop.clone()));
+    loops.spawn(worker.clone().run_handed_over(handed_over, stop.clone()));
+    loops.spawn(worker.run_queue(stop.clone()));
+}
+
+fn installation(config: &Config, public_url: String) -> Installation {
+    Installation { capture_mailbox: config.smtp_url.is_none(), public_url }
+}
+
+/// Ends tasks of one kind, and waits until they have.
+async fn end(token: &CancellationToken, tasks: &TaskTracker) {
+    token.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn certificates(config: &Config) -> Result<Option<Certificates>> {
+    let Some(files) = &config.tls else { return Ok(None) };
+    Ok(Some(Certificates::load(files.cert.clone(), files.key.clone()).await?))
 }
 
 fn destination(config: &Config) -> Result<Destination> {
