@@ -284,8 +284,8 @@ async fn a_removed_domain_takes_no_more_mail_and_sends_what_it_took() {
     let second = DnsServer::start().await;
     let beside = asking(&second).delivering_to(&server).beside(&app).start().await;
     app.sql(
-        "INSERT INTO deliveries (id, mail_id, position, hold, due_at)
-         SELECT gen_random_uuid(), id, 0, false, now() FROM mails;
+        "INSERT INTO deliveries (id, project_id, mail_id, position, hold, due_at)
+         SELECT gen_random_uuid(), project_id, id, 0, false, now() FROM mails;
          UPDATE mails SET pending = 1, sent = 0",
     )
     .await;
