@@ -70,11 +70,12 @@ pub async fn find(
     sqlx::query_as!(
         SessionRow,
         r#"
-        SELECT sessions.id AS "id: SessionId", users.id AS "user: UserId", users.account_id AS "account: AccountId",
-               users.email, users.name, users.role,
+        SELECT sessions.id AS "id: SessionId", person.id AS "user: UserId", person.account_id AS "account: AccountId",
+               person.email, person.name, person.role,
                sessions.last_seen_at < now() - make_interval(secs => $3) AS "unseen!"
         FROM sessions
-        JOIN users ON users.id = sessions.user_id
+        -- OFFSET 0 makes it a look-up: as a join it may be planned to read all people.
+        CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = sessions.user_id OFFSET 0) AS person
         WHERE sessions.token_digest = $1 AND sessions.expires_at > now()
           AND sessions.last_seen_at > now() - make_interval(secs => $2)
         "#,

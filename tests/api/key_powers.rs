@@ -2,7 +2,6 @@
 
 use posthaste::domain::permission::Permission;
 use posthaste::domain::restrictions::Restrictions;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{Reply, TestApp, TestKey};
@@ -177,71 +176,34 @@ async fn a_key_that_was_stopped_elsewhere_leaves_no_key_behind() {
     app.stop().await;
 }
 
-/// The cookie of somebody who is signed in with this role.
-async fn signed_in(app: &TestApp, role: &str) -> String {
-    let cookie = format!("cookie of the {role}");
-    app.sql(&format!(
-        "WITH person AS (
-             INSERT INTO users (id, account_id, email, name, role, password_phc)
-             VALUES (gen_random_uuid(), '{}', '{role}@example.com', '', '{role}', '')
-             RETURNING id
-         )
-         INSERT INTO sessions (id, token_digest, user_id, expires_at, ip, user_agent)
-         SELECT gen_random_uuid(), sha256('{cookie}'), id, now() + interval '1 hour', '', '' FROM person",
-        app.account
-    ))
-    .await;
-    cookie
-}
-
-async fn ask_as(app: &TestApp, cookie: &str, method: Method, path: &str, body: Value) -> Reply {
-    let request = app.request(method, path).header("cookie", format!("posthaste_session={cookie}"));
-    app.ask(request.header("sec-fetch-site", "same-origin").json(&body)).await
-}
-
 #[tokio::test]
 async fn people_give_keys_what_their_role_may_and_no_more() {
     let app = TestApp::start().await;
-    let (member, viewer, owner) = (
-        signed_in(&app, "member").await,
-        signed_in(&app, "viewer").await,
-        signed_in(&app, "owner").await,
-    );
+    let mut owner = app.owner().await;
+    let mut member = app.colleague(&mut owner, "member@example.com", "member").await;
+    let mut viewer = app.colleague(&mut owner, "viewer@example.com", "viewer").await;
     let project = app.project.to_string();
     let body = json!({"name": "Key", "projectId": project});
-    let refused = ask_as(&app, &viewer, Method::POST, ACCOUNT, body.clone()).await;
+    let refused = viewer.post(&app, ACCOUNT, body.clone()).await;
     refused.assert_refused(403, "INSUFFICIENT_PERMISSIONS");
 
-    let made = ask_as(&app, &member, Method::POST, ACCOUNT, body.clone()).await;
+    let made = member.post(&app, ACCOUNT, body).await;
     let permissions = made.body["data"]["permissions"].as_array().unwrap();
-    assert!(
-        !permissions.contains(&json!("users:write")) && permissions.contains(&json!("keys:write"))
-    );
+    assert!(permissions.contains(&json!("keys:write")));
+    assert!(!permissions.contains(&json!("users:write")));
     assert_eq!(made.body["data"]["createdBy"], "member@example.com");
     app.accepted(&TestKey::made(&made), letter()).await;
     let full = json!({"name": "Key", "projectId": project, "permissions": "full_access"});
-    assert_exceeds(
-        &ask_as(&app, &member, Method::POST, ACCOUNT, full.clone()).await,
-        "permissions",
-    );
-    let mighty = TestKey::made(&ask_as(&app, &owner, Method::POST, ACCOUNT, full).await);
+    assert_exceeds(&member.post(&app, ACCOUNT, full.clone()).await, "permissions");
+
+    let mighty = TestKey::made(&owner.post(&app, ACCOUNT, full).await);
     let path = format!("{ACCOUNT}/{}", mighty.id);
-    assert_exceeds(
-        &ask_as(&app, &member, Method::POST, &format!("{path}/rotate"), json!({})).await,
-        "permissions",
-    );
-    assert_eq!(
-        ask_as(&app, &member, Method::PATCH, &path, json!({"active": false})).await.status,
-        200
-    );
-    assert_exceeds(
-        &ask_as(&app, &member, Method::PATCH, &path, json!({"active": true})).await,
-        "permissions",
-    );
-    assert_eq!(
-        ask_as(&app, &owner, Method::PATCH, &path, json!({"active": true})).await.status,
-        200
-    );
+    let rotated = member.post(&app, &format!("{path}/rotate"), json!({})).await;
+    assert_exceeds(&rotated, "permissions");
+    let (on, off) = (json!({"active": true}), json!({"active": false}));
+    assert_eq!(member.patch(&app, &path, off).await.status, 200);
+    assert_exceeds(&member.patch(&app, &path, on.clone()).await, "permissions");
+    assert_eq!(owner.patch(&app, &path, on).await.status, 200);
     app.accepted(&mighty, letter()).await;
     app.stop().await;
 }
@@ -249,7 +211,7 @@ async fn people_give_keys_what_their_role_may_and_no_more() {
 #[tokio::test]
 async fn an_allowlist_cannot_lock_its_owner_out() {
     let app = TestApp::start().await;
-    let owner = signed_in(&app, "owner").await;
+    let mut owner = app.owner().await;
     let key = app.full_key().await;
     let (own, path) = (format!("{PROJECT}/{}", key.id), format!("{ACCOUNT}/{}", key.id));
     let elsewhere = json!({"ipAllowlist": ["203.0.113.0/24"]});
@@ -258,35 +220,28 @@ async fn an_allowlist_cannot_lock_its_owner_out() {
     let refused = |reply: &Reply| {
         reply.assert_refused(400, "VALIDATION_FAILED");
         assert_eq!(reply.fields(), ["ipAllowlist"]);
-        assert!(
-            reply.body["error"]["details"][0]["message"]
-                .as_str()
-                .unwrap()
-                .contains("ipAllowlistDryRun")
-        );
+        let told = reply.body["error"]["details"][0]["message"].as_str().unwrap();
+        assert!(told.contains("ipAllowlistDryRun"), "{told}");
     };
 
     // A key that holds itself: never, tried or not.
     refused(&app.patch(&own, &key, elsewhere.clone()).await);
     assert_eq!(app.patch(&own, &key, trial.clone()).await.status, 200);
     refused(&app.patch(&own, &key, enforced.clone()).await);
-    assert_eq!(
-        app.patch(&own, &key, json!({"ipAllowlist": null, "ipAllowlistDryRun": false}))
-            .await
-            .status,
-        200
-    );
+    let cleared = json!({"ipAllowlist": null, "ipAllowlistDryRun": false});
+    assert_eq!(app.patch(&own, &key, cleared).await.status, 200);
 
     // A person: what was tried before.
-    refused(&ask_as(&app, &owner, Method::PATCH, &path, elsewhere).await);
-    assert_eq!(ask_as(&app, &owner, Method::PATCH, &path, trial).await.status, 200);
+    refused(&owner.patch(&app, &path, elsewhere).await);
+    assert_eq!(owner.patch(&app, &path, trial).await.status, 200);
     assert_eq!(app.get("/v1/mails", &key).await.status, 200, "a dry run refuses nobody");
-    assert_eq!(ask_as(&app, &owner, Method::PATCH, &path, enforced).await.status, 200);
+    assert_eq!(owner.patch(&app, &path, enforced).await.status, 200);
     app.get("/v1/mails", &key).await.assert_refused(403, "IP_NOT_ALLOWED");
 
     // A new key is in nobody's hands yet.
-    let body = json!({"name": "Server", "projectId": app.project.to_string(), "ipAllowlist": ["203.0.113.9"]});
-    assert_eq!(ask_as(&app, &owner, Method::POST, ACCOUNT, body).await.status, 201);
+    let project = app.project.to_string();
+    let body = json!({"name": "Server", "projectId": project, "ipAllowlist": ["203.0.113.9"]});
+    assert_eq!(owner.post(&app, ACCOUNT, body).await.status, 201);
     app.stop().await;
 }
 

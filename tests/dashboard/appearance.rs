@@ -39,7 +39,9 @@ async fn look(page: &Page, name: &str) {
             let cut_off = page.browser.run(CUT_OFF, json!([])).await;
             assert_eq!(cut_off, Value::Null, "{name} at {width} px");
             save(page, &format!("{name}-{width}-{theme}")).await;
-            page.browser.run(AXE, json!([])).await;
+            if page.browser.run("return window.axe === undefined", json!([])).await == json!(true) {
+                page.browser.run(AXE, json!([])).await;
+            }
             let found = page.browser.run_async(JUDGE).await;
             assert_eq!(found, json!([]), "{name}, {theme}, {width} px: {found:#}");
         }
@@ -138,7 +140,7 @@ async fn furnish(page: &Page) -> [String; 3] {
             "cc": [{"email": "archive.of.the.accounting.department@example.net"}],
             "subject": "Your receipt for order 4711, with a subject as long as people write them",
             "html": "<h1>Thank you, {{name}}</h1><p>It is on its way.</p>",
-            "test": test, "onAmbiguous": "hold",
+            "dynamicData": {"name": "Ada"}, "test": test, "onAmbiguous": "hold",
             "attachments": [{"fileName": "receipt.txt", "content": "aGVsbG8="}],
         })
     };

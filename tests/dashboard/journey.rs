@@ -36,12 +36,17 @@ async fn a_key_is_made_used_rotated_and_deleted() {
     page.click("button", "I have kept it").await;
     page.see_no_more(&first).await;
     let old = client(&page, &first);
-    let id = old.send(&mail_to("ada@example.net")).await.id();
+    let mut mail = mail_to("ada@example.net");
+    mail["html"] = json!("<h1>Good morning</h1><script>document.body.append('It ran')</script>");
+    let id = old.send(&mail).await.id();
 
     page.click("link", "Mails").await;
     page.click("link", "For ada@example.net").await;
     page.see("It is in the capture mailbox").await;
     assert!(page.place().await.starts_with(&format!("/dashboard/mails/{id}?project=")));
+    let frame = "return document.querySelector('iframe')";
+    let frame = page.browser.element("the preview", frame, json!([])).await;
+    assert_eq!(page.browser.text_in_frame(&frame).await, "Good morning");
 
     page.click("link", "API keys").await;
     page.click("link", "Shop").await;
@@ -68,7 +73,44 @@ async fn a_key_is_made_used_rotated_and_deleted() {
     page.see_heading("Sign in").await;
     page.open("/keys").await;
     page.see_heading("Sign in").await;
-    page.assert_no_complaints(&["401"]).await;
+    page.assert_no_complaints(&["401", "sandboxed"]).await;
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn a_mail_that_is_held_is_decided_upon() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let made =
+        json!({"name": "Test", "type": "account", "mode": "test", "permissions": "sending_access"});
+    let key = page.ask("POST", "/v1/account/api-keys", made).await;
+    let project = page.ask("GET", "/v1/auth/me", json!(null)).await["projects"][0]["id"].clone();
+    for address in ["ambiguous+one@example.net", "ambiguous+two@example.net"] {
+        let mut mail = mail_to(address);
+        mail["onAmbiguous"] = json!("hold");
+        let send = crate::api_client::plain().post(page.server.url("/v1/mails/send")).json(&mail);
+        let send = send.bearer_auth(key["key"].as_str().unwrap());
+        let answer = send.header("x-project-id", project.as_str().unwrap()).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
+    page.click("link", "Mails").await;
+    page.click("link", "For ambiguous+one@example.net").await;
+    page.see("waits for your decision").await;
+    page.click("button", "Try again…").await;
+    page.click("button", "Try again").await;
+    // The page looks again by itself.
+    page.see("It is in the capture mailbox").await;
+
+    page.click("link", "Mails").await;
+    page.click("link", "For ambiguous+two@example.net").await;
+    page.see("waits for your decision").await;
+    page.click("button", "Cancel…").await;
+    page.click("button", "Cancel the mail").await;
+    page.see("It was cancelled; nothing more is sent.").await;
+    page.assert_no_complaints(&[]).await;
     page.stop().await;
 }
 

@@ -173,6 +173,19 @@ impl Browser {
         self.in_session("actions", json!({"actions": [keyboard]})).await;
     }
 
+    /// The text of the page in a frame.
+    pub async fn text_in_frame(&self, Element(id): &Element) -> String {
+        self.in_session("frame", json!({"id": {ELEMENT: id}})).await;
+        let text = self.wait(
+            "the page in the frame",
+            "return document.body?.innerText || null",
+            json!([]),
+        );
+        let text = text.await.as_str().unwrap().to_owned();
+        self.in_session("frame", json!({"id": null})).await;
+        text
+    }
+
     /// Whatever the browser complained of since the last time: errors of scripts, violations of the policy.
     pub async fn complaints(&self) -> Vec<String> {
         let entries = self.in_session("se/log", json!({"type": "browser"})).await;

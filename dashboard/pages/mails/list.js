@@ -81,12 +81,13 @@ const columns = (base, withState) => [
   },
   {
     head: "To",
+    look: "address",
     cell: ({ to, recipients: { pending, sent, failed, held } }) => {
       const more = pending + sent + failed + held - 1;
       return html`<span class="wrap">${to}</span>${more > 0 && html` <span class="soft">+${more}</span>`}`;
     },
   },
-  { head: "From", cell: ({ from }) => html`<span class="wrap">${from}</span>` },
+  { head: "From", look: "address", cell: ({ from }) => html`<span class="wrap">${from}</span>` },
   withState && { head: "Status", cell: ({ status }) => html`<${MailState} state=${status} />` },
   { head: "Accepted", cell: ({ createdAt }) => html`<${Moment} at=${createdAt} />` },
 ].filter(Boolean);

@@ -11,7 +11,6 @@ pub mod sign_in;
 pub mod team;
 pub mod visitor;
 
-use axum::extract::DefaultBodyLimit;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -25,9 +24,6 @@ pub struct Installation {
     /// The base of links, with no slash at its end.
     pub public_url: String,
 }
-
-/// The largest body about people, in bytes: nobody has a longer name.
-const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// What needs a session or a key.
 pub fn routes() -> OpenApiRouter<Api> {
@@ -44,7 +40,6 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(team::change_role, team::remove_user))
         .routes(routes!(invitations::list_invitations, invitations::invite))
         .routes(routes!(invitations::revoke_invitation))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }
 
 /// What lets people in: open to everybody, over HTTPS, from our own pages.
@@ -54,5 +49,4 @@ pub fn open_routes() -> OpenApiRouter<Api> {
         .routes(routes!(links::ask_for_reset))
         .routes(routes!(links::inspect_link))
         .routes(routes!(links::accept_link))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
 }

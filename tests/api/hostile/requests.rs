@@ -147,7 +147,7 @@ async fn paths_and_methods_that_are_not_there_are_refused_in_the_envelope() {
     let target = Target::start().await;
     let long = format!("/{}", "x".repeat(20_000));
     for (method, path, status) in [
-        ("GET", "/", 404),
+        ("GET", "/dashboard/nothing.js", 404),
         ("GET", "/v1", 404),
         ("POST", "/v1/mail/send", 404),
         ("POST", "/v2/mails/send", 404),

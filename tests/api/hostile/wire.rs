@@ -58,7 +58,7 @@ async fn what_is_hardly_http_is_refused_or_hung_up_on() {
         ),
         (
             "a proxy's path",
-            "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+            "GET http://evil.example/v1 HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
                 .to_owned(),
         ),
         (
