@@ -232,6 +232,55 @@ CREATE INDEX audit_log_action ON audit_log (account_id, action, id);
 CREATE INDEX audit_log_project_id ON audit_log (project_id, id) WHERE project_id IS NOT NULL;
 CREATE INDEX audit_log_subject_id ON audit_log (subject_id, id);
 
+-- Domains that projects send from. A deleted one keeps its keys until mail that was accepted before is out.
+CREATE TABLE domains (
+    id              uuid PRIMARY KEY,
+    account_id      uuid NOT NULL REFERENCES accounts (id),
+    project_id      uuid NOT NULL REFERENCES projects (id),
+    -- A-labels in lower case.
+    name            text NOT NULL,
+    -- What proves, in a TXT record, that this project owns the domain.
+    ownership_token text NOT NULL,
+    -- What the names of its keys in DNS begin with.
+    selector        text NOT NULL,
+    rsa_public      text NOT NULL,
+    ed25519_public  text NOT NULL,
+    -- Encrypted with SECRET_KEY.
+    rsa_private     bytea NOT NULL,
+    ed25519_private bytea NOT NULL,
+    -- What the last look into DNS found.
+    findings        jsonb,
+    -- Since when mail may be sent from it; null while it may not.
+    verified_at     timestamptz,
+    -- Since when the records of a verified domain are gone.
+    lost_at         timestamptz,
+    -- Looks in a row that did not find the records of a verified domain.
+    misses          smallint NOT NULL DEFAULT 0,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    last_checked_at timestamptz,
+    -- When DNS is asked next; when a deleted domain's keys are destroyed.
+    next_check_at   timestamptz NOT NULL,
+    -- When somebody last wanted it to be checked at once.
+    asked_at        timestamptz,
+    deleted_at      timestamptz
+);
+
+CREATE UNIQUE INDEX domains_project_id ON domains (project_id, name) WHERE deleted_at IS NULL;
+CREATE INDEX domains_next_check_at ON domains (next_check_at);
+
+-- Addresses that projects write from.
+CREATE TABLE senders (
+    id         uuid PRIMARY KEY,
+    project_id uuid NOT NULL REFERENCES projects (id),
+    -- In the form in which addresses are compared: in lower case.
+    email_key  text NOT NULL,
+    email      text NOT NULL,
+    name       text NOT NULL,
+    reply_to   text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT senders_email UNIQUE (project_id, email_key)
+);
+
 -- What lists and states need, narrow and updated in place (HOT: no index holds a column that changes; fillfactor leaves room).
 CREATE TABLE mails (
     id                uuid PRIMARY KEY,

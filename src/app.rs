@@ -24,6 +24,7 @@ use self::stages::Stages;
 use crate::config::Config;
 use crate::config::values::{RequireHttps, Role};
 use crate::dashboard;
+use crate::dns::Dns;
 use crate::domain::id::AccountId;
 use crate::http::client_address::TrustedProxies;
 use crate::http::health;
@@ -40,6 +41,7 @@ use crate::secret_key;
 use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
+use crate::service::domains::{DomainPolicy, Domains};
 use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -56,6 +58,7 @@ use crate::service::webhooks::dispatch::Dispatch;
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::dispatch::DispatchWorker;
+use crate::worker::domains::check as check_domains;
 use crate::worker::housekeeping;
 
 /// How long a connection to the database is waited for. Past that the caller is told to come back.
@@ -256,7 +259,8 @@ impl App {
         let delivers = config.role != Role::Api;
         let committer =
             Committer::start(db.clone(), delivers.then(|| handoff.clone()), committers, accepting);
-        let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff));
+        let domains = domains(&config, &db, &seal)?;
+        let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff), domains.clone());
         let sessions = Sessions::new(db.clone());
         let guard = Guard::new(config.outbound_allow.clone());
         let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
@@ -273,9 +277,8 @@ impl App {
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
-            let worker =
-                DeliveryWorker::new(deliveries.clone(), destination(&config)?, attempts.clone());
-            deliver(worker, handed_over, loops, delivering);
+            let worker = delivery_worker(&config, &deliveries, &domains, attempts)?;
+            deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
             let dispatcher = dispatcher(dispatch, guard, attempts.clone())?;
@@ -312,6 +315,7 @@ impl App {
             let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
             let api = Api {
                 mails,
+                domains,
                 usage,
                 overviews,
                 people,
@@ -346,13 +350,36 @@ impl App {
     }
 }
 
-/// Starts to deliver what is handed over in memory, and what waits in the queue.
+fn relay(config: &Config) -> Result<Option<Relay>> {
+    let Some(url) = &config.smtp_url else { return Ok(None) };
+    url.expose_secret().parse().map(Some).map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))
+}
+
+fn domains(config: &Config, db: &PgPool, seal: &Seal) -> Result<Domains> {
+    let relay = relay(config)?.map(|relay| relay.host().to_owned());
+    let policy = DomainPolicy { required: config.require_verified_domains, relay };
+    Ok(Domains::new(db.clone(), Dns::new(config.dns_server)?, seal.clone(), policy))
+}
+
+fn delivery_worker(
+    config: &Config,
+    deliveries: &Deliveries,
+    domains: &Domains,
+    attempts: &TaskTracker,
+) -> Result<DeliveryWorker> {
+    let (to, signing) = (destination(config)?, domains.signing());
+    Ok(DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone()))
+}
+
+/// Starts to deliver what is handed over in memory, and what waits in the queue; and to look after the domains it is from.
 fn deliver(
     worker: DeliveryWorker,
     handed_over: UnboundedReceiver<Job>,
+    domains: Domains,
     loops: &TaskTracker,
     stop: &CancellationToken,
 ) {
+    loops.spawn(check_domains(domains, stop.clone()));
     loops.spawn(worker.clone().run_handed_over(handed_over, stop.clone()));
     loops.spawn(worker.run_queue(stop.clone()));
 }
@@ -372,9 +399,7 @@ fn dispatcher(dispatch: Dispatch, guard: Guard, tasks: TaskTracker) -> Result<Di
 }
 
 fn destination(config: &Config) -> Result<Destination> {
-    let Some(url) = &config.smtp_url else { return Ok(Destination::CaptureMailbox) };
-    let relay: Relay =
-        url.expose_secret().parse().map_err(|error| anyhow::anyhow!("SMTP_URL {error}"))?;
+    let Some(relay) = relay(config)? else { return Ok(Destination::CaptureMailbox) };
     let limits =
         Limits { connections: usize::from(config.smtp_connections.get()), ..Limits::default() };
     let settings = Settings { limits, ..Settings::default() };

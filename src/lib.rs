@@ -8,6 +8,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod dashboard;
+pub mod dns;
 pub mod domain;
 pub mod error;
 pub mod http;

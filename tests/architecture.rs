@@ -12,6 +12,8 @@ use references::{Reference, references};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("dashboard", &[]),
+    // A file of its own, so that the library behind it is nobody else's business.
+    ("dns", &["domain"]),
     ("domain", &[]),
     ("error", &["domain"]),
     ("http", &["domain", "error", "service"]),
@@ -20,9 +22,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("outbound", &[]),
     ("postgres", &[]),
     ("secret_key", &["config"]),
-    // `mail` for templates, which are rendered when a mail is accepted, so that a mistake is its author's 400; `outbound`
-    // for its guard, so that an address that will never be connected to is as well.
-    ("service", &["domain", "error", "mail", "outbound", "store"]),
+    // `mail` for templates, which are rendered when a mail is accepted, so that a mistake is its author's 400, and for the
+    // keys that it signs with; `outbound` for its guard, so that an address that will never be connected to is as well.
+    ("service", &["dns", "domain", "error", "mail", "outbound", "store"]),
     ("store", &["domain"]),
     ("telemetry", &["config"]),
     ("webhook", &["domain"]),
@@ -37,6 +39,7 @@ const TESTS_MAY_ALSO_IMPORT: &[&str] = &["postgres"];
 
 /// Libraries that would let a layer do another's work.
 const MAY_NOT_USE: &[(&str, &[&str])] = &[
+    ("dns", &["axum", "sqlx"]),
     ("domain", &["axum", "http", "hyper", "sqlx", "tokio", "tower", "tower_http"]),
     ("error", &["axum", "http", "hyper"]),
     ("mail", &["axum", "sqlx"]),

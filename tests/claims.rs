@@ -78,6 +78,7 @@ impl Scene {
             text: Some("x".repeat(bytes)),
             headers: Vec::new(),
             attachments: Vec::new(),
+            signed_by: None,
         };
         let id = MailId::generate();
         let row = NewMailRow {

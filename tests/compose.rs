@@ -35,6 +35,7 @@ fn content() -> Content {
         text: Some("Thank you!".into()),
         headers: Vec::new(),
         attachments: Vec::new(),
+        signed_by: None,
     }
 }
 

@@ -42,6 +42,10 @@ pub struct Config {
     pub postgres_bin_dir: Option<PathBuf>,
     /// `SMTP_URL`: the relay; without it mail goes to the capture mailbox. The transport knows its fine print.
     pub smtp_url: Option<SecretString>,
+    /// `REQUIRE_VERIFIED_DOMAINS`: whether mail is accepted from verified domains only.
+    pub require_verified_domains: bool,
+    /// `DNS_SERVER`: who is asked for the records of domains, instead of the resolver of this machine.
+    pub dns_server: Option<SocketAddr>,
     /// `SMTP_CONNECTIONS`: how many connections to the relay this process holds at most.
     pub smtp_connections: NonZeroU16,
     /// `RATE_LIMIT_PER_SECOND` and `RATE_LIMIT_PER_MINUTE`: for keys that name no limits of their own.

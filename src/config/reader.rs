@@ -48,6 +48,16 @@ impl Reader<'_> {
         })
     }
 
+    /// A DNS server: an IP address, since nobody could look up its name, with the port or without.
+    pub(super) fn dns_server(&mut self, value: Option<String>) -> Option<SocketAddr> {
+        self.checked("DNS_SERVER", value, |text| {
+            let alone = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+            alone.or_else(|_| text.parse()).map_err(|_| {
+                "must be the IP address of a DNS server, such as 9.9.9.9, 127.0.0.1:5353 or [2620:fe::fe]:53"
+            })
+        })
+    }
+
     pub(super) fn number(
         &mut self,
         setting: &str,

@@ -67,7 +67,7 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NETWORKS")]
     pub trusted_proxies: Option<String>,
 
-    /// Whether the domain of a From address must be verified: auto, on or off [default: auto]
+    /// Whether mail is accepted from verified domains only: auto (on where SMTP_URL is set), on or off [default: auto]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "POLICY")]
     pub require_verified_domains: Option<String>,
 
@@ -94,8 +94,8 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "URL", value_parser = secret)]
     pub redis_url: Option<SecretString>,
 
-    /// The DNS server to ask (not supported yet)
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS")]
+    /// The DNS server to ask for the records of domains [default: those of /etc/resolv.conf]
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS:PORT")]
     pub dns_server: Option<String>,
 
     /// How log lines are written: pretty or json [default: pretty]

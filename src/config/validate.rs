@@ -5,7 +5,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::reader::{Reader, given, given_secret, path};
+use super::reader::{Reader, given_secret, path};
 use super::values::{LogFormat, RequireHttps, RequireVerifiedDomains, Role};
 use super::{Config, Problem, Settings};
 
@@ -40,13 +40,13 @@ impl Settings {
             tls_cert,
             tls_key,
             trusted_proxies,
-            require_verified_domains: _,
+            require_verified_domains,
             public_url,
             system_from,
             secret_key,
             outbound_allow,
             redis_url: _,
-            dns_server: _,
+            dns_server,
             log_format,
             log_level,
             shutdown_timeout,
@@ -61,6 +61,7 @@ impl Settings {
             .address("LISTEN_ADDR", listen_addr)
             .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
         let needs_secret_key = given_secret(database_url.as_ref()).is_some();
+        let smtp_url = read.url("SMTP_URL", smtp_url.as_ref(), &["smtp://", "smtps://"]);
         let config = Config {
             listen_addr,
             database_url: read.database_url(database_url.as_ref()),
@@ -69,7 +70,15 @@ impl Settings {
                 .number("DATABASE_CONNECTIONS", database_connections, 1000)
                 .unwrap_or(const { NonZeroU32::new(16).expect("sixteen is not zero") }),
             postgres_bin_dir: path(postgres_bin_dir),
-            smtp_url: read.url("SMTP_URL", smtp_url.as_ref(), &["smtp://", "smtps://"]),
+            require_verified_domains: match read
+                .choice("REQUIRE_VERIFIED_DOMAINS", require_verified_domains)
+                .unwrap_or(RequireVerifiedDomains::Auto)
+            {
+                RequireVerifiedDomains::Auto => smtp_url.is_some(),
+                policy => policy == RequireVerifiedDomains::On,
+            },
+            dns_server: read.dns_server(dns_server),
+            smtp_url,
             smtp_connections: read
                 .number("SMTP_CONNECTIONS", smtp_connections, 1000)
                 .and_then(|number| NonZeroU16::try_from(number).ok())
@@ -104,15 +113,7 @@ impl Settings {
     /// Names the settings that are part of the design but of no effect yet: to accept one would be to promise it.
     fn refuse_unsupported(&self, problems: &mut Vec<Problem>) {
         let mut read = Reader(problems);
-        let policy = read.choice::<RequireVerifiedDomains>(
-            "REQUIRE_VERIFIED_DOMAINS",
-            self.require_verified_domains.clone(),
-        );
-        let unsupported = [
-            ("REDIS_URL", given_secret(self.redis_url.as_ref()).is_some()),
-            ("DNS_SERVER", given(self.dns_server.clone()).is_some()),
-            ("REQUIRE_VERIFIED_DOMAINS", policy == Some(RequireVerifiedDomains::On)),
-        ];
+        let unsupported = [("REDIS_URL", given_secret(self.redis_url.as_ref()).is_some())];
         for (setting, given) in unsupported {
             if given {
                 read.problem(

@@ -97,6 +97,14 @@ id! {
     OneTimeLinkId
 }
 id! {
+    /// Names a domain that a project sends from.
+    DomainId
+}
+id! {
+    /// Names an address that a project writes from.
+    SenderId
+}
+id! {
     /// Names an entry of the audit log.
     AuditEntryId
 }

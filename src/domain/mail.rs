@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::address::{EmailAddress, Mailbox};
 use super::attachment::Attachment;
 use super::header::CustomHeader;
+use super::id::DomainId;
 use super::subject::Subject;
 
 /// Everything that the recipients see. It is immutable once accepted.
@@ -35,6 +36,9 @@ pub struct Content {
     pub headers: Vec<CustomHeader>,
     /// Files. Their bytes are stored beside the rest, not inside it.
     pub attachments: Vec<Attachment>,
+    /// The domain with whose keys it is signed, decided when it is accepted, so that every attempt sends the same bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<DomainId>,
 }
 
 impl Content {
@@ -71,6 +75,7 @@ mod tests {
             text: Some("hi".to_owned()),
             headers: Vec::new(),
             attachments: Vec::new(),
+            signed_by: None,
         };
         let recipients: Vec<_> = content.recipients().map(ToString::to_string).collect();
         assert_eq!(

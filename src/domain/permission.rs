@@ -30,6 +30,14 @@ permissions! {
     MailsSend = "mails:send",
     /// Reads mails, their states and their histories.
     MailsRead = "mails:read",
+    /// Reads domains and what became of their DNS records.
+    DomainsRead = "domains:read",
+    /// Adds, verifies and removes domains.
+    DomainsWrite = "domains:write",
+    /// Reads senders.
+    SendersRead = "senders:read",
+    /// Adds and removes senders.
+    SendersWrite = "senders:write",
     /// Reads keys, never their secrets.
     KeysRead = "keys:read",
     /// Makes, changes and revokes keys.

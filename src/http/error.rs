@@ -23,6 +23,8 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
         Error::SecondFactorRequired => (StatusCode::UNAUTHORIZED, "TOTP_REQUIRED"),
         Error::Forbidden { code, .. } => (StatusCode::FORBIDDEN, code),
+        Error::NotFound("domain") => (StatusCode::NOT_FOUND, "DOMAIN_NOT_FOUND"),
+        Error::NotFound("sender") => (StatusCode::NOT_FOUND, "AUTHENTICATED_SENDER_NOT_FOUND"),
         Error::NotFound("project") => (StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND"),
         Error::NotFound("webhook") => (StatusCode::NOT_FOUND, "WEBHOOK_NOT_FOUND"),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),

@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod api_keys;
 pub mod audit_log;
 pub mod client_address;
+pub mod domains;
 pub mod error;
 pub mod extract;
 pub mod health;
@@ -15,6 +16,7 @@ pub mod overview;
 pub mod page;
 pub mod people;
 pub mod projects;
+pub mod senders;
 mod silence;
 pub mod webhooks;
 
@@ -48,10 +50,12 @@ use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
 use crate::error::Error;
+use crate::service::domains::Domains;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
 use crate::service::people::People;
+use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
@@ -61,6 +65,8 @@ use crate::service::webhooks::Webhooks;
 pub struct Api {
     /// Mails.
     pub mails: Mails,
+    /// Domains.
+    pub domains: Domains,
     /// How keys are used.
     pub usage: Arc<Usage>,
     /// What became of mail.
@@ -83,12 +89,20 @@ pub struct Api {
     pub way: Arc<Way>,
 }
 
+impl FromRef<Api> for Senders {
+    fn from_ref(api: &Api) -> Self {
+        Self::new(api.db.clone(), api.domains.clone())
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
     tags(
         (name = "mails", description = "Sending mail, and what became of it"),
         (name = "webhooks", description = "Being told what became of mail, by signed requests"),
+        (name = "domains", description = "The domains that mail is sent from, and their DNS records"),
+        (name = "senders", description = "The addresses that mail is sent from"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -107,6 +121,8 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(mails::get_mail))
         .routes(routes!(mails::get_mail_status))
         .routes(routes!(mails::get_captured_message))
+        .merge(domains::routes())
+        .merge(senders::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::preview::preview_mail))

@@ -1,6 +1,7 @@
 //! From a stored mail to a message on the wire.
 
 pub mod compose;
+pub mod dkim;
 pub mod plain_text;
 pub mod template;
 pub mod transport;

@@ -7,6 +7,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::committer::{Committer, Submission};
+use super::domains::Domains;
 use super::handoff::HandOff;
 use super::{in_time, unavailable};
 use crate::domain::address::Mailbox;
@@ -14,7 +15,7 @@ use crate::domain::api_key::KeyMode;
 use crate::domain::caller::{ApiKey, Caller};
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
-use crate::domain::id::{DeliveryId, MailId, ProjectId};
+use crate::domain::id::{DeliveryId, DomainId, MailId, ProjectId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::mail::Content;
 use crate::domain::packing;
@@ -65,12 +66,18 @@ pub struct Mails {
     db: PgPool,
     committer: Committer,
     handoff: Option<HandOff>,
+    domains: Domains,
 }
 
 impl Mails {
     /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver.
-    pub fn new(db: PgPool, committer: Committer, handoff: Option<HandOff>) -> Self {
-        Self { db, committer, handoff }
+    pub fn new(
+        db: PgPool,
+        committer: Committer,
+        handoff: Option<HandOff>,
+        domains: Domains,
+    ) -> Self {
+        Self { db, committer, handoff, domains }
     }
 
     /// Takes responsibility for a mail. When this answers, the mail, its deliveries, its first event and its
@@ -90,7 +97,13 @@ impl Mails {
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
         allow(key, &draft)?;
-        let (content, missing_variables, body) = prepare(draft).await?;
+        // Test mail goes nowhere, so it needs no domain; and its keys are given to many, who are not to get signed mail.
+        let signed_by = if test {
+            None
+        } else {
+            self.domains.permit(project, draft.from.address.domain()).await?
+        };
+        let (content, missing_variables, body) = prepare(draft, signed_by).await?;
         let recipients = content.recipients().count();
 
         // A claim that another request holds may end while we look at it: then it is free to be claimed.
@@ -185,8 +198,19 @@ impl Mails {
         if !events.iter().any(is_captured) {
             return Err(Error::NotFound("captured message"));
         }
-        compose::compose(&content, &Identity::of(id, &content, summary.created_at))
-            .map_err(|error| Error::Internal(error.into()))
+        let identity = Identity::of(id, &content, summary.created_at);
+        let signer = self.domains.signing().signer(&content).await.map_err(Error::from)?;
+        let work = move || {
+            let message = compose::compose(&content, &identity)
+                .map_err(|error| Error::Internal(error.into()))?;
+            match signer {
+                None => Ok(message),
+                Some(signer) => signer
+                    .sign(message, identity.date)
+                    .map_err(|error| Error::Internal(error.into())),
+            }
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.into()))?
     }
 
     /// Adds up the recipients of mails by day.
@@ -271,12 +295,15 @@ fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
 }
 
 /// Renders and packs; off the threads that serve requests when it may take long.
-async fn prepare(draft: Draft) -> Result<(Arc<Content>, Vec<String>, Vec<u8>)> {
+async fn prepare(
+    draft: Draft,
+    signed_by: Option<DomainId>,
+) -> Result<(Arc<Content>, Vec<String>, Vec<u8>)> {
     let text =
         draft.html.as_ref().map_or(0, String::len) + draft.text.as_ref().map_or(0, String::len);
     let takes_long = draft.data.is_some() || !draft.attachments.is_empty() || text > 64 * 1024;
-    let work = || {
-        let (content, missing_variables) = render(draft)?;
+    let work = move || {
+        let (content, missing_variables) = render(draft, signed_by)?;
         let body = packing::pack(&content);
         Ok((Arc::new(content), missing_variables, body))
     };
@@ -287,7 +314,7 @@ async fn prepare(draft: Draft) -> Result<(Arc<Content>, Vec<String>, Vec<u8>)> {
 }
 
 /// Fills in the variables, and checks what only then can be checked.
-fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
+fn render(draft: Draft, signed_by: Option<DomainId>) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
     let mut missing = Vec::new();
     let data = draft.data.map(|given| with_defaults(given, &draft.to));
@@ -323,6 +350,7 @@ fn render(draft: Draft) -> Result<(Content, Vec<String>)> {
         text,
         headers: draft.headers,
         attachments: draft.attachments,
+        signed_by,
     };
     Ok((content, missing))
 }

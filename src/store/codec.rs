@@ -7,8 +7,8 @@ use sqlx::{Decode, Encode, Postgres, Type};
 use uuid::Uuid;
 
 use crate::domain::id::{
-    AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, EventId, MailId, OneTimeLinkId,
-    ProjectId, SessionId, UserId, WebhookDeliveryId, WebhookId,
+    AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, DomainId, EventId, MailId,
+    OneTimeLinkId, ProjectId, SenderId, SessionId, UserId, WebhookDeliveryId, WebhookId,
 };
 
 /// Stores identifiers as `uuid`.
@@ -48,10 +48,12 @@ stored_as_uuid!(
     ApiKeyId,
     AuditEntryId,
     DeliveryId,
+    DomainId,
     EventId,
     MailId,
     OneTimeLinkId,
     ProjectId,
+    SenderId,
     SessionId,
     UserId,
     WebhookDeliveryId,

@@ -1,6 +1,5 @@
 //! Delivers: what the accepting side of this node hands over, and whatever else is due.
 
-use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{Job, Lease};
 use crate::service::restart;
 use crate::service::room::Room;
+use crate::service::signing::{NoKeys, Signing};
 
 pub use super::destination::{Destination, Relay};
 
@@ -37,15 +37,21 @@ const MAILS_AT_ONCE: usize = 256;
 pub struct DeliveryWorker {
     deliveries: Deliveries,
     destination: Arc<Destination>,
+    signing: Signing,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
 impl DeliveryWorker {
     /// A worker for one node. Its attempts run on `tasks`, which the stop waits for.
-    pub fn new(deliveries: Deliveries, destination: Destination, tasks: TaskTracker) -> Self {
+    pub fn new(
+        deliveries: Deliveries,
+        destination: Destination,
+        signing: Signing,
+        tasks: TaskTracker,
+    ) -> Self {
         let places = Arc::new(Semaphore::new(MAILS_AT_ONCE));
-        Self { deliveries, destination: Arc::new(destination), places, tasks }
+        Self { deliveries, destination: Arc::new(destination), signing, places, tasks }
     }
 
     /// Delivers what is handed over. When asked to stop, what has not begun goes back into the queue.
@@ -162,7 +168,7 @@ impl DeliveryWorker {
     async fn deliver(&self, mut job: Job, stop: &CancellationToken) {
         // If this panics, the leases end by themselves instead of being renewed for ever.
         let _held = self.deliveries.hold_until_dropped(&job.deliveries);
-        let message = Arc::new(compose(&job).await);
+        let message = Arc::new(compose(&job, &self.signing).await);
         if let Err(Unwritable::Panicked) = *message {
             tracing::error!(mail.id = %job.mail, "Composing a mail panicked");
         }
@@ -262,6 +268,8 @@ impl DeliveryWorker {
 enum Unwritable {
     /// The content cannot be written as one.
     Content(String),
+    /// There is nothing to sign it with.
+    NoKeys(NoKeys),
     /// By a mistake of ours, which a later version may not make.
     Panicked,
 }
@@ -275,6 +283,14 @@ impl Unwritable {
                 )),
                 hard_bounce: false,
             },
+            Self::NoKeys(no_keys) => {
+                let reply = Reply::described(no_keys.to_string());
+                match no_keys {
+                    NoKeys::Away => Outcome::NotAttempted(reply),
+                    NoKeys::Unreadable => Outcome::Deferred(reply),
+                    NoKeys::Destroyed => Outcome::Rejected { reply, hard_bounce: false },
+                }
+            }
             Self::Panicked => Outcome::Deferred(Reply::described(
                 "The server failed to write this mail as a message. Its log says where.",
             )),
@@ -282,12 +298,21 @@ impl Unwritable {
     }
 }
 
-/// Composes a mail; off the threads that serve others when that may take long.
-async fn compose(job: &Job) -> Result<Vec<u8>, Unwritable> {
+/// Composes a mail and signs it; off the threads that serve others when that may take long.
+async fn compose(job: &Job, signing: &Signing) -> Result<Vec<u8>, Unwritable> {
     let identity = Identity::of(job.mail, &job.content, job.accepted_at);
     let content = Arc::clone(&job.content);
-    let takes_long = !content.attachments.is_empty();
-    let work = move || unless_it_panics(|| compose::compose(&content, &identity));
+    let signer = signing.signer(&content).await.map_err(Unwritable::NoKeys)?;
+    let takes_long = signer.is_some() || !content.attachments.is_empty();
+    let work = move || {
+        unless_it_panics(|| {
+            let message = compose::compose(&content, &identity)?;
+            match signer {
+                Some(signer) => Ok(signer.sign(message, identity.date)?),
+                None => Ok(message),
+            }
+        })
+    };
     if takes_long {
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(Unwritable::Panicked))
     } else {
@@ -295,9 +320,7 @@ async fn compose(job: &Job) -> Result<Vec<u8>, Unwritable> {
     }
 }
 
-fn unless_it_panics<E: Display>(
-    work: impl FnOnce() -> Result<Vec<u8>, E>,
-) -> Result<Vec<u8>, Unwritable> {
+fn unless_it_panics(work: impl FnOnce() -> anyhow::Result<Vec<u8>>) -> Result<Vec<u8>, Unwritable> {
     // Nothing that it changes outlives it. The words of the panic may quote the mail, and go nowhere.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(composed) => composed.map_err(|error| Unwritable::Content(error.to_string())),
@@ -324,13 +347,13 @@ mod tests {
 
     #[test]
     fn a_mail_that_cannot_be_composed_is_refused_or_tried_later_and_says_why() {
-        let refused = unless_it_panics(|| Err("too long"));
+        let refused = unless_it_panics(|| anyhow::bail!("too long"));
         let Err(Outcome::Rejected { reply, .. }) = refused.map_err(|why| why.outcome()) else {
             panic!("it is refused");
         };
         assert_eq!(reply.text, "The mail cannot be written as a message: too long");
 
-        let panicked = unless_it_panics::<String>(|| panic!("of a mistake"));
+        let panicked = unless_it_panics(|| panic!("of a mistake"));
         let Err(Outcome::Deferred(reply)) = panicked.map_err(|why| why.outcome()) else {
             panic!("it is tried later");
         };

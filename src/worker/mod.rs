@@ -3,5 +3,6 @@
 pub mod delivery;
 mod destination;
 pub mod dispatch;
+pub mod domains;
 pub mod housekeeping;
 pub mod key_changes;

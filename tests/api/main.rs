@@ -14,7 +14,10 @@ mod database_link;
 mod decisions;
 mod deleted_projects;
 mod delivering;
+#[path = "../support/dns_server.rs"]
+mod dns_server;
 mod document;
+mod domains;
 mod errors;
 mod examples;
 mod hostile;

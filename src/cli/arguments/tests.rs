@@ -87,9 +87,9 @@ fn every_problem_is_told_at_once_and_no_secret_with_it() {
         ("LOG_LEVEL", "verbose"),
         ("SHUTDOWN_TIMEOUT", "soon"),
         ("REDIS_URL", "redis://:hunter2@cache"),
-        ("DNS_SERVER", "192.0.2.1"),
+        ("DNS_SERVER", "dns.example:53"),
         ("RETENTION_DAYS", "0"),
-        ("REQUIRE_VERIFIED_DOMAINS", "on"),
+        ("REQUIRE_VERIFIED_DOMAINS", "perhaps"),
     ];
     let problems = config(&[], &environment).unwrap_err();
     assert!(!problems.contains("hunter2"));

@@ -37,6 +37,14 @@ grants! {
     SendMails = MailsSend,
     /// Marks handlers that read mail.
     ReadMails = MailsRead,
+    /// Marks handlers that read domains.
+    ReadDomains = DomainsRead,
+    /// Marks handlers that add, verify and remove domains.
+    WriteDomains = DomainsWrite,
+    /// Marks handlers that read senders.
+    ReadSenders = SendersRead,
+    /// Marks handlers that add and remove senders.
+    WriteSenders = SendersWrite,
     /// Marks handlers that read keys.
     ReadKeys = KeysRead,
     /// Marks handlers that make, change and end keys.

@@ -61,6 +61,7 @@ impl OwnMails {
             text: Some(text),
             headers: Vec::new(),
             attachments: Vec::new(),
+            signed_by: None,
         };
         let mail = OwnMail {
             id: MailId::generate(),

@@ -1,0 +1,312 @@
+//! The table `domains`.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgExecutor;
+use sqlx::types::Json;
+
+use crate::domain::id::{AccountId, DomainId, ProjectId};
+use crate::domain::sending_domain::{Findings, SendingDomain, Step};
+
+struct Row {
+    id: DomainId,
+    account_id: AccountId,
+    project_id: ProjectId,
+    name: String,
+    ownership_token: String,
+    selector: String,
+    rsa_public: String,
+    ed25519_public: String,
+    findings: Option<Json<Findings>>,
+    verified_at: Option<DateTime<Utc>>,
+    lost_at: Option<DateTime<Utc>>,
+    misses: i16,
+    created_at: DateTime<Utc>,
+    last_checked_at: Option<DateTime<Utc>>,
+    next_check_at: DateTime<Utc>,
+}
+
+/// The private keys of a domain, encrypted.
+pub struct SealedKeys {
+    /// The RSA key.
+    pub rsa: Vec<u8>,
+    /// The Ed25519 key.
+    pub ed25519: Vec<u8>,
+}
+
+/// What signing needs.
+pub struct KeysRow {
+    /// The domain's name.
+    pub name: String,
+    /// What its selectors begin with.
+    pub selector: String,
+    /// Its private keys.
+    pub sealed: SealedKeys,
+}
+
+/// Adds a domain; `false` if the project has it already.
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    domain: &SendingDomain,
+    keys: &SealedKeys,
+) -> sqlx::Result<bool> {
+    let inserted = sqlx::query!(
+        r#"
+        INSERT INTO domains (id, account_id, project_id, name, ownership_token, selector, rsa_public, ed25519_public,
+                             rsa_private, ed25519_private, created_at, next_check_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        ON CONFLICT (project_id, name) WHERE deleted_at IS NULL DO NOTHING
+        "#,
+        domain.id as _,
+        domain.account as _,
+        domain.project as _,
+        domain.name,
+        domain.ownership_token,
+        domain.selector,
+        domain.rsa_public,
+        domain.ed25519_public,
+        keys.rsa,
+        keys.ed25519,
+        domain.created_at,
+        domain.next_check_at,
+    )
+    .execute(db)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// The domains of a project by their names.
+pub async fn list(db: impl PgExecutor<'_>, project: ProjectId) -> sqlx::Result<Vec<SendingDomain>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        SELECT id AS "id: DomainId", account_id AS "account_id: AccountId", project_id AS "project_id: ProjectId", name,
+               ownership_token, selector, rsa_public, ed25519_public, findings AS "findings: Json<Findings>",
+               verified_at, lost_at, misses, created_at, last_checked_at, next_check_at
+        FROM domains
+        WHERE project_id = $1 AND deleted_at IS NULL
+        ORDER BY name
+        "#,
+        project as _,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(Row::into).collect())
+}
+
+/// One domain of a project.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    id: DomainId,
+) -> sqlx::Result<Option<SendingDomain>> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"
+        SELECT id AS "id: DomainId", account_id AS "account_id: AccountId", project_id AS "project_id: ProjectId", name,
+               ownership_token, selector, rsa_public, ed25519_public, findings AS "findings: Json<Findings>",
+               verified_at, lost_at, misses, created_at, last_checked_at, next_check_at
+        FROM domains
+        WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+        "#,
+        project as _,
+        id as _,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(Row::into))
+}
+
+/// The same, and nobody else changes it until the transaction ends.
+pub async fn lock(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    id: DomainId,
+) -> sqlx::Result<Option<SendingDomain>> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"
+        SELECT id AS "id: DomainId", account_id AS "account_id: AccountId", project_id AS "project_id: ProjectId", name,
+               ownership_token, selector, rsa_public, ed25519_public, findings AS "findings: Json<Findings>",
+               verified_at, lost_at, misses, created_at, last_checked_at, next_check_at
+        FROM domains
+        WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+        FOR UPDATE
+        "#,
+        project as _,
+        id as _,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(Row::into))
+}
+
+/// Takes a turn at checking a domain now; `false` if somebody took one less than `pause` ago, or if it is gone.
+pub async fn ask(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    id: DomainId,
+    pause: TimeDelta,
+) -> sqlx::Result<bool> {
+    let asked = sqlx::query!(
+        r#"
+        UPDATE domains
+        SET asked_at = now()
+        WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+          AND coalesce(asked_at, '-infinity') <= now() - make_interval(secs => $3)
+        "#,
+        project as _,
+        id as _,
+        seconds(pause),
+    )
+    .execute(db)
+    .await?;
+    Ok(asked.rows_affected() == 1)
+}
+
+/// Takes domains whose time has come, of every account, for `turn`: until then no other node looks at them.
+pub async fn claim_due(
+    db: impl PgExecutor<'_>,
+    turn: TimeDelta,
+    limit: i64,
+) -> sqlx::Result<Vec<SendingDomain>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        UPDATE domains
+        SET next_check_at = now() + make_interval(secs => $1)
+        WHERE id = ANY (ARRAY(
+            SELECT id FROM domains
+            WHERE next_check_at <= now() AND deleted_at IS NULL
+            ORDER BY next_check_at
+            LIMIT $2
+            FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING id AS "id: DomainId", account_id AS "account_id: AccountId", project_id AS "project_id: ProjectId",
+                  name, ownership_token, selector, rsa_public, ed25519_public, findings AS "findings: Json<Findings>",
+                  verified_at, lost_at, misses, created_at, last_checked_at, next_check_at
+        "#,
+        seconds(turn),
+        limit,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(Row::into).collect())
+}
+
+/// Writes down what a check found and where it leads.
+pub async fn record_check(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    id: DomainId,
+    findings: &Findings,
+    step: &Step,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        UPDATE domains
+        SET findings = $3, verified_at = $4, lost_at = $5, misses = $6, next_check_at = $7, last_checked_at = now()
+        WHERE project_id = $1 AND id = $2
+        "#,
+        project as _,
+        id as _,
+        Json(findings) as _,
+        step.verified_at,
+        step.lost_at,
+        step.misses,
+        step.next_check_at,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// The domains that a project may send from.
+pub async fn verified(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+) -> sqlx::Result<Vec<(String, DomainId)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT name, id AS "id: DomainId"
+        FROM domains
+        WHERE project_id = $1 AND deleted_at IS NULL AND verified_at IS NOT NULL
+        "#,
+        project as _,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.name, row.id)).collect())
+}
+
+/// The keys of a domain, deleted or not. The id was stored with a mail when that was accepted from the domain's project.
+pub async fn keys(db: impl PgExecutor<'_>, id: DomainId) -> sqlx::Result<Option<KeysRow>> {
+    let row = sqlx::query!(
+        "SELECT name, selector, rsa_private, ed25519_private FROM domains WHERE id = $1",
+        id as _,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| KeysRow {
+        name: row.name,
+        selector: row.selector,
+        sealed: SealedKeys { rsa: row.rsa_private, ed25519: row.ed25519_private },
+    }))
+}
+
+/// Takes a domain out of a project. Its keys stay for `keep`.
+pub async fn delete(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    id: DomainId,
+    keep: TimeDelta,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"
+        UPDATE domains
+        SET deleted_at = now(), next_check_at = now() + make_interval(secs => $3)
+        WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+        RETURNING name
+        "#,
+        project as _,
+        id as _,
+        seconds(keep),
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Destroys what deleted domains have kept for long enough.
+pub async fn destroy_deleted(db: impl PgExecutor<'_>) -> sqlx::Result<u64> {
+    let destroyed =
+        sqlx::query!("DELETE FROM domains WHERE next_check_at <= now() AND deleted_at IS NOT NULL")
+            .execute(db)
+            .await?;
+    Ok(destroyed.rows_affected())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "pauses are far below 2^52 seconds")]
+fn seconds(time: TimeDelta) -> f64 {
+    time.num_seconds() as f64
+}
+
+impl From<Row> for SendingDomain {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            account: row.account_id,
+            project: row.project_id,
+            name: row.name,
+            ownership_token: row.ownership_token,
+            selector: row.selector,
+            rsa_public: row.rsa_public,
+            ed25519_public: row.ed25519_public,
+            findings: row.findings.map(|Json(findings)| findings),
+            verified_at: row.verified_at,
+            lost_at: row.lost_at,
+            misses: row.misses,
+            created_at: row.created_at,
+            last_checked_at: row.last_checked_at,
+            next_check_at: row.next_check_at,
+        }
+    }
+}
