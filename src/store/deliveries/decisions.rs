@@ -94,10 +94,12 @@ pub async fn retry(
             JOIN UNNEST($3::uuid[]) WITH ORDINALITY AS new (id, place) ON new.place = held.place
             RETURNING position, attempts
         ),
+        -- By the clock of this moment: the transaction may have begun before another decision that it waited for.
         hastened AS (
             UPDATE deliveries
             SET due_at = now()
-            WHERE project_id = $1 AND mail_id = $2 AND lease_token IS NULL AND NOT cancelled AND due_at > now()
+            WHERE project_id = $1 AND mail_id = $2 AND lease_token IS NULL AND NOT cancelled
+              AND due_at > clock_timestamp()
             RETURNING position, attempts
         ),
         tally AS MATERIALIZED (
