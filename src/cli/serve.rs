@@ -24,9 +24,10 @@ pub async fn serve(config: Config) -> Result<()> {
     let stop = stop_on_signals()?;
     let app = App::prepare(config.clone()).await?;
     greet(&app, &config).await?;
-    if config.smtp_url.is_some() {
+    if config.smtp_url.is_some() && !config.require_verified_domains {
         tracing::warn!(
-            "From domains are not verified by this version: whoever has a key may send as any of them"
+            "REQUIRE_VERIFIED_DOMAINS is off: whoever has a key may send from any domain; turn it on where keys leave your \
+             hands"
         );
     }
     tracing::info!(address = %app.address(), "Listening on {}", app.public_url());
