@@ -302,6 +302,8 @@ CREATE TABLE mails (
     to_name           text,
     subject           text NOT NULL,
     missing_variables text[] NOT NULL,
+    -- What else the author said of it; null where that is nothing.
+    details           jsonb,
     created_at        timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 80);
 

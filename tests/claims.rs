@@ -94,6 +94,7 @@ impl Scene {
             recipients: vec![(DeliveryId::generate(), "ada@example.org".into())],
             subject: "Large".into(),
             missing_variables: Vec::new(),
+            details: None,
             body: packing::pack(&content),
             idempotency: None,
             lease_token: None,

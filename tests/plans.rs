@@ -73,6 +73,7 @@ fn mail(project: ProjectId, key: ApiKeyId) -> NewMailRow {
         recipients: vec![(DeliveryId::generate(), "grace@example.com".into())],
         subject: "Subject".into(),
         missing_variables: Vec::new(),
+        details: None,
         body: vec![0; 100],
         idempotency: Some((Uuid::new_v4().to_string(), vec![0; 32])),
         lease_token: None,

@@ -6,6 +6,7 @@ use super::address::Mailbox;
 use super::attachment::Attachment;
 use super::delivery::OnAmbiguous;
 use super::header::CustomHeader;
+use super::mail_details::MailDetails;
 
 /// A request to send one mail.
 #[derive(Clone, Debug)]
@@ -38,4 +39,6 @@ pub struct Draft {
     pub test: bool,
     /// Whether suppressed addresses are served all the same.
     pub bypass_suppressions: bool,
+    /// What else its author says of it.
+    pub details: MailDetails,
 }

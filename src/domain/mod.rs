@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod key_change;
 pub mod key_record;
 pub mod mail;
+pub mod mail_details;
 pub mod mailbox;
 pub mod name;
 pub mod network;

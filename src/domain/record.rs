@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::delivery::Reply;
 use super::id::{EventId, MailId, ProjectId};
+use super::mail_details::MailDetails;
 
 /// A mail as lists show it.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct MailSummary {
     pub subject: String,
     /// Variables that the templates named and the data did not have.
     pub missing_variables: Vec<String>,
+    /// What else its author said of it.
+    pub details: Option<MailDetails>,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
 }

@@ -3,6 +3,7 @@
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
+use sqlx::types::Json;
 use sqlx::{Decode, Encode, Postgres, Type};
 use uuid::Uuid;
 
@@ -10,6 +11,7 @@ use crate::domain::id::{
     AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, DomainId, EventId, MailId,
     OneTimeLinkId, ProjectId, SenderId, SessionId, UserId, WebhookDeliveryId, WebhookId,
 };
+use crate::domain::mail_details::MailDetails;
 
 /// Stores identifiers as `uuid`.
 macro_rules! stored_as_uuid {
@@ -59,3 +61,16 @@ stored_as_uuid!(
     WebhookDeliveryId,
     WebhookId
 );
+
+/// Stored as `jsonb`.
+impl Type<Postgres> for MailDetails {
+    fn type_info() -> PgTypeInfo {
+        <Json<Self> as Type<Postgres>>::type_info()
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for MailDetails {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        <Json<Self> as Decode<Postgres>>::decode(value).map(|Json(details)| details)
+    }
+}

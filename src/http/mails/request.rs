@@ -18,6 +18,7 @@ use self::variables::Variables;
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
 use crate::domain::mail::Content;
+use crate::domain::mail_details::MailDetails;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 
@@ -143,6 +144,7 @@ impl TryFrom<SendMailRequest> for Draft {
                 on_ambiguous,
                 test: request.test.unwrap_or_default(),
                 bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
+                details: MailDetails::default(),
             }),
             from => {
                 if from.is_none()

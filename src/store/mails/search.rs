@@ -7,6 +7,7 @@
 use sqlx::PgExecutor;
 
 use crate::domain::id::{ApiKeyId, MailId, ProjectId};
+use crate::domain::mail_details::MailDetails;
 use crate::domain::record::MailSummary;
 
 use super::Filter;
@@ -214,7 +215,8 @@ pub async fn among(
         MailSummary,
         r#"
         SELECT mail.id AS "id: MailId", project_id AS "project: ProjectId", test, status, pending, sent, failed, held,
-               from_address, from_name, to_address, to_name, subject, missing_variables, created_at
+               from_address, from_name, to_address, to_name, subject, missing_variables,
+               details AS "details: MailDetails", created_at
         FROM UNNEST($2::uuid[]) AS wanted (id),
              LATERAL (
                  SELECT *

@@ -1,0 +1,312 @@
+//! The one statement that accepts mail.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use crate::domain::id::{ApiKeyId, DeliveryId, MailId, ProjectId};
+use crate::domain::mail_details::MailDetails;
+
+/// A mail as it goes into the accepting statement: a column of it for each field.
+#[derive(Debug)]
+pub struct NewMailRow {
+    /// Names the mail.
+    pub id: MailId,
+    /// The owner.
+    pub project: ProjectId,
+    /// The key it was sent with, which the statement checks once more.
+    pub key: ApiKeyId,
+    /// Whether it ends in the capture mailbox.
+    pub test: bool,
+    /// Whether a delivery whose end is not known is held instead of tried again.
+    pub hold: bool,
+    /// Whether suppressed addresses are served all the same.
+    pub bypass_suppressions: bool,
+    /// The author's address.
+    pub from_address: String,
+    /// The author's name.
+    pub from_name: Option<String>,
+    /// The first recipient's name.
+    pub to_name: Option<String>,
+    /// Every recipient's address with its delivery, in the order to, cc, bcc.
+    pub recipients: Vec<(DeliveryId, String)>,
+    /// The subject.
+    pub subject: String,
+    /// Variables that the data did not have.
+    pub missing_variables: Vec<String>,
+    /// What else its author said of it.
+    pub details: Option<MailDetails>,
+    /// The content, packed.
+    pub body: Vec<u8>,
+    /// The caller's idempotency key and the digest of the request.
+    pub idempotency: Option<(String, Vec<u8>)>,
+    /// The token under which the deliveries are stored as already leased, if this process delivers them itself.
+    pub lease_token: Option<Uuid>,
+}
+
+/// What became of one mail in the accepting statement.
+#[derive(Debug)]
+pub struct AcceptedRow {
+    /// The mail.
+    pub id: MailId,
+    /// Whether the key was still good when the mail was stored. If not, nothing was.
+    pub key_good: bool,
+    /// Whether the mail was stored. If not although the key was good, its idempotency key is taken.
+    pub stored: bool,
+    /// When.
+    pub accepted_at: DateTime<Utc>,
+    /// The recipients who are suppressed, by position; they have no delivery.
+    pub suppressed: Vec<i16>,
+}
+
+/// Stores mails with their bodies, deliveries, first events and idempotency records: all that is needed to promise
+/// that each will be delivered, in one statement and one commit.
+///
+/// The rows of the keys are locked against revocation until the commit, and read as they are then (promise 4); so are
+/// the projects that keys of an account send in.
+#[expect(clippy::too_many_lines, reason = "it is one statement")]
+pub async fn accept(
+    db: impl PgExecutor<'_>,
+    mails: &[NewMailRow],
+    lease_seconds: f64,
+) -> sqlx::Result<Vec<AcceptedRow>> {
+    let columns = Columns::of(mails);
+    sqlx::query_as!(
+        AcceptedRow,
+        r#"
+        WITH mail AS (
+            SELECT *
+            FROM UNNEST(
+                $1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[], $5::boolean[], $6::boolean[], $7::text[], $8::text[],
+                $9::text[], $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::uuid[], $15::smallint[],
+                $21::text[], $22::text[], $23::text[]
+            ) AS mail (
+                id, project_id, key_id, test, hold, bypass, from_address, to_address,
+                subject, missing_variables, body, idempotency_key, request_digest, lease_token, recipients,
+                from_name, to_name, details
+            )
+        ),
+        recipient AS (
+            SELECT *
+            FROM UNNEST($16::uuid[], $17::uuid[], $18::smallint[], $19::text[]) AS recipient (id, mail_id, position, address)
+        ),
+        -- In order, so that two batches never wait for each other. Whoever revokes a key waits for this commit, and a
+        -- key revoked while we waited is read as revoked.
+        good_key AS MATERIALIZED (
+            SELECT id, account_id, project_id
+            FROM api_keys
+            WHERE id = ANY ($3) AND active AND revoked_at IS NULL
+              AND (expires_at IS NULL OR expires_at > clock_timestamp())
+            ORDER BY id
+            FOR SHARE
+        ),
+        -- The same for what is sent with keys of an account: whoever deletes a project waits for this commit. Keys of a
+        -- project end with it.
+        good_project AS MATERIALIZED (
+            SELECT id, account_id
+            FROM projects
+            WHERE id = ANY (ARRAY(SELECT mail.project_id
+                                  FROM mail
+                                  JOIN good_key ON good_key.id = mail.key_id AND good_key.project_id IS NULL))
+              AND deleted_at IS NULL
+            ORDER BY id
+            FOR SHARE
+        ),
+        allowed AS MATERIALIZED (
+            SELECT mail.*
+            FROM mail
+            JOIN good_key ON good_key.id = mail.key_id
+            WHERE good_key.project_id = mail.project_id
+               OR (good_key.project_id IS NULL AND EXISTS (
+                       SELECT FROM good_project
+                       WHERE good_project.id = mail.project_id AND good_project.account_id = good_key.account_id))
+        ),
+        claimed AS (
+            INSERT INTO idempotency_keys (project_id, key, request_digest, mail_id, recipients)
+            SELECT project_id, idempotency_key, request_digest, id, recipients
+            FROM allowed
+            WHERE idempotency_key IS NOT NULL
+            ORDER BY project_id, idempotency_key
+            ON CONFLICT DO NOTHING
+            RETURNING mail_id
+        ),
+        accepted AS MATERIALIZED (
+            SELECT *
+            FROM allowed
+            WHERE idempotency_key IS NULL OR id IN (SELECT mail_id FROM claimed)
+        ),
+        suppressed AS MATERIALIZED (
+            SELECT recipient.id, recipient.mail_id, recipient.position
+            FROM recipient
+            JOIN accepted ON accepted.id = recipient.mail_id AND NOT accepted.bypass AND NOT accepted.test
+            -- OFFSET 0 makes it a look-up for each recipient: as a join it may be planned to read all of the table.
+            WHERE EXISTS (SELECT FROM suppressions
+                          WHERE suppressions.project_id = accepted.project_id
+                            AND suppressions.address = recipient.address
+                          OFFSET 0)
+        ),
+        suppressions_by_mail AS (
+            SELECT mail_id, array_agg(position ORDER BY position) AS positions
+            FROM suppressed
+            GROUP BY mail_id
+        ),
+        stored_mail AS (
+            INSERT INTO mails (id, project_id, key_id, test, on_ambiguous, status, pending, failed, from_address,
+                               from_name, to_address, to_name, subject, missing_variables, details)
+            SELECT id, project_id, key_id, test, CASE WHEN hold THEN 'hold' ELSE 'retry' END,
+                   CASE WHEN cardinality(positions) = recipients THEN 'suppressed' ELSE 'queued' END,
+                   recipients - coalesce(cardinality(positions), 0), coalesce(cardinality(positions), 0),
+                   from_address, from_name, to_address, to_name, subject,
+                   string_to_array(missing_variables, E'\n'), details::jsonb
+            FROM accepted
+            LEFT JOIN suppressions_by_mail ON mail_id = id
+        ),
+        stored_body AS (
+            INSERT INTO mail_bodies (mail_id, content)
+            SELECT id, body FROM accepted
+        ),
+        stored_recipient AS (
+            INSERT INTO mail_recipients (project_id, address, mail_id)
+            SELECT project_id, address, mail_id
+            FROM recipient
+            JOIN accepted ON accepted.id = mail_id
+            WHERE position > 0
+            ON CONFLICT DO NOTHING
+        ),
+        stored_delivery AS (
+            INSERT INTO deliveries (id, project_id, mail_id, position, hold, attempts, due_at, lease_token)
+            SELECT recipient.id, project_id, mail_id, position, hold, (lease_token IS NOT NULL)::integer,
+                   now() + CASE WHEN lease_token IS NULL THEN '0' ELSE make_interval(secs => $20) END, lease_token
+            FROM recipient
+            JOIN accepted ON accepted.id = mail_id
+            WHERE recipient.id NOT IN (SELECT id FROM suppressed)
+        ),
+        -- The first event of a mail carries the mail's own id.
+        stored_event AS (
+            INSERT INTO events (id, mail_id, position, type, project_id)
+            SELECT id, id, NULL, 'queued', NULL FROM accepted
+            UNION ALL
+            SELECT suppressed.id, mail_id, position, 'suppressed', project_id
+            FROM suppressed
+            JOIN accepted ON accepted.id = mail_id
+        ),
+        told AS (
+            INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
+            SELECT accepted.project_id, webhook.id, 'email.bounced', suppressed.id, mail_id, now()
+            FROM suppressed
+            JOIN accepted ON accepted.id = mail_id
+            CROSS JOIN LATERAL (
+                SELECT id
+                FROM webhooks
+                WHERE project_id = accepted.project_id AND active AND 'email.bounced' = ANY (events)
+                OFFSET 0
+            ) AS webhook
+        ),
+        counted AS (
+            INSERT INTO mail_changes (project_id, accepted, failed)
+            SELECT project_id, sum(recipients), coalesce(sum(cardinality(positions)), 0)
+            FROM accepted
+            LEFT JOIN suppressions_by_mail ON mail_id = id
+            GROUP BY project_id
+        )
+        SELECT mail.id AS "id!: MailId",
+               allowed.id IS NOT NULL AS "key_good!",
+               accepted.id IS NOT NULL AS "stored!",
+               now() AS "accepted_at!",
+               coalesce(suppressions_by_mail.positions, '{}') AS "suppressed!"
+        FROM mail
+        LEFT JOIN allowed ON allowed.id = mail.id
+        LEFT JOIN accepted ON accepted.id = mail.id
+        LEFT JOIN suppressions_by_mail ON suppressions_by_mail.mail_id = mail.id
+        "#,
+        columns.ids as _,
+        columns.projects as _,
+        columns.keys as _,
+        &columns.tests,
+        &columns.holds,
+        &columns.bypasses,
+        columns.from_addresses as _,
+        columns.to_addresses as _,
+        columns.subjects as _,
+        &columns.missing_variables,
+        columns.bodies as _,
+        columns.idempotency_keys as _,
+        columns.request_digests as _,
+        columns.lease_tokens as _,
+        &columns.recipient_counts,
+        columns.delivery_ids as _,
+        columns.delivery_mails as _,
+        &columns.delivery_positions,
+        columns.delivery_addresses as _,
+        lease_seconds,
+        columns.from_names as _,
+        columns.to_names as _,
+        &columns.details as _,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The rows turned by a quarter, as `UNNEST` wants them.
+#[derive(Default)]
+struct Columns<'a> {
+    ids: Vec<MailId>,
+    projects: Vec<ProjectId>,
+    keys: Vec<ApiKeyId>,
+    tests: Vec<bool>,
+    holds: Vec<bool>,
+    bypasses: Vec<bool>,
+    from_addresses: Vec<&'a str>,
+    from_names: Vec<Option<&'a str>>,
+    to_addresses: Vec<&'a str>,
+    to_names: Vec<Option<&'a str>>,
+    subjects: Vec<&'a str>,
+    missing_variables: Vec<String>,
+    details: Vec<Option<String>>,
+    bodies: Vec<&'a [u8]>,
+    idempotency_keys: Vec<Option<&'a str>>,
+    request_digests: Vec<Option<&'a [u8]>>,
+    lease_tokens: Vec<Option<Uuid>>,
+    recipient_counts: Vec<i16>,
+    delivery_ids: Vec<DeliveryId>,
+    delivery_mails: Vec<MailId>,
+    delivery_positions: Vec<i16>,
+    delivery_addresses: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(mails: &'a [NewMailRow]) -> Self {
+        let mut columns = Self::default();
+        for mail in mails {
+            columns.ids.push(mail.id);
+            columns.projects.push(mail.project);
+            columns.keys.push(mail.key);
+            columns.tests.push(mail.test);
+            columns.holds.push(mail.hold);
+            columns.bypasses.push(mail.bypass_suppressions);
+            columns.from_addresses.push(&mail.from_address);
+            columns.from_names.push(mail.from_name.as_deref());
+            columns.to_names.push(mail.to_name.as_deref());
+            columns.to_addresses.push(mail.recipients.first().map_or("", |(_, address)| address));
+            columns.subjects.push(&mail.subject);
+            columns.missing_variables.push(mail.missing_variables.join("\n"));
+            columns.details.push(
+                mail.details.as_ref().and_then(|details| serde_json::to_string(details).ok()),
+            );
+            columns.bodies.push(&mail.body);
+            columns.idempotency_keys.push(mail.idempotency.as_ref().map(|(key, _)| key.as_str()));
+            columns
+                .request_digests
+                .push(mail.idempotency.as_ref().map(|(_, digest)| digest.as_slice()));
+            columns.lease_tokens.push(mail.lease_token);
+            columns.recipient_counts.push(i16::try_from(mail.recipients.len()).unwrap_or(i16::MAX));
+            for (position, (delivery, address)) in (0..).zip(&mail.recipients) {
+                columns.delivery_ids.push(*delivery);
+                columns.delivery_mails.push(mail.id);
+                columns.delivery_positions.push(position);
+                columns.delivery_addresses.push(address);
+            }
+        }
+        columns
+    }
+}
