@@ -33,7 +33,7 @@ use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
 use crate::http::listener::{Certificates, Listener};
 use crate::http::people::Installation;
-use crate::http::{self, Api};
+use crate::http::{self, Api, Parts};
 use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::outbound::{Client, Guard};
 use crate::postgres::{self, Durability, Embedded};
@@ -313,7 +313,7 @@ impl App {
             let installation = Arc::new(installation(&config, public_url));
             let way = Arc::new(way(&config));
             let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
-            let api = Api {
+            let api = Api::new(Parts {
                 mails,
                 domains,
                 usage,
@@ -326,7 +326,7 @@ impl App {
                 db,
                 gate,
                 way,
-            };
+            });
             let certificates = certificates(&config).await?;
             listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };

@@ -61,8 +61,14 @@ use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
 /// What handlers ask for; each takes only its part.
+///
+/// Routes are copied for every request, and their state with them: so it is one pointer.
+#[derive(Clone)]
+pub struct Api(Arc<Parts>);
+
+/// The parts of an [`Api`].
 #[derive(Clone, FromRef)]
-pub struct Api {
+pub struct Parts {
     /// Mails.
     pub mails: Mails,
     /// Domains.
@@ -89,11 +95,47 @@ pub struct Api {
     pub way: Arc<Way>,
 }
 
-impl FromRef<Api> for Senders {
-    fn from_ref(api: &Api) -> Self {
-        Self::new(api.db.clone(), api.domains.clone())
+impl FromRef<Parts> for Senders {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.domains.clone())
     }
 }
+
+impl Api {
+    /// Of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// Lets handlers ask for parts of these types.
+macro_rules! handed_out {
+    ($($part:ty),+ $(,)?) => {
+        $(
+            impl FromRef<Api> for $part {
+                fn from_ref(api: &Api) -> Self {
+                    FromRef::from_ref(&*api.0)
+                }
+            }
+        )+
+    };
+}
+
+handed_out!(
+    Mails,
+    Domains,
+    Senders,
+    Arc<Usage>,
+    Overviews,
+    Arc<People>,
+    Sessions,
+    Arc<Installation>,
+    Webhooks,
+    Arc<Keys>,
+    PgPool,
+    Arc<Gate>,
+    Arc<Way>,
+);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -142,15 +184,15 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(audit_log::routes())
         .split_for_parts();
     let authenticated = authenticated
-        .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))
-        .route_layer(from_fn_with_state(Arc::clone(&api.usage), count))
-        .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
-        .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (reports, reports_described) = api_keys::open_routes().split_for_parts();
-    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -172,7 +214,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(signing_in)
         .merge(reports)
         .merge(open)
-        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https)))
+        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         // Outermost first: a request passes through these from top to bottom.
@@ -187,7 +229,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
                 .layer(from_fn(hold_to_http))
                 .layer(from_fn(bound_time))
                 .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
-                .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
+                .layer(from_fn_with_state(Arc::clone(&api.0.way), locate)),
         )
         .with_state(api);
     // Outside of the router, because it changes which route is matched.

@@ -1,5 +1,7 @@
 //! Mails: accepting them and reading what became of them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
@@ -55,7 +57,8 @@ pub struct Mails {
     db: PgPool,
     committer: Committer,
     handoff: Option<HandOff>,
-    domains: Domains,
+    /// One pointer, because these are copied for every request.
+    domains: Arc<Domains>,
 }
 
 impl Mails {
@@ -66,7 +69,7 @@ impl Mails {
         handoff: Option<HandOff>,
         domains: Domains,
     ) -> Self {
-        Self { db, committer, handoff, domains }
+        Self { db, committer, handoff, domains: Arc::new(domains) }
     }
 
     /// One mail with its deliveries and its history.
