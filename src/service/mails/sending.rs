@@ -20,8 +20,8 @@ use crate::store;
 use crate::store::mails::NewMailRow;
 
 impl Mails {
-    /// Takes responsibility for a mail. When this answers, the mail, its deliveries, its first event and its
-    /// idempotency record are durable; when it fails, nothing was stored.
+    /// Takes responsibility for a mail. When this answers, the mail, its deliveries and its idempotency record
+    /// are durable; when it fails, nothing was stored.
     pub async fn send(
         &self,
         caller: &Caller,
