@@ -56,6 +56,8 @@ permissions! {
     WebhooksRead = "webhooks:read",
     /// Makes, changes, replays and deletes webhooks, and reveals their secrets.
     WebhooksWrite = "webhooks:write",
+    /// Reports bounces and complaints about mails.
+    BouncesWrite = "bounces:write",
 }
 
 impl Permission {

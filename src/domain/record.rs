@@ -86,3 +86,10 @@ pub struct Event {
     /// When.
     pub at: DateTime<Utc>,
 }
+
+impl Event {
+    /// Whether it was reported by another mail system after the mail had left us, and came from no attempt.
+    pub fn is_reported(&self) -> bool {
+        self.attempt == 0 && ["bounced", "deferred", "complained"].contains(&self.kind.as_str())
+    }
+}

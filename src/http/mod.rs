@@ -8,6 +8,7 @@ pub mod domains;
 pub mod error;
 pub mod extract;
 pub mod health;
+pub mod inbound;
 pub mod key_usage;
 pub mod layers;
 pub mod listener;
@@ -50,6 +51,7 @@ use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
 use crate::error::Error;
+use crate::service::bounces::Bounces;
 use crate::service::domains::Domains;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -85,6 +87,8 @@ pub struct Parts {
     pub installation: Arc<Installation>,
     /// Webhooks.
     pub webhooks: Webhooks,
+    /// Bounces and complaints.
+    pub bounces: Bounces,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
@@ -122,6 +126,7 @@ macro_rules! handed_out {
 }
 
 handed_out!(
+    Bounces,
     Mails,
     Domains,
     Senders,
@@ -180,6 +185,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(overview::get_overview))
         .merge(people::routes())
         .merge(webhooks::routes())
+        .merge(inbound::routes())
         .merge(api_keys::routes())
         .merge(projects::routes())
         .merge(audit_log::routes())

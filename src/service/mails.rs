@@ -106,6 +106,7 @@ impl Mails {
         let MailDetail { summary, content, events, .. } = self.find(project, id).await?;
         let is_captured = |event: &Event| {
             event.position == Some(position)
+                && !event.is_reported()
                 && ["captured", "complained"].contains(&event.kind.as_str())
         };
         if !events.iter().any(is_captured) {

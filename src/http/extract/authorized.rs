@@ -63,6 +63,8 @@ grants! {
     ReadWebhooks = WebhooksRead,
     /// Marks handlers that make, change, replay and delete webhooks.
     WriteWebhooks = WebhooksWrite,
+    /// Marks handlers that take in bounces and complaints.
+    WriteBounces = BouncesWrite,
 }
 
 /// A caller with the permission `G`, working for a project.
