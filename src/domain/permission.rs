@@ -56,6 +56,10 @@ permissions! {
     WebhooksRead = "webhooks:read",
     /// Makes, changes, replays and deletes webhooks, and reveals their secrets.
     WebhooksWrite = "webhooks:write",
+    /// Reads who gets no mail, and the groups of mail that can be wanted or not.
+    SuppressionsRead = "suppressions:read",
+    /// Suppresses addresses, lets them have mail again, and manages the groups.
+    SuppressionsWrite = "suppressions:write",
 }
 
 impl Permission {

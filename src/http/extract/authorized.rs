@@ -63,6 +63,10 @@ grants! {
     ReadWebhooks = WebhooksRead,
     /// Marks handlers that make, change, replay and delete webhooks.
     WriteWebhooks = WebhooksWrite,
+    /// Marks handlers that read suppressions and their groups.
+    ReadSuppressions = SuppressionsRead,
+    /// Marks handlers that change suppressions and their groups.
+    WriteSuppressions = SuppressionsWrite,
 }
 
 /// A caller with the permission `G`, working for a project.

@@ -15,7 +15,7 @@ use crate::domain::idempotency::Idempotency;
 use crate::domain::packing;
 use crate::error::{Error, Result};
 use crate::service::committer::Submission;
-use crate::service::{in_time, unavailable};
+use crate::service::{in_time, suppressions, unavailable};
 use crate::store;
 use crate::store::mails::NewMailRow;
 
@@ -38,6 +38,7 @@ impl Mails {
         let bypass_suppressions = draft.bypass_suppressions;
         let details = draft.details.clone();
         allow(key, &draft)?;
+        suppressions::permit_group(&self.db, project, &draft.details).await?;
         // Test mail goes nowhere, so it needs no domain; and its keys are given to many, who are not to get signed mail.
         let signed_by = if test {
             None
