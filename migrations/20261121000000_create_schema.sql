@@ -427,15 +427,29 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
 
--- Addresses to which nothing that we send would ever arrive, by what a relay said of them.
+-- Who gets no mail of a project: nothing at all (group `GLOBAL`), or nothing of one of its groups.
 CREATE TABLE suppressions (
     project_id uuid NOT NULL,
+    -- In the form in which addresses are compared.
     address    text NOT NULL,
-    reason     text NOT NULL,
-    mail_id    uuid NOT NULL,
+    group_id   text NOT NULL DEFAULT 'GLOBAL',
+    -- Of version 7, as ours: the milliseconds, the version, and chance.
+    id         uuid NOT NULL DEFAULT encode(set_bit(set_bit(overlay(
+                   uuid_send(gen_random_uuid())
+                   PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                   FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid,
+    reason     text NOT NULL
+               CONSTRAINT suppressions_reason CHECK (reason IN ('unsubscribe', 'bounce', 'complaint', 'manual')),
+    -- The mail that it came of, if it was one.
+    mail_id    uuid,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (project_id, address)
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    -- One look finds all that keeps a mail from an address.
+    PRIMARY KEY (project_id, address, group_id)
 );
+
+CREATE INDEX suppressions_id ON suppressions (project_id, id);
+CREATE INDEX suppressions_group_id ON suppressions (project_id, group_id, id);
 
 -- Where projects are told what happened to their mails.
 CREATE TABLE webhooks (
@@ -495,3 +509,19 @@ CREATE TABLE webhook_deliveries (
 -- By the webhook first, so that those who wait for one endpoint are in nobody else's way.
 CREATE INDEX webhook_deliveries_due_at ON webhook_deliveries (webhook_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_webhook_id ON webhook_deliveries (webhook_id, id);
+
+-- Kinds of mail that recipients can want or not want.
+CREATE TABLE suppression_groups (
+    project_id  uuid NOT NULL REFERENCES projects (id),
+    -- The short name that mails give.
+    group_id    text NOT NULL,
+    id          uuid NOT NULL,
+    name        text NOT NULL,
+    description text,
+    active      boolean NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    -- A deleted one keeps its entries: mails of it may be on their way, and their links must go on to work.
+    deleted_at  timestamptz,
+    PRIMARY KEY (project_id, group_id)
+);

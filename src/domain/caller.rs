@@ -181,11 +181,15 @@ impl Role {
 
     /// Whether people of this role may do it.
     pub fn may(self, permission: Permission) -> bool {
-        use Permission::{KeysWrite, MailsSend, WebhooksWrite};
+        use Permission::{KeysWrite, MailsSend, SuppressionsWrite, WebhooksWrite};
         match self {
             Self::Owner | Self::Admin => true,
             Self::Member => {
-                permission.is_read() || matches!(permission, MailsSend | KeysWrite | WebhooksWrite)
+                permission.is_read()
+                    || matches!(
+                        permission,
+                        MailsSend | KeysWrite | WebhooksWrite | SuppressionsWrite
+                    )
             }
             Self::Viewer => permission.is_read(),
         }

@@ -113,6 +113,14 @@ id! {
     AlertId
 }
 id! {
+    /// Names a suppression group. Mails name it by its short name.
+    SuppressionGroupId
+}
+id! {
+    /// Names an address that gets no mail.
+    SuppressionId
+}
+id! {
     /// Names a webhook.
     WebhookId
 }

@@ -39,6 +39,7 @@ pub mod sender;
 pub mod sending_domain;
 pub mod status_code;
 pub mod subject;
+pub mod suppression;
 pub mod token;
 pub mod totp;
 pub mod usage;

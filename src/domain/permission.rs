@@ -58,6 +58,10 @@ permissions! {
     WebhooksWrite = "webhooks:write",
     /// Reports bounces and complaints about mails.
     BouncesWrite = "bounces:write",
+    /// Reads who gets no mail, and the groups of mail that can be wanted or not.
+    SuppressionsRead = "suppressions:read",
+    /// Suppresses addresses, lets them have mail again, and manages the groups.
+    SuppressionsWrite = "suppressions:write",
 }
 
 impl Permission {

@@ -19,6 +19,7 @@ pub mod people;
 pub mod projects;
 pub mod senders;
 mod silence;
+pub mod suppressions;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -59,6 +60,7 @@ use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
+use crate::service::suppressions::Suppressions;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
@@ -126,6 +128,7 @@ macro_rules! handed_out {
 }
 
 handed_out!(
+    Suppressions,
     Bounces,
     Mails,
     Domains,
@@ -142,6 +145,12 @@ handed_out!(
     Arc<Way>,
 );
 
+impl FromRef<Parts> for Suppressions {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
@@ -150,6 +159,7 @@ handed_out!(
         (name = "webhooks", description = "Being told what became of mail, by signed requests"),
         (name = "domains", description = "The domains that mail is sent from, and their DNS records"),
         (name = "senders", description = "The addresses that mail is sent from"),
+        (name = "suppressions", description = "Who gets no mail, and kinds of mail that recipients can want or not want"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -170,6 +180,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(mails::get_captured_message))
         .merge(domains::routes())
         .merge(senders::routes())
+        .merge(suppressions::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::reschedule::update_mail))

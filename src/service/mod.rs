@@ -29,6 +29,7 @@ pub mod senders;
 pub mod sessions;
 pub mod signing;
 mod storing;
+pub mod suppressions;
 pub mod usage;
 pub mod webhooks;
 

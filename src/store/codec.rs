@@ -9,9 +9,11 @@ use uuid::Uuid;
 
 use crate::domain::id::{
     AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, DomainId, EventId, MailId,
-    OneTimeLinkId, ProjectId, SenderId, SessionId, UserId, WebhookDeliveryId, WebhookId,
+    OneTimeLinkId, ProjectId, SenderId, SessionId, SuppressionGroupId, SuppressionId, UserId,
+    WebhookDeliveryId, WebhookId,
 };
 use crate::domain::mail_details::MailDetails;
+use crate::domain::suppression::GroupCode;
 
 /// Stores identifiers as `uuid`.
 macro_rules! stored_as_uuid {
@@ -57,6 +59,8 @@ stored_as_uuid!(
     ProjectId,
     SenderId,
     SessionId,
+    SuppressionGroupId,
+    SuppressionId,
     UserId,
     WebhookDeliveryId,
     WebhookId
@@ -72,5 +76,18 @@ impl Type<Postgres> for MailDetails {
 impl<'r> Decode<'r, Postgres> for MailDetails {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         <Json<Self> as Decode<Postgres>>::decode(value).map(|Json(details)| details)
+    }
+}
+
+/// Stored as `text`.
+impl Type<Postgres> for GroupCode {
+    fn type_info() -> PgTypeInfo {
+        <String as Type<Postgres>>::type_info()
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for GroupCode {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(<String as Decode<Postgres>>::decode(value)?.parse()?)
     }
 }

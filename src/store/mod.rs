@@ -26,6 +26,8 @@ pub mod projects;
 pub mod retention;
 pub mod senders;
 pub mod sessions;
+pub mod suppression_groups;
+pub mod suppressions;
 pub mod users;
 pub mod webhook_deliveries;
 pub mod webhooks;

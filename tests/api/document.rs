@@ -27,7 +27,8 @@ fn filled_in(path: &str) -> String {
         .replace("{id}", &MailId::generate().to_string())
         .replace("{projectId}", &MailId::generate().to_string())
         .replace("{entry}", &MailId::generate().to_string())
-        .replace("{position}", "0");
+        .replace("{position}", "0")
+        .replace("{groupId}", "AB12C3");
     assert!(!path.contains('{'), "{path} has a parameter that this test does not know");
     path
 }
@@ -109,6 +110,14 @@ async fn it_lists_every_route() {
       "POST /v1/senders",
       "DELETE /v1/senders/{id}",
       "GET /v1/senders/{id}",
+      "GET /v1/suppression-groups",
+      "POST /v1/suppression-groups",
+      "POST /v1/suppression-groups/emails/suppress",
+      "POST /v1/suppression-groups/emails/unsuppress",
+      "POST /v1/suppression-groups/entries",
+      "DELETE /v1/suppression-groups/{groupId}",
+      "GET /v1/suppression-groups/{groupId}",
+      "PUT /v1/suppression-groups/{groupId}",
       "GET /v1/webhooks",
       "POST /v1/webhooks",
       "DELETE /v1/webhooks/{id}",

@@ -65,6 +65,10 @@ grants! {
     WriteWebhooks = WebhooksWrite,
     /// Marks handlers that take in bounces and complaints.
     WriteBounces = BouncesWrite,
+    /// Marks handlers that read suppressions and their groups.
+    ReadSuppressions = SuppressionsRead,
+    /// Marks handlers that change suppressions and their groups.
+    WriteSuppressions = SuppressionsWrite,
 }
 
 /// A caller with the permission `G`, working for a project.

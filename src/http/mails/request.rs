@@ -20,6 +20,7 @@ use crate::domain::draft::Draft;
 use crate::domain::mail::Content;
 use crate::domain::mail_details::MailDetails;
 use crate::domain::schedule;
+use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 
@@ -72,10 +73,12 @@ pub struct SendMailRequest {
     /// Sends to suppressed addresses all the same.
     bypass_suppressions: Option<bool>,
 
+    /// The suppression group that the mail belongs to: who wants no mail of it is left out, and everybody else finds a
+    /// way to unsubscribe in the mail's header.
+    unsubscribe_group_id: Option<String>,
+
     #[schema(ignore)]
     template_id: Option<IgnoredAny>,
-    #[schema(ignore)]
-    unsubscribe_group_id: Option<IgnoredAny>,
     #[schema(ignore)]
     tracking_click: Option<bool>,
     #[schema(ignore)]
@@ -130,6 +133,11 @@ impl TryFrom<SendMailRequest> for Draft {
         let scheduled_at = request
             .scheduled_at
             .and_then(|text| violations.check("scheduledAt", schedule::parse(&text)));
+        let unsubscribe_group_id = request
+            .unsubscribe_group_id
+            .filter(|text| !text.trim().is_empty())
+            .and_then(|text| violations.check("unsubscribeGroupId", text.parse::<GroupCode>()))
+            .map(String::from);
         let on_ambiguous = on_ambiguous(request.on_ambiguous.as_deref(), &mut violations);
 
         match from {
@@ -148,7 +156,11 @@ impl TryFrom<SendMailRequest> for Draft {
                 on_ambiguous,
                 test: request.test.unwrap_or_default(),
                 bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
-                details: MailDetails { scheduled_at, ..MailDetails::default() },
+                details: MailDetails {
+                    scheduled_at,
+                    unsubscribe_group_id,
+                    ..MailDetails::default()
+                },
             }),
             from => {
                 if from.is_none()
@@ -171,7 +183,6 @@ fn refuse_what_is_not_there_yet(request: &SendMailRequest, violations: &mut Viol
     const LATER: &str = "is not supported by this version yet; leave it out";
     for (field, given) in [
         ("templateId", request.template_id.is_some()),
-        ("unsubscribeGroupId", request.unsubscribe_group_id.is_some()),
         ("trackingClick", request.tracking_click == Some(true)),
         ("trackingOpen", request.tracking_open == Some(true)),
     ] {

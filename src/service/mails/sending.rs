@@ -18,7 +18,7 @@ use crate::domain::schedule;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::committer::Submission;
-use crate::service::{in_time, unavailable};
+use crate::service::{in_time, suppressions, unavailable};
 use crate::store;
 use crate::store::mails::NewMailRow;
 
@@ -53,6 +53,7 @@ impl Mails {
             return Err(Error::Invalid(Violations::one("scheduledAt", problem.to_string())));
         }
         allow(key, &draft)?;
+        suppressions::permit_group(&self.db, project, &draft.details).await?;
         // Test mail goes nowhere, so it needs no domain; and its keys are given to many, who are not to get signed mail.
         let signed_by = if test {
             None

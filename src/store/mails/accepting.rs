@@ -145,6 +145,8 @@ pub async fn accept(
             WHERE EXISTS (SELECT FROM suppressions
                           WHERE suppressions.project_id = accepted.project_id
                             AND suppressions.address = recipient.address
+                            AND suppressions.group_id
+                                = ANY (ARRAY['GLOBAL', accepted.details::jsonb ->> 'unsubscribeGroupId'])
                           OFFSET 0)
         ),
         suppressions_by_mail AS (
