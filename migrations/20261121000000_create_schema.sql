@@ -463,6 +463,8 @@ CREATE TABLE webhooks (
     active          boolean NOT NULL DEFAULT true,
     -- Why the server switched it off, in words.
     disabled_reason text,
+    -- Whether those who are responsible know of that.
+    owners_told     boolean NOT NULL DEFAULT true,
     -- Attempts that failed since the last one that did not, and since when.
     failures        integer NOT NULL DEFAULT 0,
     failing_since   timestamptz,
@@ -475,6 +477,7 @@ CREATE TABLE webhooks (
 ) WITH (fillfactor = 80);
 
 CREATE INDEX webhooks_project_id ON webhooks (project_id, id);
+CREATE INDEX webhooks_owners_told ON webhooks (id) WHERE NOT owners_told;
 
 -- What webhooks are told: a queue as long as `due_at` is not null, and then a log for some days.
 CREATE TABLE webhook_deliveries (
