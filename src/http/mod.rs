@@ -4,6 +4,9 @@ pub mod alerts;
 pub mod api_keys;
 pub mod audit_log;
 pub mod client_address;
+pub mod contact_lists;
+pub mod contact_properties;
+pub mod contacts;
 pub mod domains;
 pub mod error;
 pub mod extract;
@@ -50,6 +53,7 @@ use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
 use crate::error::Error;
+use crate::service::contacts::Contacts;
 use crate::service::domains::Domains;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -95,6 +99,12 @@ impl FromRef<Api> for Senders {
     }
 }
 
+impl FromRef<Api> for Contacts {
+    fn from_ref(api: &Api) -> Self {
+        Self::new(api.db.clone())
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
@@ -103,6 +113,7 @@ impl FromRef<Api> for Senders {
         (name = "webhooks", description = "Being told what became of mail, by signed requests"),
         (name = "domains", description = "The domains that mail is sent from, and their DNS records"),
         (name = "senders", description = "The addresses that mail is sent from"),
+        (name = "contacts", description = "People whom a project knows, their lists, and what is noted of them"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -123,6 +134,9 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(mails::get_captured_message))
         .merge(domains::routes())
         .merge(senders::routes())
+        .merge(contacts::routes())
+        .merge(contact_lists::routes())
+        .merge(contact_properties::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::preview::preview_mail))

@@ -7,6 +7,7 @@ mod account_projects;
 mod app;
 mod audit_log;
 mod authentication;
+mod contacts;
 #[path = "../support/database.rs"]
 mod database;
 #[path = "../support/database_link.rs"]
