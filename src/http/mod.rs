@@ -15,6 +15,7 @@ pub mod mails;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod preferences;
 pub mod projects;
 pub mod senders;
 mod silence;
@@ -50,12 +51,14 @@ use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
+use crate::domain::links::Links;
 use crate::error::Error;
 use crate::service::domains::Domains;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
 use crate::service::people::People;
+use crate::service::preferences::Preferences;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
 use crate::service::suppressions::Suppressions;
@@ -85,6 +88,8 @@ pub struct Api {
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
     pub db: PgPool,
+    /// Reads the links of mails.
+    pub links: Links,
     /// Who may come in.
     pub gate: Arc<Gate>,
     /// How they may come.
@@ -94,6 +99,12 @@ pub struct Api {
 impl FromRef<Api> for Senders {
     fn from_ref(api: &Api) -> Self {
         Self::new(api.db.clone(), api.domains.clone())
+    }
+}
+
+impl FromRef<Api> for Preferences {
+    fn from_ref(api: &Api) -> Self {
+        Self::new(api.db.clone(), api.links.clone())
     }
 }
 
@@ -182,6 +193,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(signing_in)
         .merge(reports)
         .merge(open)
+        .merge(preferences::routes())
         .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)

@@ -343,6 +343,29 @@ pub async fn insert_given(
     .await
 }
 
+/// Tells every webhook of a project that asks for it something that is no event of a delivery; due now.
+pub async fn insert_told(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    kind: EventType,
+    payload: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        INSERT INTO webhook_deliveries (project_id, webhook_id, type, payload, due_at)
+        SELECT project_id, id, $2, $3, now()
+        FROM webhooks
+        WHERE project_id = $1 AND active AND $2 = ANY (events)
+        "#,
+        project as _,
+        kind.as_str(),
+        payload,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
 /// Stores an entry of the log once more, to be told now; nothing if there is no such entry.
 pub async fn repeat(
     db: impl PgExecutor<'_>,

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::response::{AddressView, timestamp};
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::Reply;
+use crate::domain::personal::with_tags;
 use crate::domain::record::{Event, PendingDelivery};
 use crate::service::mails::MailDetail;
 
@@ -125,8 +126,8 @@ impl MailBody {
                     size: file.content_length(),
                 })
                 .collect(),
-            html: content.html,
-            text: content.text,
+            html: content.html.map(with_tags),
+            text: content.text.map(with_tags),
             missing_variables: summary.missing_variables,
             deliveries,
             events,
@@ -170,7 +171,8 @@ impl DeliveryView {
     }
 
     fn over(recipient: &str, position: i16, events: &[Event]) -> Self {
-        let last = events.iter().rev().find(|event| event.position == Some(position));
+        let is_its = |event: &&Event| event.position == Some(position) && event.is_of_delivery();
+        let last = events.iter().rev().find(is_its);
         let kind = last.map_or("queued", |event| event.kind.as_str());
         let status = if kind == "ambiguous" { "held" } else { kind };
         let said = last
