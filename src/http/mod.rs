@@ -19,6 +19,7 @@ pub mod mails;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod preferences;
 pub mod projects;
 pub mod senders;
 mod silence;
@@ -54,6 +55,7 @@ use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
+use crate::domain::links::Links;
 use crate::error::Error;
 use crate::service::bounces::Bounces;
 use crate::service::contacts::Contacts;
@@ -62,6 +64,7 @@ use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
 use crate::service::people::People;
+use crate::service::preferences::Preferences;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
 use crate::service::suppressions::Suppressions;
@@ -99,6 +102,8 @@ pub struct Parts {
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
     pub db: PgPool,
+    /// Reads the links of mails.
+    pub links: Links,
     /// Who may come in.
     pub gate: Arc<Gate>,
     /// How they may come.
@@ -132,6 +137,8 @@ macro_rules! handed_out {
 }
 
 handed_out!(
+    Preferences,
+    Links,
     Contacts,
     Suppressions,
     Bounces,
@@ -159,6 +166,12 @@ impl FromRef<Parts> for Suppressions {
 impl FromRef<Parts> for Contacts {
     fn from_ref(parts: &Parts) -> Self {
         Self::new(parts.db.clone())
+    }
+}
+
+impl FromRef<Parts> for Preferences {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.links.clone())
     }
 }
 
@@ -247,6 +260,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(signing_in)
         .merge(reports)
         .merge(open)
+        .merge(preferences::routes())
         .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)

@@ -32,6 +32,7 @@ mod leaked_keys;
 mod limits;
 mod overview;
 mod people;
+mod preferences;
 mod reading;
 mod retention;
 mod scheduling;

@@ -20,11 +20,16 @@ use crate::http::silence::silence;
 #[derive(Clone, Copy, Debug)]
 pub struct RequestId(pub Uuid);
 
+/// Marks a refusal that is a page already, because people read it and not programs.
+#[derive(Clone, Copy, Debug)]
+pub struct ForPeople;
+
 /// Writes the envelope of every answer that is a refusal.
 pub async fn render_errors(request: Request, next: Next) -> Response {
     let id = request.extensions().get().copied().unwrap_or(RequestId(Uuid::nil()));
     let mut response = next.run(request).await;
-    if response.status().is_client_error() || response.status().is_server_error() {
+    let is_refusal = response.status().is_client_error() || response.status().is_server_error();
+    if is_refusal && response.extensions().get::<ForPeople>().is_none() {
         response = refusal(response, id);
     }
     if let Ok(value) = HeaderValue::try_from(id.0.to_string()) {

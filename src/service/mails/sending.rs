@@ -60,7 +60,8 @@ impl Mails {
         } else {
             self.domains.permit(project, draft.from.address.domain()).await?
         };
-        let Prepared { content, missing_variables, body } = prepare(draft, signed_by).await?;
+        let Prepared { content, missing_variables, body } =
+            prepare(draft, project, signed_by).await?;
         let recipients = content.recipients().count();
 
         // A claim that another request holds may end while we look at it: then it is free to be claimed.
