@@ -2,6 +2,7 @@
 
 /** The look and the words of each state of a mail. */
 export const MAIL_STATES = {
+  scheduled: ["wait", "Scheduled"],
   queued: ["wait", "Queued"],
   sending: ["wait", "Sending"],
   deferred: ["warn", "Deferred"],

@@ -33,6 +33,7 @@ pub mod record_check;
 pub mod rehearsal;
 pub mod restrictions;
 pub mod retry;
+pub mod schedule;
 pub mod sender;
 pub mod sending_domain;
 pub mod subject;

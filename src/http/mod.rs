@@ -167,6 +167,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(senders::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
+        .routes(routes!(mails::reschedule::update_mail))
         .routes(routes!(mails::preview::preview_mail))
         .routes(routes!(key_usage::get_account_key_usage))
         .routes(routes!(key_usage::get_key_usage))

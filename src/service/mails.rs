@@ -34,6 +34,8 @@ pub struct Accepted {
     pub recipients: usize,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
+    /// When it is to be sent, if not at once.
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// Whether this is the answer to an earlier request with the same idempotency key.
     pub replayed: bool,
 }
@@ -109,7 +111,7 @@ impl Mails {
         if !events.iter().any(is_captured) {
             return Err(Error::NotFound("captured message"));
         }
-        let identity = Identity::of(id, &content, summary.created_at);
+        let identity = Identity::of(id, &content, summary.starts_at());
         let signer = self.domains.signing().signer(&content).await.map_err(Error::from)?;
         let work = move || {
             let message = compose::compose(&content, &identity)

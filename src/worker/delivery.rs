@@ -205,8 +205,7 @@ impl DeliveryWorker {
         let Some(outcome) = outcome else { return };
         metrics::counter!("posthaste_deliveries_total", "outcome" => name(&outcome)).increment(1);
         tracing::debug!(mail.id = %job.mail, attempt = lease.attempt, outcome = name(&outcome), "Attempted a delivery");
-        match self.deliveries.record(&lease, job.accepted_at, outcome, &recipient.to_string()).await
-        {
+        match self.deliveries.record(&lease, job.starts_at, outcome, &recipient.to_string()).await {
             Ok(true) => {}
             Ok(false) => {
                 tracing::warn!(mail.id = %job.mail, "Lost the lease of a delivery before its end was recorded");
@@ -300,7 +299,7 @@ impl Unwritable {
 
 /// Composes a mail and signs it; off the threads that serve others when that may take long.
 async fn compose(job: &Job, signing: &Signing) -> Result<Vec<u8>, Unwritable> {
-    let identity = Identity::of(job.mail, &job.content, job.accepted_at);
+    let identity = Identity::of(job.mail, &job.content, job.starts_at);
     let content = Arc::clone(&job.content);
     let signer = signing.signer(&content).await.map_err(Unwritable::NoKeys)?;
     let takes_long = signer.is_some() || !content.attachments.is_empty();

@@ -32,6 +32,7 @@ mod overview;
 mod people;
 mod reading;
 mod retention;
+mod scheduling;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]

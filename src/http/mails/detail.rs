@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::details::DetailsView;
 use super::response::{AddressView, timestamp};
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::Reply;
@@ -34,6 +35,8 @@ pub struct MailBody {
     /// Oldest first.
     events: Vec<EventView>,
     created_at: String,
+    #[serde(flatten)]
+    details: DetailsView,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,7 +52,7 @@ struct AttachmentView {
 #[serde(rename_all = "camelCase")]
 struct DeliveryView {
     recipient: String,
-    /// `queued`, `sending`, `deferred`, or how it ended.
+    /// `scheduled`, `queued`, `sending`, `deferred`, or how it ended.
     status: String,
     attempts: i16,
     /// When something happens next; null when it is over.
@@ -131,12 +134,17 @@ impl MailBody {
             deliveries,
             events,
             created_at: timestamp(summary.created_at),
+            details: summary.details.into(),
         }
     }
 }
 
 impl DeliveryView {
     fn under_way(recipient: &str, delivery: &PendingDelivery, now: DateTime<Utc>) -> Self {
+        let is_scheduled = !delivery.leased
+            && delivery.attempts == 0
+            && delivery.last_reply.is_none()
+            && delivery.due_at > now;
         let (status, explanation) = if delivery.leased {
             let explanation = if delivery.due_at > now {
                 let after =
@@ -158,6 +166,12 @@ impl DeliveryView {
             )
         } else {
             ("queued", "Waits for its first attempt, which comes at once.".to_owned())
+        };
+        let (status, explanation) = if is_scheduled {
+            let at = timestamp(delivery.due_at);
+            ("scheduled", format!("Is scheduled: its first attempt comes at {at}."))
+        } else {
+            (status, explanation)
         };
         Self {
             recipient: recipient.to_owned(),
