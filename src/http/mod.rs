@@ -7,6 +7,7 @@ pub mod client_address;
 pub mod contact_lists;
 pub mod contact_properties;
 pub mod contacts;
+pub mod dialects;
 pub mod domains;
 pub mod error;
 pub mod extract;
@@ -233,6 +234,12 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
+    // Beside the document: these APIs are described by those whose they are.
+    let foreign = dialects::routes()
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn(dialects::carry))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
@@ -257,6 +264,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
 
     let routes = Router::new()
         .merge(authenticated)
+        .merge(foreign)
         .merge(signing_in)
         .merge(reports)
         .merge(open)

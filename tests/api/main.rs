@@ -16,6 +16,7 @@ mod database_link;
 mod decisions;
 mod deleted_projects;
 mod delivering;
+mod dialects;
 #[path = "../support/dns_server.rs"]
 mod dns_server;
 mod document;
