@@ -36,6 +36,7 @@ pub mod retry;
 pub mod sender;
 pub mod sending_domain;
 pub mod subject;
+pub mod template;
 pub mod token;
 pub mod totp;
 pub mod usage;

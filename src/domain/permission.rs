@@ -56,6 +56,10 @@ permissions! {
     WebhooksRead = "webhooks:read",
     /// Makes, changes, replays and deletes webhooks, and reveals their secrets.
     WebhooksWrite = "webhooks:write",
+    /// Reads templates and their versions, and shows what they would make.
+    TemplatesRead = "templates:read",
+    /// Makes, changes, publishes and deletes templates.
+    TemplatesWrite = "templates:write",
 }
 
 impl Permission {

@@ -26,6 +26,7 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::NotFound("domain") => (StatusCode::NOT_FOUND, "DOMAIN_NOT_FOUND"),
         Error::NotFound("sender") => (StatusCode::NOT_FOUND, "AUTHENTICATED_SENDER_NOT_FOUND"),
         Error::NotFound("project") => (StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND"),
+        Error::NotFound("template") => (StatusCode::NOT_FOUND, "TEMPLATE_NOT_FOUND"),
         Error::NotFound("webhook") => (StatusCode::NOT_FOUND, "WEBHOOK_NOT_FOUND"),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Error::Malformed(_) | Error::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_FAILED"),

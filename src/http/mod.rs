@@ -18,6 +18,7 @@ pub mod people;
 pub mod projects;
 pub mod senders;
 mod silence;
+pub mod templates;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
+use crate::service::templates::Templates;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
@@ -95,6 +97,12 @@ impl FromRef<Api> for Senders {
     }
 }
 
+impl FromRef<Api> for Templates {
+    fn from_ref(api: &Api) -> Self {
+        Self::new(api.db.clone())
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
@@ -103,6 +111,7 @@ impl FromRef<Api> for Senders {
         (name = "webhooks", description = "Being told what became of mail, by signed requests"),
         (name = "domains", description = "The domains that mail is sent from, and their DNS records"),
         (name = "senders", description = "The addresses that mail is sent from"),
+        (name = "templates", description = "Subjects and bodies that are kept here, in versions"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -123,6 +132,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(mails::get_captured_message))
         .merge(domains::routes())
         .merge(senders::routes())
+        .merge(templates::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::preview::preview_mail))

@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use super::committer::Committer;
 use super::domains::Domains;
 use super::handoff::HandOff;
+use super::templates::Templates;
 use super::{in_time, unavailable};
 use crate::domain::id::{MailId, ProjectId};
 use crate::domain::mail::Content;
@@ -16,12 +17,15 @@ use crate::mail::compose::{self, Identity};
 use crate::store;
 
 pub use search::{MailFilter, MailPage};
+pub use trying::Trial;
 
 mod decisions;
 mod preparing;
 mod preview;
+pub(super) mod rendering;
 mod search;
 mod sending;
+mod trying;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
@@ -56,6 +60,7 @@ pub struct Mails {
     committer: Committer,
     handoff: Option<HandOff>,
     domains: Domains,
+    templates: Templates,
 }
 
 impl Mails {
@@ -66,7 +71,8 @@ impl Mails {
         handoff: Option<HandOff>,
         domains: Domains,
     ) -> Self {
-        Self { db, committer, handoff, domains }
+        let templates = Templates::new(db.clone());
+        Self { db, committer, handoff, domains, templates }
     }
 
     /// One mail with its deliveries and its history.

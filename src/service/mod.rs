@@ -27,6 +27,7 @@ pub mod senders;
 pub mod sessions;
 pub mod signing;
 mod storing;
+pub mod templates;
 pub mod usage;
 pub mod webhooks;
 

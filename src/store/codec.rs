@@ -12,6 +12,7 @@ use crate::domain::id::{
     OneTimeLinkId, ProjectId, SenderId, SessionId, UserId, WebhookDeliveryId, WebhookId,
 };
 use crate::domain::mail_details::MailDetails;
+use crate::domain::template::TemplateId;
 
 /// Stores identifiers as `uuid`.
 macro_rules! stored_as_uuid {
@@ -57,6 +58,7 @@ stored_as_uuid!(
     ProjectId,
     SenderId,
     SessionId,
+    TemplateId,
     UserId,
     WebhookDeliveryId,
     WebhookId

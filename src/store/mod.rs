@@ -25,6 +25,8 @@ pub mod projects;
 pub mod retention;
 pub mod senders;
 pub mod sessions;
+pub mod template_versions;
+pub mod templates;
 pub mod users;
 pub mod webhook_deliveries;
 pub mod webhooks;

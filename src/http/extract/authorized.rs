@@ -63,6 +63,10 @@ grants! {
     ReadWebhooks = WebhooksRead,
     /// Marks handlers that make, change, replay and delete webhooks.
     WriteWebhooks = WebhooksWrite,
+    /// Marks handlers that read templates.
+    ReadTemplates = TemplatesRead,
+    /// Marks handlers that make, change, publish and delete templates.
+    WriteTemplates = TemplatesWrite,
 }
 
 /// A caller with the permission `G`, working for a project.
