@@ -1,17 +1,18 @@
 //! Requests about templates as they come over the wire.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::id::SenderId;
 use crate::domain::key_change::Change;
 use crate::domain::template::{
-    BuilderType, MAX_VARIABLES, TemplateContent, TemplateName, TemplateType, short_line,
+    BuilderType, MAX_PARTS, MAX_VARIABLES, TemplateContent, TemplateName, TemplateType, short_line,
     subject_source,
 };
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+use crate::http::extract::bounded_value::{self, Budget};
 use crate::service::templates::{NewTemplate, TemplateUpdate, syntax};
 
 /// What a new template is to be.
@@ -41,7 +42,7 @@ pub struct CreateTemplateRequest {
     builder_type: Option<String>,
     /// Your own notes about the variables: 16 KB of JSON at most.
     #[schema(value_type = Option<Object>)]
-    dynamic_variables: Option<Map<String, Value>>,
+    dynamic_variables: Option<Notes>,
     /// The sender whom its mails are from, where the request does not say.
     sender_id: Option<String>,
     /// `false` leaves it a draft, which no mail can take.
@@ -111,7 +112,7 @@ pub struct UpdateTemplateRequest {
     template_type: Option<String>,
     /// Your own notes about the variables: 16 KB of JSON at most.
     #[schema(value_type = Option<Object>)]
-    dynamic_variables: Option<Map<String, Value>>,
+    dynamic_variables: Option<Notes>,
     /// The sender whom its mails are from; null for none.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -230,6 +231,10 @@ fn subject(text: &str, violations: &mut Violations) -> String {
 /// A part of a template; an empty one is none.
 fn part(field: &str, source: Option<String>, violations: &mut Violations) -> Option<String> {
     let source = source.filter(|source| !source.trim().is_empty())?;
+    if source.len() > MAX_PARTS {
+        violations.add(field, "emailTemplate and plainTextTemplate may have 1 MB together");
+        return None;
+    }
     if source.contains('\0') {
         // Postgres has no such character.
         violations.add(field, "must not contain the character U+0000");
@@ -238,19 +243,31 @@ fn part(field: &str, source: Option<String>, violations: &mut Violations) -> Opt
     Some(source)
 }
 
-fn notes(
-    notes: Option<Map<String, Value>>,
-    violations: &mut Violations,
-) -> Option<Map<String, Value>> {
-    let notes = notes?;
-    let text = Value::Object(notes.clone()).to_string();
-    if text.len() > MAX_VARIABLES {
-        violations.add("dynamicVariables", "must be at most 16 KB of JSON");
+/// What an author says of the variables, no more of it than fits.
+#[derive(Debug)]
+struct Notes {
+    values: Map<String, Value>,
+    fits: bool,
+}
+
+impl<'de> Deserialize<'de> for Notes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let budget = Budget::new(MAX_VARIABLES);
+        let values = bounded_value::read_object(deserializer, &budget)?;
+        Ok(Self { values, fits: budget.spent().is_some() })
     }
-    if text.contains("\\u0000") {
+}
+
+fn notes(notes: Option<Notes>, violations: &mut Violations) -> Option<Map<String, Value>> {
+    let Notes { values, fits } = notes?;
+    let text = Value::Object(values.clone()).to_string();
+    if !fits || text.len() > MAX_VARIABLES {
+        violations.add("dynamicVariables", "must be at most 16 KB of JSON");
+    } else if text.contains("\\u0000") {
+        // Postgres has no such character.
         violations.add("dynamicVariables", "must not contain the character U+0000");
     }
-    Some(notes)
+    Some(values)
 }
 
 /// An empty id is none.
