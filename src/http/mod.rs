@@ -25,6 +25,7 @@ pub mod projects;
 pub mod senders;
 mod silence;
 pub mod suppressions;
+pub mod templates;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ use crate::service::preferences::Preferences;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
 use crate::service::suppressions::Suppressions;
+use crate::service::templates::Templates;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
@@ -138,6 +140,7 @@ macro_rules! handed_out {
 }
 
 handed_out!(
+    Templates,
     Preferences,
     Links,
     Contacts,
@@ -176,6 +179,12 @@ impl FromRef<Parts> for Preferences {
     }
 }
 
+impl FromRef<Parts> for Templates {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
@@ -186,6 +195,7 @@ impl FromRef<Parts> for Preferences {
         (name = "senders", description = "The addresses that mail is sent from"),
         (name = "suppressions", description = "Who gets no mail, and kinds of mail that recipients can want or not want"),
         (name = "contacts", description = "People whom a project knows, their lists, and what is noted of them"),
+        (name = "templates", description = "Subjects and bodies that are kept here, in versions"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -210,6 +220,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(contacts::routes())
         .merge(contact_lists::routes())
         .merge(contact_properties::routes())
+        .merge(templates::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::reschedule::update_mail))

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use super::committer::Committer;
 use super::domains::Domains;
 use super::handoff::HandOff;
+use super::templates::Templates;
 use super::{in_time, unavailable};
 use crate::domain::id::{MailId, ProjectId};
 use crate::domain::links::Links;
@@ -19,12 +20,15 @@ use crate::mail::compose::{self, Identity, Recipient};
 use crate::store;
 
 pub use search::{MailFilter, MailPage};
+pub use trying::Trial;
 
 mod decisions;
 mod preparing;
 mod preview;
+pub(super) mod rendering;
 mod search;
 mod sending;
+mod trying;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
@@ -63,6 +67,7 @@ pub struct Mails {
     /// One pointer, because these are copied for every request.
     domains: Arc<Domains>,
     links: Links,
+    templates: Templates,
 }
 
 impl Mails {
@@ -75,7 +80,8 @@ impl Mails {
         domains: Domains,
         links: Links,
     ) -> Self {
-        Self { db, committer, handoff, domains: Arc::new(domains), links }
+        let templates = Templates::new(db.clone());
+        Self { db, committer, handoff, domains: Arc::new(domains), links, templates }
     }
 
     /// One mail with its deliveries and its history.

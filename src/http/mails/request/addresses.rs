@@ -90,7 +90,7 @@ impl<'de> Visitor<'de> for AddressesVisitor {
 }
 
 /// The addresses of a field that may have several.
-pub(super) fn mailboxes(
+pub(in crate::http) fn mailboxes(
     field: &str,
     addresses: Option<Addresses>,
     violations: &mut Violations,
@@ -128,7 +128,7 @@ fn mailbox_of_text(path: &str, text: &str, violations: &mut Violations) -> Optio
 }
 
 /// The address of a field that may have one.
-pub(super) fn single(
+pub(in crate::http) fn single(
     field: &str,
     addresses: Option<Addresses>,
     violations: &mut Violations,

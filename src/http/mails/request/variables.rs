@@ -38,7 +38,7 @@ impl Variables {
     }
 
     /// The values, if all of them were read.
-    pub(super) fn checked(self, violations: &mut Violations) -> Map<String, Value> {
+    pub(in crate::http) fn checked(self, violations: &mut Violations) -> Map<String, Value> {
         if self.count.is_none() {
             violations.add(
                 "dynamicData",
