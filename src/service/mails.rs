@@ -1,5 +1,7 @@
 //! Mails: accepting them and reading what became of them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
@@ -36,6 +38,8 @@ pub struct Accepted {
     pub recipients: usize,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
+    /// When it is to be sent, if not at once.
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// Whether this is the answer to an earlier request with the same idempotency key.
     pub replayed: bool,
 }
@@ -59,8 +63,8 @@ pub struct Mails {
     db: PgPool,
     committer: Committer,
     handoff: Option<HandOff>,
-    domains: Domains,
-    templates: Templates,
+    /// One pointer, because these are copied for every request.
+    domains: Arc<Domains>,
 }
 
 impl Mails {
@@ -71,8 +75,11 @@ impl Mails {
         handoff: Option<HandOff>,
         domains: Domains,
     ) -> Self {
-        let templates = Templates::new(db.clone());
-        Self { db, committer, handoff, domains, templates }
+        Self { db, committer, handoff, domains: Arc::new(domains) }
+    }
+
+    fn templates(&self) -> Templates {
+        Templates::new(self.db.clone())
     }
 
     /// One mail with its deliveries and its history.
@@ -107,12 +114,13 @@ impl Mails {
         let MailDetail { summary, content, events, .. } = self.find(project, id).await?;
         let is_captured = |event: &Event| {
             event.position == Some(position)
+                && !event.is_reported()
                 && ["captured", "complained"].contains(&event.kind.as_str())
         };
         if !events.iter().any(is_captured) {
             return Err(Error::NotFound("captured message"));
         }
-        let identity = Identity::of(id, &content, summary.created_at);
+        let identity = Identity::of(id, &content, summary.starts_at());
         let signer = self.domains.signing().signer(&content).await.map_err(Error::from)?;
         let work = move || {
             let message = compose::compose(&content, &identity)

@@ -7,6 +7,8 @@ mod account_projects;
 mod app;
 mod audit_log;
 mod authentication;
+mod bounces;
+mod contacts;
 #[path = "../support/database.rs"]
 mod database;
 #[path = "../support/database_link.rs"]
@@ -32,10 +34,12 @@ mod overview;
 mod people;
 mod reading;
 mod retention;
+mod scheduling;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod suppressions;
 mod templates;
 mod usage;
 #[path = "../support/webhook_endpoint.rs"]
