@@ -11,12 +11,15 @@ CREATE TABLE projects (
     name       text NOT NULL,
     -- The domain that its maker plans to send from.
     domain     text,
+    -- Mails are kept for so long; null for as long as the server keeps them.
+    retention_days integer CONSTRAINT projects_retention_days CHECK (retention_days > 0),
     created_at timestamptz NOT NULL DEFAULT now(),
     -- A deleted project keeps its mails for a month or the retention time, and does nothing any more.
     deleted_at timestamptz
 );
 
 CREATE INDEX projects_account_id ON projects (account_id, id);
+CREATE INDEX projects_retention_days ON projects (id) WHERE retention_days IS NOT NULL;
 CREATE INDEX projects_deleted_at ON projects (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE api_keys (
@@ -361,9 +364,9 @@ CREATE INDEX deliveries_due_at ON deliveries (due_at);
 -- By the project first: that is how its unfinished mails are listed.
 CREATE INDEX deliveries_mail_id ON deliveries (project_id, mail_id);
 
--- The history of each mail, one row for each thing that happened.
+-- The history of each mail, one row for each thing that happened after it was accepted, which its own row says.
 CREATE TABLE events (
-    id       uuid PRIMARY KEY,
+    id       uuid NOT NULL,
     mail_id  uuid NOT NULL,
     -- Null for what concerns the whole mail.
     position smallint,
@@ -371,11 +374,12 @@ CREATE TABLE events (
     attempt  smallint NOT NULL DEFAULT 0,
     reply    jsonb,
     at       timestamptz NOT NULL DEFAULT now(),
-    -- Null for `queued`, `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
-    project_id uuid
+    -- Null for `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
+    project_id uuid,
+    -- One index, since an event is never looked for without its mail.
+    PRIMARY KEY (mail_id, id)
 );
 
-CREATE INDEX events_mail_id ON events (mail_id);
 -- How mails in a rare state are found, whose own rows have no index on what changes.
 CREATE INDEX events_project_id ON events (project_id, type, mail_id) WHERE project_id IS NOT NULL;
 
@@ -426,15 +430,29 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
 
--- Addresses to which nothing that we send would ever arrive, by what a relay said of them.
+-- Who gets no mail of a project: nothing at all (group `GLOBAL`), or nothing of one of its groups.
 CREATE TABLE suppressions (
     project_id uuid NOT NULL,
+    -- In the form in which addresses are compared.
     address    text NOT NULL,
-    reason     text NOT NULL,
-    mail_id    uuid NOT NULL,
+    group_id   text NOT NULL DEFAULT 'GLOBAL',
+    -- Of version 7, as ours: the milliseconds, the version, and chance.
+    id         uuid NOT NULL DEFAULT encode(set_bit(set_bit(overlay(
+                   uuid_send(gen_random_uuid())
+                   PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                   FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid,
+    reason     text NOT NULL
+               CONSTRAINT suppressions_reason CHECK (reason IN ('unsubscribe', 'bounce', 'complaint', 'manual')),
+    -- The mail that it came of, if it was one.
+    mail_id    uuid,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (project_id, address)
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    -- One look finds all that keeps a mail from an address.
+    PRIMARY KEY (project_id, address, group_id)
 );
+
+CREATE INDEX suppressions_id ON suppressions (project_id, id);
+CREATE INDEX suppressions_group_id ON suppressions (project_id, group_id, id);
 
 -- Where projects are told what happened to their mails.
 CREATE TABLE webhooks (
@@ -495,6 +513,22 @@ CREATE TABLE webhook_deliveries (
 CREATE INDEX webhook_deliveries_due_at ON webhook_deliveries (webhook_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_webhook_id ON webhook_deliveries (webhook_id, id);
 
+-- Kinds of mail that recipients can want or not want.
+CREATE TABLE suppression_groups (
+    project_id  uuid NOT NULL REFERENCES projects (id),
+    -- The short name that mails give.
+    group_id    text NOT NULL,
+    id          uuid NOT NULL,
+    name        text NOT NULL,
+    description text,
+    active      boolean NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    -- A deleted one keeps its entries: mails of it may be on their way, and their links must go on to work.
+    deleted_at  timestamptz,
+    PRIMARY KEY (project_id, group_id)
+);
+
 -- Whom projects know: people with an address, and what a project notes of them.
 CREATE TABLE contacts (
     id            uuid PRIMARY KEY,
@@ -548,3 +582,26 @@ CREATE TABLE contact_properties (
     created_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT contact_properties_name UNIQUE (project_id, name)
 );
+
+-- People who are to be forgotten, and how far that is.
+CREATE TABLE erasures (
+    id                uuid PRIMARY KEY,
+    account_id        uuid NOT NULL,
+    project_id        uuid NOT NULL,
+    -- HMAC of the address under a key derived from SECRET_KEY: it tells one person from another, and not who it is.
+    digest            text NOT NULL,
+    -- Encrypted with SECRET_KEY; null once nothing is left to be done.
+    address           bytea,
+    keep_suppressions boolean NOT NULL,
+    -- Nobody else works on it before then.
+    claimed_until     timestamptz,
+    -- How far what webhooks were told has been looked through.
+    looked_until      uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    mails_removed     bigint NOT NULL DEFAULT 0,
+    mails_changed     bigint NOT NULL DEFAULT 0,
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    completed_at      timestamptz
+);
+
+CREATE UNIQUE INDEX erasures_unfinished ON erasures (project_id, digest) WHERE completed_at IS NULL;
+CREATE INDEX erasures_to_do ON erasures (id) WHERE completed_at IS NULL;

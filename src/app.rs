@@ -33,15 +33,17 @@ use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
 use crate::http::listener::{Certificates, Listener};
 use crate::http::people::Installation;
-use crate::http::{self, Api};
+use crate::http::{self, Api, Parts};
 use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::outbound::{Client, Guard};
 use crate::postgres::{self, Durability, Embedded};
 use crate::secret_key;
+use crate::service::bounces::Bounces;
 use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
 use crate::service::domains::{DomainPolicy, Domains};
+use crate::service::erasing::Erasing;
 use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -50,6 +52,7 @@ use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::service::retention::Retention;
+use crate::service::return_paths::ReturnPaths;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
@@ -189,6 +192,7 @@ pub struct App {
     database: Database,
     keys: Arc<Keys>,
     seal: Seal,
+    return_paths: ReturnPaths,
     listener: Listener,
     account: AccountId,
     /// Whether the account was made just now.
@@ -207,9 +211,10 @@ impl App {
         let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
         let keys = Keys::new(database.pool.clone(), pepper).with_default_limit(config.rate_limit);
         let keys = Arc::new(keys);
+        let return_paths = ReturnPaths::derive(&secret_key, config.bounce_domain.as_ref());
         let (account, is_new) = projects::set_up(&database.pool).await?;
         let clock = Clock::monotonic();
-        Ok(Self { config, database, keys, seal, listener, account, is_new, clock })
+        Ok(Self { config, database, keys, seal, return_paths, listener, account, is_new, clock })
     }
 
     /// Counts the limits of keys and of failures by another clock.
@@ -246,7 +251,7 @@ impl App {
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
-        let Self { config, database, keys, seal, listener, clock, .. } = self;
+        let Self { config, database, keys, seal, return_paths, listener, clock, .. } = self;
         let db = database.pool.clone();
 
         let stages = Stages::default();
@@ -264,6 +269,7 @@ impl App {
         let sessions = Sessions::new(db.clone());
         let guard = Guard::new(config.outbound_allow.clone());
         let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
+        let bounces = Bounces::new(db.clone(), return_paths.clone());
         let own_mails = OwnMails::new(config.system_from_at(&public_url), public_url.clone());
         let people = Arc::new(People::new(
             db.clone(),
@@ -278,6 +284,7 @@ impl App {
 
         if delivers {
             let worker = delivery_worker(&config, &deliveries, &domains, attempts)?;
+            let worker = worker.with_return_paths(return_paths);
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
@@ -285,6 +292,7 @@ impl App {
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
+        let erasing = Erasing::new(db.clone(), seal.clone());
         let household = Household {
             keys: Arc::clone(&keys),
             usage: Arc::clone(&usage),
@@ -292,6 +300,7 @@ impl App {
             sessions: sessions.clone(),
             webhooks: webhooks.clone(),
             retention: Retention::new(db.clone(), config.retention),
+            erasing: erasing.clone(),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
         };
@@ -313,7 +322,7 @@ impl App {
             let installation = Arc::new(installation(&config, public_url));
             let way = Arc::new(way(&config));
             let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
-            let api = Api {
+            let api = Api::new(Parts {
                 mails,
                 domains,
                 usage,
@@ -322,11 +331,13 @@ impl App {
                 sessions,
                 installation,
                 webhooks,
+                bounces,
+                erasing,
                 keys,
                 db,
                 gate,
                 way,
-            };
+            });
             let certificates = certificates(&config).await?;
             listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::http::layers::authenticate::Gate;
+use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::retention::Retention;
@@ -23,6 +24,7 @@ pub(super) struct Household {
     pub sessions: Sessions,
     pub webhooks: Webhooks,
     pub retention: Retention,
+    pub erasing: Erasing,
     pub gate: Arc<Gate>,
     pub metrics: PrometheusHandle,
 }
@@ -30,13 +32,15 @@ pub(super) struct Household {
 impl Household {
     /// Starts its loops; they end when `stop` is cancelled.
     pub fn keep(self, loops: &TaskTracker, stop: &CancellationToken) {
-        let Self { keys, usage, mails, sessions, webhooks, retention, gate, metrics } = self;
+        let Self { keys, usage, mails, sessions, webhooks, retention, erasing, gate, metrics } =
+            self;
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), stop.clone()));
         loops.spawn(housekeeping::add_up_days(mails.clone(), stop.clone()));
         loops.spawn(housekeeping::write_requests(Arc::clone(&usage), stop.clone()));
         loops.spawn(housekeeping::watch_use(usage, stop.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails, stop.clone()));
         loops.spawn(housekeeping::remove_old_mails(retention, stop.clone()));
+        loops.spawn(housekeeping::erase_recipients(erasing, stop.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions, stop.clone()));
         loops.spawn(housekeeping::forget_webhook_deliveries(webhooks, stop.clone()));
         let sweep = move || {

@@ -181,12 +181,15 @@ impl Role {
 
     /// Whether people of this role may do it.
     pub fn may(self, permission: Permission) -> bool {
-        use Permission::{ContactsWrite, KeysWrite, MailsSend, WebhooksWrite};
+        use Permission::{ContactsWrite, KeysWrite, MailsSend, SuppressionsWrite, WebhooksWrite};
         match self {
             Self::Owner | Self::Admin => true,
             Self::Member => {
                 permission.is_read()
-                    || matches!(permission, MailsSend | ContactsWrite | KeysWrite | WebhooksWrite)
+                    || matches!(
+                        permission,
+                        MailsSend | ContactsWrite | KeysWrite | SuppressionsWrite | WebhooksWrite
+                    )
             }
             Self::Viewer => permission.is_read(),
         }

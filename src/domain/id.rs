@@ -117,12 +117,24 @@ id! {
     ContactPropertyId
 }
 id! {
+    /// Names the wish of somebody to be forgotten.
+    ErasureId
+}
+id! {
     /// Names an entry of the audit log.
     AuditEntryId
 }
 id! {
     /// Names a note about unusual use of a key.
     AlertId
+}
+id! {
+    /// Names a suppression group. Mails name it by its short name.
+    SuppressionGroupId
+}
+id! {
+    /// Names an address that gets no mail.
+    SuppressionId
 }
 id! {
     /// Names a webhook.

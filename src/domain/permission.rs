@@ -42,6 +42,8 @@ permissions! {
     ContactsRead = "contacts:read",
     /// Makes, changes and removes contacts, their lists and their properties.
     ContactsWrite = "contacts:write",
+    /// Erases all that is known of a recipient.
+    RecipientsErase = "recipients:erase",
     /// Reads keys, never their secrets.
     KeysRead = "keys:read",
     /// Makes, changes and revokes keys.
@@ -60,6 +62,12 @@ permissions! {
     WebhooksRead = "webhooks:read",
     /// Makes, changes, replays and deletes webhooks, and reveals their secrets.
     WebhooksWrite = "webhooks:write",
+    /// Reports bounces and complaints about mails.
+    BouncesWrite = "bounces:write",
+    /// Reads who gets no mail, and the groups of mail that can be wanted or not.
+    SuppressionsRead = "suppressions:read",
+    /// Suppresses addresses, lets them have mail again, and manages the groups.
+    SuppressionsWrite = "suppressions:write",
 }
 
 impl Permission {

@@ -11,6 +11,7 @@ pub mod domains;
 pub mod error;
 pub mod extract;
 pub mod health;
+pub mod inbound;
 pub mod key_usage;
 pub mod layers;
 pub mod listener;
@@ -19,8 +20,10 @@ pub mod overview;
 pub mod page;
 pub mod people;
 pub mod projects;
+pub mod recipients;
 pub mod senders;
 mod silence;
+pub mod suppressions;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -53,20 +56,29 @@ use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
 use crate::error::Error;
+use crate::service::bounces::Bounces;
 use crate::service::contacts::Contacts;
 use crate::service::domains::Domains;
+use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
+use crate::service::suppressions::Suppressions;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
 /// What handlers ask for; each takes only its part.
+///
+/// Routes are copied for every request, and their state with them: so it is one pointer.
+#[derive(Clone)]
+pub struct Api(Arc<Parts>);
+
+/// The parts of an [`Api`].
 #[derive(Clone, FromRef)]
-pub struct Api {
+pub struct Parts {
     /// Mails.
     pub mails: Mails,
     /// Domains.
@@ -83,6 +95,10 @@ pub struct Api {
     pub installation: Arc<Installation>,
     /// Webhooks.
     pub webhooks: Webhooks,
+    /// Bounces and complaints.
+    pub bounces: Bounces,
+    /// Forgetting people.
+    pub erasing: Erasing,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
@@ -93,15 +109,61 @@ pub struct Api {
     pub way: Arc<Way>,
 }
 
-impl FromRef<Api> for Senders {
-    fn from_ref(api: &Api) -> Self {
-        Self::new(api.db.clone(), api.domains.clone())
+impl FromRef<Parts> for Senders {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.domains.clone())
     }
 }
 
-impl FromRef<Api> for Contacts {
-    fn from_ref(api: &Api) -> Self {
-        Self::new(api.db.clone())
+impl Api {
+    /// Of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// Lets handlers ask for parts of these types.
+macro_rules! handed_out {
+    ($($part:ty),+ $(,)?) => {
+        $(
+            impl FromRef<Api> for $part {
+                fn from_ref(api: &Api) -> Self {
+                    FromRef::from_ref(&*api.0)
+                }
+            }
+        )+
+    };
+}
+
+handed_out!(
+    Contacts,
+    Erasing,
+    Suppressions,
+    Bounces,
+    Mails,
+    Domains,
+    Senders,
+    Arc<Usage>,
+    Overviews,
+    Arc<People>,
+    Sessions,
+    Arc<Installation>,
+    Webhooks,
+    Arc<Keys>,
+    PgPool,
+    Arc<Gate>,
+    Arc<Way>,
+);
+
+impl FromRef<Parts> for Suppressions {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
+    }
+}
+
+impl FromRef<Parts> for Contacts {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
     }
 }
 
@@ -113,6 +175,7 @@ impl FromRef<Api> for Contacts {
         (name = "webhooks", description = "Being told what became of mail, by signed requests"),
         (name = "domains", description = "The domains that mail is sent from, and their DNS records"),
         (name = "senders", description = "The addresses that mail is sent from"),
+        (name = "suppressions", description = "Who gets no mail, and kinds of mail that recipients can want or not want"),
         (name = "contacts", description = "People whom a project knows, their lists, and what is noted of them"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
@@ -134,11 +197,14 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(mails::get_captured_message))
         .merge(domains::routes())
         .merge(senders::routes())
+        .merge(suppressions::routes())
         .merge(contacts::routes())
         .merge(contact_lists::routes())
         .merge(contact_properties::routes())
+        .merge(recipients::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
+        .routes(routes!(mails::reschedule::update_mail))
         .routes(routes!(mails::preview::preview_mail))
         .routes(routes!(key_usage::get_account_key_usage))
         .routes(routes!(key_usage::get_key_usage))
@@ -151,20 +217,21 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(overview::get_overview))
         .merge(people::routes())
         .merge(webhooks::routes())
+        .merge(inbound::routes())
         .merge(api_keys::routes())
         .merge(projects::routes())
         .merge(audit_log::routes())
         .split_for_parts();
     let authenticated = authenticated
-        .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))
-        .route_layer(from_fn_with_state(Arc::clone(&api.usage), count))
-        .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
-        .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (reports, reports_described) = api_keys::open_routes().split_for_parts();
-    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -186,7 +253,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(signing_in)
         .merge(reports)
         .merge(open)
-        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https)))
+        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         // Outermost first: a request passes through these from top to bottom.
@@ -201,7 +268,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
                 .layer(from_fn(hold_to_http))
                 .layer(from_fn(bound_time))
                 .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
-                .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
+                .layer(from_fn_with_state(Arc::clone(&api.0.way), locate)),
         )
         .with_state(api);
     // Outside of the router, because it changes which route is matched.

@@ -3,5 +3,6 @@
 pub mod compose;
 pub mod dkim;
 pub mod plain_text;
+pub mod report;
 pub mod template;
 pub mod transport;

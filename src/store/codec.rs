@@ -10,10 +10,11 @@ use uuid::Uuid;
 use crate::domain::custom_fields::{CustomFields, FieldType};
 use crate::domain::id::{
     AccountId, AlertId, ApiKeyId, AuditEntryId, ContactId, ContactListId, ContactPropertyId,
-    DeliveryId, DomainId, EventId, MailId, OneTimeLinkId, ProjectId, SenderId, SessionId, UserId,
-    WebhookDeliveryId, WebhookId,
+    DeliveryId, DomainId, ErasureId, EventId, MailId, OneTimeLinkId, ProjectId, SenderId,
+    SessionId, SuppressionGroupId, SuppressionId, UserId, WebhookDeliveryId, WebhookId,
 };
 use crate::domain::mail_details::MailDetails;
+use crate::domain::suppression::GroupCode;
 
 /// Stores identifiers as `uuid`.
 macro_rules! stored_as_uuid {
@@ -56,12 +57,15 @@ stored_as_uuid!(
     ContactPropertyId,
     DeliveryId,
     DomainId,
+    ErasureId,
     EventId,
     MailId,
     OneTimeLinkId,
     ProjectId,
     SenderId,
     SessionId,
+    SuppressionGroupId,
+    SuppressionId,
     UserId,
     WebhookDeliveryId,
     WebhookId
@@ -107,5 +111,18 @@ impl Type<Postgres> for FieldType {
 impl<'r> Decode<'r, Postgres> for FieldType {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(<&str as Decode<Postgres>>::decode(value)?.parse()?)
+    }
+}
+
+/// Stored as `text`.
+impl Type<Postgres> for GroupCode {
+    fn type_info() -> PgTypeInfo {
+        <String as Type<Postgres>>::type_info()
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for GroupCode {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(<String as Decode<Postgres>>::decode(value)?.parse()?)
     }
 }

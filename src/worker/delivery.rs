@@ -18,6 +18,7 @@ use crate::service::claims::CLAIM;
 use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{Job, Lease};
 use crate::service::restart;
+use crate::service::return_paths::ReturnPaths;
 use crate::service::room::Room;
 use crate::service::signing::{NoKeys, Signing};
 
@@ -38,6 +39,7 @@ pub struct DeliveryWorker {
     deliveries: Deliveries,
     destination: Arc<Destination>,
     signing: Signing,
+    return_paths: Option<ReturnPaths>,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
 }
@@ -51,7 +53,20 @@ impl DeliveryWorker {
         tasks: TaskTracker,
     ) -> Self {
         let places = Arc::new(Semaphore::new(MAILS_AT_ONCE));
-        Self { deliveries, destination: Arc::new(destination), signing, places, tasks }
+        Self {
+            deliveries,
+            destination: Arc::new(destination),
+            signing,
+            return_paths: None,
+            places,
+            tasks,
+        }
+    }
+
+    /// Lets bounces come back to these addresses instead of to the author.
+    #[must_use]
+    pub fn with_return_paths(self, return_paths: ReturnPaths) -> Self {
+        Self { return_paths: Some(return_paths), ..self }
     }
 
     /// Delivers what is handed over. When asked to stop, what has not begun goes back into the queue.
@@ -205,8 +220,7 @@ impl DeliveryWorker {
         let Some(outcome) = outcome else { return };
         metrics::counter!("posthaste_deliveries_total", "outcome" => name(&outcome)).increment(1);
         tracing::debug!(mail.id = %job.mail, attempt = lease.attempt, outcome = name(&outcome), "Attempted a delivery");
-        match self.deliveries.record(&lease, job.accepted_at, outcome, &recipient.to_string()).await
-        {
+        match self.deliveries.record(&lease, job.starts_at, outcome, &recipient.to_string()).await {
             Ok(true) => {}
             Ok(false) => {
                 tracing::warn!(mail.id = %job.mail, "Lost the lease of a delivery before its end was recorded");
@@ -243,7 +257,12 @@ impl DeliveryWorker {
         };
         let outcome = match connected {
             Ok(ready) => match self.deliveries.begin(&lease).await {
-                Ok(true) => ready.deliver(&job.content.from.address, recipient, message).await,
+                Ok(true) => {
+                    let paths = self.return_paths.as_ref();
+                    let path = paths.and_then(|paths| paths.of(job.mail, lease.position));
+                    let from = path.as_ref().unwrap_or(&job.content.from.address);
+                    ready.deliver(from, recipient, message).await
+                }
                 Ok(false) => {
                     relay.note(None);
                     return None;
@@ -300,7 +319,7 @@ impl Unwritable {
 
 /// Composes a mail and signs it; off the threads that serve others when that may take long.
 async fn compose(job: &Job, signing: &Signing) -> Result<Vec<u8>, Unwritable> {
-    let identity = Identity::of(job.mail, &job.content, job.accepted_at);
+    let identity = Identity::of(job.mail, &job.content, job.starts_at);
     let content = Arc::clone(&job.content);
     let signer = signing.signer(&content).await.map_err(Unwritable::NoKeys)?;
     let takes_long = signer.is_some() || !content.attachments.is_empty();

@@ -7,6 +7,7 @@ mod account_projects;
 mod app;
 mod audit_log;
 mod authentication;
+mod bounces;
 mod contacts;
 #[path = "../support/database.rs"]
 mod database;
@@ -19,6 +20,7 @@ mod delivering;
 mod dns_server;
 mod document;
 mod domains;
+mod erasing;
 mod errors;
 mod examples;
 mod hostile;
@@ -33,10 +35,12 @@ mod overview;
 mod people;
 mod reading;
 mod retention;
+mod scheduling;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod suppressions;
 mod usage;
 #[path = "../support/webhook_endpoint.rs"]
 mod webhook_endpoint;

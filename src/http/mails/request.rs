@@ -19,6 +19,8 @@ use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
 use crate::domain::mail::Content;
 use crate::domain::mail_details::MailDetails;
+use crate::domain::schedule;
+use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 
@@ -66,19 +68,21 @@ pub struct SendMailRequest {
     on_ambiguous: Option<String>,
     /// Ends in the capture mailbox and never leaves the server.
     test: Option<bool>,
+    /// When to send it (RFC 3339), within the next 30 days; at once where it is absent.
+    scheduled_at: Option<String>,
     /// Sends to suppressed addresses all the same.
     bypass_suppressions: Option<bool>,
+
+    /// The suppression group that the mail belongs to: who wants no mail of it is left out, and everybody else finds a
+    /// way to unsubscribe in the mail's header.
+    unsubscribe_group_id: Option<String>,
 
     #[schema(ignore)]
     template_id: Option<IgnoredAny>,
     #[schema(ignore)]
-    unsubscribe_group_id: Option<IgnoredAny>,
-    #[schema(ignore)]
     tracking_click: Option<bool>,
     #[schema(ignore)]
     tracking_open: Option<bool>,
-    #[schema(ignore)]
-    scheduled_at: Option<IgnoredAny>,
 }
 
 impl SendMailRequest {
@@ -126,6 +130,14 @@ impl TryFrom<SendMailRequest> for Draft {
         let data = request.dynamic_data.map(|variables| variables.checked(&mut violations));
         let headers = custom_headers(request.headers, &mut violations);
         let attachments = attachments(request.attachments.unwrap_or_default(), &mut violations);
+        let scheduled_at = request
+            .scheduled_at
+            .and_then(|text| violations.check("scheduledAt", schedule::parse(&text)));
+        let unsubscribe_group_id = request
+            .unsubscribe_group_id
+            .filter(|text| !text.trim().is_empty())
+            .and_then(|text| violations.check("unsubscribeGroupId", text.parse::<GroupCode>()))
+            .map(String::from);
         let on_ambiguous = on_ambiguous(request.on_ambiguous.as_deref(), &mut violations);
 
         match from {
@@ -144,7 +156,11 @@ impl TryFrom<SendMailRequest> for Draft {
                 on_ambiguous,
                 test: request.test.unwrap_or_default(),
                 bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
-                details: MailDetails::default(),
+                details: MailDetails {
+                    unsubscribe_group_id,
+                    scheduled_at,
+                    ..MailDetails::default()
+                },
             }),
             from => {
                 if from.is_none()
@@ -167,8 +183,6 @@ fn refuse_what_is_not_there_yet(request: &SendMailRequest, violations: &mut Viol
     const LATER: &str = "is not supported by this version yet; leave it out";
     for (field, given) in [
         ("templateId", request.template_id.is_some()),
-        ("unsubscribeGroupId", request.unsubscribe_group_id.is_some()),
-        ("scheduledAt", request.scheduled_at.is_some()),
         ("trackingClick", request.tracking_click == Some(true)),
         ("trackingOpen", request.tracking_open == Some(true)),
     ] {

@@ -3,6 +3,7 @@
 //! A held delivery has left the queue. It is known by the last thing that happened to its recipient: an attempt of which
 //! nobody knows how it ended, in a mail that asked to be held then.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -100,6 +101,8 @@ pub async fn retry(
             SET due_at = now()
             WHERE project_id = $1 AND mail_id = $2 AND lease_token IS NULL AND NOT cancelled
               AND due_at > clock_timestamp()
+              -- What is scheduled is sent earlier by another schedule.
+              AND (SELECT status FROM mails WHERE project_id = $1 AND id = $2) <> 'scheduled'
             RETURNING position, attempts
         ),
         tally AS MATERIALIZED (
@@ -137,13 +140,54 @@ pub async fn retry(
     .await
 }
 
+/// Gives a mail that is scheduled, and of which no recipient is being served, another time at which it is due; whether it
+/// is such a mail.
+pub async fn reschedule(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let moved = sqlx::query_scalar!(
+        r#"
+        WITH scheduled AS (
+            SELECT id
+            FROM mails
+            WHERE project_id = $1 AND id = $2 AND status = 'scheduled'
+              AND NOT EXISTS (SELECT FROM deliveries
+                              WHERE project_id = $1 AND mail_id = $2 AND (lease_token IS NOT NULL OR cancelled))
+        ),
+        moved AS (
+            UPDATE deliveries
+            SET due_at = $3
+            WHERE project_id = $1 AND mail_id = $2 AND EXISTS (SELECT FROM scheduled)
+            RETURNING 1
+        ),
+        noted AS (
+            UPDATE mails
+            SET details = jsonb_set(details, '{scheduledAt}', to_jsonb($4::text))
+            WHERE project_id = $1 AND id = $2 AND EXISTS (SELECT FROM moved)
+        )
+        SELECT count(*) > 0 AS "moved!" FROM moved
+        "#,
+        project as _,
+        mail as _,
+        at,
+        at.to_rfc3339_opts(SecondsFormat::Millis, true),
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(moved)
+}
+
 /// Ends deliveries that wait or are held, and those of `withdrawn`, whose leases nobody will use. Attempts that are
-/// being made may come to an end, and no other follows.
+/// being made may come to an end, and no other follows. `only` narrows it to some recipients, by their places.
 pub async fn cancel(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     mail: MailId,
     withdrawn: &[DeliveryId],
+    only: Option<&[i16]>,
 ) -> sqlx::Result<Decided> {
     let events: Vec<EventId> = (0..RECIPIENTS).map(|_| EventId::generate()).collect();
     sqlx::query_as!(
@@ -152,12 +196,14 @@ pub async fn cancel(
         WITH ended AS (
             DELETE FROM deliveries
             WHERE project_id = $1 AND mail_id = $2 AND (lease_token IS NULL OR id = ANY ($3))
+              AND ($5::smallint[] IS NULL OR position = ANY ($5))
             RETURNING position, attempts - (lease_token IS NOT NULL)::integer AS attempt
         ),
         stopping AS (
             UPDATE deliveries
             SET cancelled = true
             WHERE project_id = $1 AND mail_id = $2 AND lease_token IS NOT NULL AND id <> ALL ($3)
+              AND ($5::smallint[] IS NULL OR position = ANY ($5))
         ),
         latest AS (
             SELECT DISTINCT ON (position) position, type, attempt
@@ -168,7 +214,7 @@ pub async fn cancel(
         held AS MATERIALIZED (
             SELECT position, attempt
             FROM latest
-            WHERE type = 'ambiguous'
+            WHERE type = 'ambiguous' AND ($5::smallint[] IS NULL OR position = ANY ($5))
               AND (SELECT on_ambiguous FROM mails WHERE project_id = $1 AND id = $2) = 'hold'
               AND NOT EXISTS (SELECT FROM deliveries
                               WHERE project_id = $1 AND mail_id = $2 AND deliveries.position = latest.position)
@@ -209,6 +255,7 @@ pub async fn cancel(
         mail as _,
         withdrawn as _,
         events as _,
+        only,
     )
     .fetch_one(db)
     .await
