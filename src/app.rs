@@ -45,6 +45,7 @@ use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
 use crate::service::domains::{DomainPolicy, Domains};
+use crate::service::erasing::Erasing;
 use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -315,6 +316,7 @@ impl App {
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
+        let erasing = Erasing::new(db.clone(), seal.clone());
         let household = Household {
             keys: Arc::clone(&keys),
             usage: Arc::clone(&usage),
@@ -323,6 +325,7 @@ impl App {
             webhooks: webhooks.clone(),
             owners,
             retention: Retention::new(db.clone(), config.retention),
+            erasing: erasing.clone(),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
         };
@@ -354,6 +357,7 @@ impl App {
                 installation,
                 webhooks,
                 bounces,
+                erasing,
                 keys,
                 db,
                 links,

@@ -22,6 +22,7 @@ pub mod page;
 pub mod people;
 pub mod preferences;
 pub mod projects;
+pub mod recipients;
 pub mod senders;
 mod silence;
 pub mod suppressions;
@@ -62,6 +63,7 @@ use crate::error::Error;
 use crate::service::bounces::Bounces;
 use crate::service::contacts::Contacts;
 use crate::service::domains::Domains;
+use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
@@ -101,6 +103,8 @@ pub struct Parts {
     pub webhooks: Webhooks,
     /// Bounces and complaints.
     pub bounces: Bounces,
+    /// Forgetting people.
+    pub erasing: Erasing,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
@@ -140,6 +144,7 @@ macro_rules! handed_out {
 }
 
 handed_out!(
+    Erasing,
     Templates,
     Preferences,
     Links,
@@ -221,6 +226,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(contact_lists::routes())
         .merge(contact_properties::routes())
         .merge(templates::routes())
+        .merge(recipients::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::reschedule::update_mail))

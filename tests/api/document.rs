@@ -133,6 +133,8 @@ async fn it_lists_every_route() {
       "GET /v1/mails/{id}/preview",
       "POST /v1/mails/{id}/retry",
       "GET /v1/mails/{id}/status",
+      "POST /v1/recipients/erase",
+      "GET /v1/recipients/erasures/{id}",
       "GET /v1/senders",
       "POST /v1/senders",
       "DELETE /v1/senders/{id}",
