@@ -17,6 +17,12 @@ export const MAIL_STATES = {
   held: ["warn", "Held"],
   cancelled: ["off", "Cancelled"],
   retried: ["wait", "Tried again"],
+  rescheduled: ["wait", "Moved"],
+  opened: ["good", "Opened"],
+  clicked: ["good", "Clicked"],
+  unsubscribed: ["warn", "Unsubscribed"],
+  group_unsubscribed: ["warn", "Left a group"],
+  group_resubscribed: ["good", "Came back to a group"],
 };
 
 /** The same for keys. */

@@ -77,7 +77,8 @@ const columns = (base, withState) => [
   {
     head: "Subject",
     look: "main",
-    cell: (mail) => html`<a class="wrap strong" href=${scoped(`${base}/${mail.id}`)}>${mail.subject || "(no subject)"}</a> ${mail.test && html`<${Badge} look="note">Test<//>`}`,
+    cell: (mail) => html`<a class="wrap strong" href=${scoped(`${base}/${mail.id}`)}>${mail.subject || "(no subject)"}</a> ${mail.test && html`<${Badge} look="note">Test<//>`}
+      ${mail.tags?.map((tag) => html` <${Badge}>${tag}<//>`)}`,
   },
   {
     head: "To",
@@ -89,5 +90,5 @@ const columns = (base, withState) => [
   },
   { head: "From", look: "address", cell: ({ from }) => html`<span class="wrap">${from}</span>` },
   withState && { head: "Status", cell: ({ status }) => html`<${MailState} state=${status} />` },
-  { head: "Accepted", cell: ({ createdAt }) => html`<${Moment} at=${createdAt} />` },
+  { head: "Accepted", cell: ({ createdAt, scheduledAt, status }) => html`<${Moment} at=${createdAt} />${status === "scheduled" && html`<div class="soft small">to be sent <${Moment} at=${scheduledAt} /></div>`}` },
 ].filter(Boolean);
