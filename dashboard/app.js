@@ -13,6 +13,8 @@ import { ProjectsPage } from "./pages/projects.js";
 import { SettingsPage } from "./pages/settings/index.js";
 import { SignInPage } from "./pages/sign-in.js";
 import { TeamPage } from "./pages/team.js";
+import { TemplatesPage } from "./pages/templates/list.js";
+import { TemplatePage } from "./pages/templates/template.js";
 import { WebhooksPage } from "./pages/webhooks/list.js";
 import { WebhookPage } from "./pages/webhooks/webhook.js";
 import { WelcomePage } from "./pages/welcome.js";
@@ -34,6 +36,8 @@ const PAGES = [
   [/^\/mails\/([^/]+)$/, MailPage],
   [/^\/mailbox$/, MailboxPage],
   [/^\/mailbox\/([^/]+)$/, MailPage],
+  [/^\/templates$/, TemplatesPage],
+  [/^\/templates\/([^/]+)$/, TemplatePage],
   [/^\/domains$/, DomainsPage],
   [/^\/domains\/([^/]+)$/, DomainPage],
   [/^\/webhooks$/, WebhooksPage],

@@ -13,6 +13,7 @@ const GROUPS = [
       { path: "/", icon: "overview", label: "Overview" },
       { path: "/mails", icon: "mails", label: "Mails", permission: "mails:read", scoped: true },
       { path: "/mailbox", icon: "mailbox", label: "Mailbox", permission: "mails:read", scoped: true },
+      { path: "/templates", icon: "templates", label: "Templates", permission: "templates:read", scoped: true },
     ],
   },
   {
