@@ -157,8 +157,8 @@ impl TryFrom<SendMailRequest> for Draft {
                 test: request.test.unwrap_or_default(),
                 bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
                 details: MailDetails {
-                    scheduled_at,
                     unsubscribe_group_id,
+                    scheduled_at,
                     ..MailDetails::default()
                 },
             }),
