@@ -1,5 +1,7 @@
 // Which page belongs to which path, and what stands around it.
 import { html, useEffect, useState } from "./html.js";
+import { ContactPage } from "./pages/contacts/contact.js";
+import { ContactsPage } from "./pages/contacts/index.js";
 import { DomainPage } from "./pages/domains/domain.js";
 import { DomainsPage } from "./pages/domains/list.js";
 import { KeyPage } from "./pages/keys/key.js";
@@ -12,6 +14,7 @@ import { OverviewPage } from "./pages/overview.js";
 import { ProjectsPage } from "./pages/projects.js";
 import { SettingsPage } from "./pages/settings/index.js";
 import { SignInPage } from "./pages/sign-in.js";
+import { SuppressionsPage } from "./pages/suppressions/index.js";
 import { TeamPage } from "./pages/team.js";
 import { TemplatesPage } from "./pages/templates/list.js";
 import { TemplatePage } from "./pages/templates/template.js";
@@ -38,6 +41,9 @@ const PAGES = [
   [/^\/mailbox\/([^/]+)$/, MailPage],
   [/^\/templates$/, TemplatesPage],
   [/^\/templates\/([^/]+)$/, TemplatePage],
+  [/^\/contacts$/, ContactsPage],
+  [/^\/contacts\/([^/]+)$/, ContactPage],
+  [/^\/suppressions$/, SuppressionsPage],
   [/^\/domains$/, DomainsPage],
   [/^\/domains\/([^/]+)$/, DomainPage],
   [/^\/webhooks$/, WebhooksPage],

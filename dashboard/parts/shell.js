@@ -17,6 +17,13 @@ const GROUPS = [
     ],
   },
   {
+    name: "Recipients",
+    sections: [
+      { path: "/contacts", icon: "contacts", label: "Contacts", permission: "contacts:read", scoped: true },
+      { path: "/suppressions", icon: "suppressions", label: "Suppressions", permission: "suppressions:read", scoped: true },
+    ],
+  },
+  {
     name: "Set up",
     sections: [
       { path: "/domains", icon: "domains", label: "Domains", permission: "domains:read", scoped: true },
