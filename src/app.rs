@@ -55,8 +55,8 @@ use crate::service::return_paths::ReturnPaths;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
-use crate::service::webhooks::Webhooks;
 use crate::service::webhooks::dispatch::Dispatch;
+use crate::service::webhooks::{Owners, Webhooks};
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::dispatch::DispatchWorker;
@@ -279,6 +279,7 @@ impl App {
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
+        let owners = Owners::new(db.clone(), own_mails.clone());
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
@@ -297,6 +298,7 @@ impl App {
             mails: mails.clone(),
             sessions: sessions.clone(),
             webhooks: webhooks.clone(),
+            owners,
             retention: Retention::new(db.clone(), config.retention),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
