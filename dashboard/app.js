@@ -11,7 +11,7 @@ import { MailboxPage, MailsPage } from "./pages/mails/list.js";
 import { AuditPage } from "./pages/audit.js";
 import { ForgotPage } from "./pages/forgot.js";
 import { OverviewPage } from "./pages/overview.js";
-import { ProjectsPage } from "./pages/projects.js";
+import { ProjectsPage } from "./pages/projects/list.js";
 import { SettingsPage } from "./pages/settings/index.js";
 import { SignInPage } from "./pages/sign-in.js";
 import { SuppressionsPage } from "./pages/suppressions/index.js";
