@@ -44,6 +44,7 @@ pub mod sending_domain;
 pub mod status_code;
 pub mod subject;
 pub mod suppression;
+pub mod template;
 pub mod token;
 pub mod totp;
 pub mod usage;

@@ -23,6 +23,7 @@ pub mod projects;
 pub mod senders;
 mod silence;
 pub mod suppressions;
+pub mod templates;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -65,6 +66,7 @@ use crate::service::people::People;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
 use crate::service::suppressions::Suppressions;
+use crate::service::templates::Templates;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
@@ -138,6 +140,7 @@ handed_out!(
     Mails,
     Domains,
     Senders,
+    Templates,
     Arc<Usage>,
     Overviews,
     Arc<People>,
@@ -162,6 +165,12 @@ impl FromRef<Parts> for Contacts {
     }
 }
 
+impl FromRef<Parts> for Templates {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
@@ -172,6 +181,7 @@ impl FromRef<Parts> for Contacts {
         (name = "senders", description = "The addresses that mail is sent from"),
         (name = "suppressions", description = "Who gets no mail, and kinds of mail that recipients can want or not want"),
         (name = "contacts", description = "People whom a project knows, their lists, and what is noted of them"),
+        (name = "templates", description = "Subjects and bodies that are kept here, in versions"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -196,6 +206,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(contacts::routes())
         .merge(contact_lists::routes())
         .merge(contact_properties::routes())
+        .merge(templates::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::reschedule::update_mail))

@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod dkim;
 pub mod plain_text;
+pub mod preheader;
 pub mod report;
 pub mod template;
 pub mod transport;

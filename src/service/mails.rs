@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use super::committer::Committer;
 use super::domains::Domains;
 use super::handoff::HandOff;
+use super::templates::Templates;
 use super::{in_time, unavailable};
 use crate::domain::id::{MailId, ProjectId};
 use crate::domain::mail::Content;
@@ -18,12 +19,15 @@ use crate::mail::compose::{self, Identity};
 use crate::store;
 
 pub use search::{MailFilter, MailPage};
+pub use trying::Trial;
 
 mod decisions;
 mod preparing;
 mod preview;
+pub(super) mod rendering;
 mod search;
 mod sending;
+mod trying;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
@@ -72,6 +76,10 @@ impl Mails {
         domains: Domains,
     ) -> Self {
         Self { db, committer, handoff, domains: Arc::new(domains) }
+    }
+
+    fn templates(&self) -> Templates {
+        Templates::new(self.db.clone())
     }
 
     /// One mail with its deliveries and its history.

@@ -31,6 +31,7 @@ pub mod sessions;
 pub mod signing;
 mod storing;
 pub mod suppressions;
+pub mod templates;
 pub mod usage;
 pub mod webhooks;
 

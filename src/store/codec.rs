@@ -15,6 +15,7 @@ use crate::domain::id::{
 };
 use crate::domain::mail_details::MailDetails;
 use crate::domain::suppression::GroupCode;
+use crate::domain::template::TemplateId;
 
 /// Stores identifiers as `uuid`.
 macro_rules! stored_as_uuid {
@@ -65,6 +66,7 @@ stored_as_uuid!(
     SessionId,
     SuppressionGroupId,
     SuppressionId,
+    TemplateId,
     UserId,
     WebhookDeliveryId,
     WebhookId

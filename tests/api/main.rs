@@ -40,6 +40,7 @@ mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
 mod suppressions;
+mod templates;
 mod usage;
 #[path = "../support/webhook_endpoint.rs"]
 mod webhook_endpoint;

@@ -1,12 +1,11 @@
 //! The body of a send request as it comes over the wire, and its way into the domain.
 
-mod addresses;
+pub(in crate::http) mod addresses;
 mod files;
 mod headers;
-mod variables;
+pub(in crate::http) mod variables;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use utoipa::ToSchema;
 
 pub use self::addresses::AddressBody;
@@ -21,6 +20,7 @@ use crate::domain::mail::Content;
 use crate::domain::mail_details::MailDetails;
 use crate::domain::schedule;
 use crate::domain::suppression::GroupCode;
+use crate::domain::template::TemplateChoice;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 
@@ -41,16 +41,19 @@ pub struct SendMailRequest {
     /// Recipients whom nobody else sees.
     #[schema(value_type = Option<Vec<AddressBody>>)]
     bcc: Option<Addresses>,
-    /// The author.
+    /// The author; with a `templateId`, the template's own sender if it is left out.
     #[schema(value_type = AddressBody)]
     from: Option<Addresses>,
     /// Where answers go.
     #[schema(value_type = Option<AddressBody>)]
     reply_to: Option<Addresses>,
-    /// At most 998 characters; may have `{{variables}}`.
+    /// The template that says what the request does not: subject, HTML, text, author and where answers go.
+    #[schema(example = "A-abc123def456ghi789jk")]
+    template_id: Option<String>,
+    /// At most 998 characters; may have `{{variables}}`. Required without a `templateId`.
     #[schema(max_length = 998, value_type = String)]
     subject: Option<String>,
-    /// The HTML part; may have `{{variables}}`. It or `text` is required; both together have at most 5 MB.
+    /// The HTML part; may have `{{variables}}`. It or `text` or `templateId` is required; both together have at most 5 MB.
     html: Option<String>,
     /// The text part; may have `{{variables}}`. Made from `html` where it is absent.
     text: Option<String>,
@@ -77,8 +80,6 @@ pub struct SendMailRequest {
     /// way to unsubscribe in the mail's header.
     unsubscribe_group_id: Option<String>,
 
-    #[schema(ignore)]
-    template_id: Option<IgnoredAny>,
     #[schema(ignore)]
     tracking_click: Option<bool>,
     #[schema(ignore)]
@@ -112,15 +113,23 @@ impl TryFrom<SendMailRequest> for Draft {
                 format!("to, cc and bcc may have 50 recipients together, and have {recipients}"),
             );
         }
-        let subject = subject.unwrap_or_default();
-        if subject.trim().is_empty() {
+        let template = request.template_id.filter(|id| !id.is_empty());
+        let has_template = template.is_some();
+        let template = template.map(|id| {
+            // What is no id names no template.
+            id.parse().map_err(|_| Error::NotFound("template"))
+        });
+        let mut subject = subject.unwrap_or_default();
+        if has_template && subject.trim().is_empty() {
+            subject.clear();
+        } else if subject.trim().is_empty() {
             violations.add("subject", "is required");
         } else if subject.chars().count() > 998 {
             violations.add("subject", "must have at most 998 characters");
         }
         let present = |part: &Option<String>| part.as_ref().is_some_and(|text| !text.is_empty());
-        if !present(&html) && !present(&text) {
-            violations.add("html", "either html or text is required");
+        if !has_template && !present(&html) && !present(&text) {
+            violations.add("html", "either templateId or html or text is required");
         }
         let length = |part: &Option<String>| part.as_ref().map_or(0, String::len);
         if length(&html) + length(&text) > MAX_PARTS {
@@ -140,49 +149,45 @@ impl TryFrom<SendMailRequest> for Draft {
             .map(String::from);
         let on_ambiguous = on_ambiguous(request.on_ambiguous.as_deref(), &mut violations);
 
-        match from {
-            Some(from) if violations.is_empty() && !to.is_empty() => Ok(Self {
-                from,
-                to,
-                cc,
-                bcc,
-                reply_to,
-                subject,
-                html: html.filter(|html| !html.is_empty()),
-                text: text.filter(|text| !text.is_empty()),
-                data,
-                headers,
-                attachments,
-                on_ambiguous,
-                test: request.test.unwrap_or_default(),
-                bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
-                details: MailDetails {
-                    unsubscribe_group_id,
-                    scheduled_at,
-                    ..MailDetails::default()
-                },
-            }),
-            from => {
-                if from.is_none()
-                    && !violations.iter().any(|violation| violation.field.starts_with("from"))
-                {
-                    violations.add("from", "is required");
-                }
-                if to.is_empty()
-                    && !violations.iter().any(|violation| violation.field.starts_with("to"))
-                {
-                    violations.add("to", "is required");
-                }
-                Err(Error::Invalid(violations))
-            }
+        // A field at fault may have left nothing behind.
+        let is_told = |violations: &Violations, field: &str| {
+            violations.iter().any(|violation| violation.field.starts_with(field))
+        };
+        if from.is_none() && !has_template && !is_told(&violations, "from") {
+            violations.add("from", "is required");
         }
+        if to.is_empty() && !is_told(&violations, "to") {
+            violations.add("to", "is required");
+        }
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        let template = template.transpose()?.map(|id| TemplateChoice { id, version: None });
+        Ok(Self {
+            template,
+            from,
+            to,
+            cc,
+            bcc,
+            reply_to,
+            subject,
+            html: html.filter(|html| !html.is_empty()),
+            text: text.filter(|text| !text.is_empty()),
+            data,
+            headers,
+            attachments,
+            on_ambiguous,
+            test: request.test.unwrap_or_default(),
+            bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
+            details: MailDetails { unsubscribe_group_id, scheduled_at, ..MailDetails::default() },
+            ..Self::default()
+        })
     }
 }
 
 fn refuse_what_is_not_there_yet(request: &SendMailRequest, violations: &mut Violations) {
     const LATER: &str = "is not supported by this version yet; leave it out";
     for (field, given) in [
-        ("templateId", request.template_id.is_some()),
         ("trackingClick", request.tracking_click == Some(true)),
         ("trackingOpen", request.tracking_open == Some(true)),
     ] {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 
+use super::rendering::{Parts, fill_in};
 use crate::domain::address::Mailbox;
 use crate::domain::caller::ApiKey;
 use crate::domain::draft::Draft;
@@ -13,7 +14,6 @@ use crate::domain::packing;
 use crate::domain::subject::Subject;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::mail::{plain_text, template};
 
 /// A mail that only needs to be stored.
 pub(super) struct Prepared {
@@ -25,11 +25,18 @@ pub(super) struct Prepared {
     pub body: Vec<u8>,
 }
 
+/// Whom a mail is from, once its template had its say.
+pub(super) fn author(draft: &Draft) -> Result<&Mailbox> {
+    let missing = || Violations::one("from", "is required: the template has no sender of its own");
+    draft.from.as_ref().ok_or_else(|| Error::Invalid(missing()))
+}
+
 /// Holds a mail to what its key may send, from and to whom.
 pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
     let restrictions = &key.restrictions;
-    if !restrictions.allow_sender(&draft.from.address) {
-        let sender = draft.from.address.domain();
+    let from = author(draft)?;
+    if !restrictions.allow_sender(&from.address) {
+        let sender = from.address.domain();
         return Err(Error::Forbidden {
             code: "FROM_DOMAIN_NOT_ALLOWED",
             message: format!("This API key may not send from {sender}."),
@@ -64,43 +71,37 @@ pub(super) async fn prepare(draft: Draft, signed_by: Option<DomainId>) -> Result
 /// Fills in the variables, and checks what only then can be checked.
 fn render(draft: Draft, signed_by: Option<DomainId>) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
-    let mut missing = Vec::new();
     let data = draft.data.map(|given| with_defaults(given, &draft.to));
-
-    let mut fill = |field: &str, source: String, escape: template::Escape| -> Option<String> {
-        let Some(data) = &data else { return Some(source) };
-        let rendered = violations.check(field, template::render(&source, data, escape))?;
-        for name in rendered.missing {
-            if !missing.contains(&name) {
-                missing.push(name);
-            }
-        }
-        Some(rendered.text)
+    let parts = Parts {
+        subject: draft.subject,
+        preview_text: draft.preview_text,
+        html: draft.html,
+        text: draft.text,
+        stored: draft.stored,
     };
-    let subject = fill("subject", draft.subject, template::Escape::None);
-    let html = draft.html.map(|source| fill("html", source, template::Escape::Html));
-    let text = draft.text.map(|source| fill("text", source, template::Escape::None));
-    let subject = subject.and_then(|text| violations.check("subject", Subject::parse(text)));
-
-    let (Some(subject), true) = (subject, violations.is_empty()) else {
+    let filled = fill_in(parts, data.as_ref(), &mut violations);
+    // A subject that could not be filled in has its violation already.
+    let has_violation = violations.iter().any(|violation| violation.field == "subject");
+    let subject = (!has_violation)
+        .then(|| violations.check("subject", Subject::parse(filled.subject)))
+        .flatten();
+    let (Some(from), Some(subject), true) = (draft.from, subject, violations.is_empty()) else {
         return Err(Error::Invalid(violations));
     };
-    let html = html.flatten();
-    let text = text.flatten().or_else(|| html.as_deref().and_then(plain_text::from_html));
     let content = Content {
-        from: draft.from,
+        from,
         to: draft.to,
         cc: draft.cc,
         bcc: draft.bcc,
         reply_to: draft.reply_to,
         subject,
-        html,
-        text,
+        html: filled.html,
+        text: filled.text,
         headers: draft.headers,
         attachments: draft.attachments,
         signed_by,
     };
-    Ok((content, missing))
+    Ok((content, filled.missing_variables))
 }
 
 /// What every mail knows without being told: `{{email}}` is the first recipient and `{{date}}` the day.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use uuid::Uuid;
 
-use super::preparing::{Prepared, allow, prepare};
+use super::preparing::{Prepared, allow, author, prepare};
 use super::{Accepted, Mails};
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::Caller;
@@ -36,11 +36,25 @@ impl Mails {
             code: "API_KEY_REQUIRED",
             message: "Mail is sent with an API key; a session only looks after it.".into(),
         })?;
+        let scheduled_at = draft.details.scheduled_at;
+        let draft = match self.templates().fill(project, draft).await {
+            Ok(draft) => draft,
+            Err(refusal) => {
+                // What was accepted once is answered again, whatever became of its template since.
+                let is_final = !matches!(refusal, Error::Unavailable(_) | Error::Internal(_));
+                if idempotency.is_some()
+                    && is_final
+                    && let Some(first) = self.first_answer(project, idempotency.as_ref()).await?
+                {
+                    return Ok(Accepted { scheduled_at, ..first });
+                }
+                return Err(refusal);
+            }
+        };
         let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
         let details = draft.details.clone();
-        let scheduled_at = details.scheduled_at;
         if let Some(at) = scheduled_at
             && let Err(problem) = schedule::check(at, Utc::now())
         {
@@ -58,7 +72,7 @@ impl Mails {
         let signed_by = if test {
             None
         } else {
-            self.domains.permit(project, draft.from.address.domain()).await?
+            self.domains.permit(project, author(&draft)?.address.domain()).await?
         };
         let Prepared { content, missing_variables, body } = prepare(draft, signed_by).await?;
         let recipients = content.recipients().count();

@@ -21,7 +21,7 @@ pub struct AddressBody {
 
 /// One address or several: an object, a list of objects, or text such as `Ada <ada@example.com>`.
 #[derive(Debug)]
-pub(super) struct Addresses {
+pub(in crate::http) struct Addresses {
     written: Vec<Written>,
     is_list: bool,
 }
@@ -78,7 +78,7 @@ impl<'de> Visitor<'de> for AddressesVisitor {
 }
 
 /// The addresses of a field that may have several.
-pub(super) fn mailboxes(
+pub(in crate::http) fn mailboxes(
     field: &str,
     addresses: Option<Addresses>,
     violations: &mut Violations,
@@ -116,7 +116,7 @@ fn mailbox_of_text(path: &str, text: &str, violations: &mut Violations) -> Optio
 }
 
 /// The address of a field that may have one.
-pub(super) fn single(
+pub(in crate::http) fn single(
     field: &str,
     addresses: Option<Addresses>,
     violations: &mut Violations,
