@@ -26,6 +26,8 @@ use crate::config::values::{RequireHttps, Role};
 use crate::dashboard;
 use crate::dns::Dns;
 use crate::domain::id::AccountId;
+use crate::domain::link_token::LinkKey;
+use crate::domain::links::Links;
 use crate::http::client_address::TrustedProxies;
 use crate::http::health;
 use crate::http::layers::authenticate::Gate;
@@ -192,6 +194,7 @@ pub struct App {
     keys: Arc<Keys>,
     seal: Seal,
     return_paths: ReturnPaths,
+    link_key: LinkKey,
     listener: Listener,
     account: AccountId,
     /// Whether the account was made just now.
@@ -208,12 +211,24 @@ impl App {
         let database = Database::open(&config).await?;
         let secret_key = secret_key::load(&config)?;
         let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
+        let link_key = LinkKey::derive(&secret_key);
         let keys = Keys::new(database.pool.clone(), pepper).with_default_limit(config.rate_limit);
         let keys = Arc::new(keys);
         let return_paths = ReturnPaths::derive(&secret_key, config.bounce_domain.as_ref());
         let (account, is_new) = projects::set_up(&database.pool).await?;
         let clock = Clock::monotonic();
-        Ok(Self { config, database, keys, seal, return_paths, listener, account, is_new, clock })
+        Ok(Self {
+            config,
+            database,
+            keys,
+            seal,
+            return_paths,
+            link_key,
+            listener,
+            account,
+            is_new,
+            clock,
+        })
     }
 
     /// Counts the limits of keys and of failures by another clock.
@@ -250,7 +265,8 @@ impl App {
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
-        let Self { config, database, keys, seal, return_paths, listener, clock, .. } = self;
+        let Self { config, database, keys, seal, return_paths, link_key, listener, clock, .. } =
+            self;
         let db = database.pool.clone();
 
         let stages = Stages::default();
@@ -264,7 +280,14 @@ impl App {
         let committer =
             Committer::start(db.clone(), delivers.then(|| handoff.clone()), committers, accepting);
         let domains = domains(&config, &db, &seal)?;
-        let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff), domains.clone());
+        let links = Links::new(&public_url, link_key);
+        let mails = Mails::new(
+            db.clone(),
+            committer,
+            delivers.then_some(handoff),
+            domains.clone(),
+            links.clone(),
+        );
         let sessions = Sessions::new(db.clone());
         let guard = Guard::new(config.outbound_allow.clone());
         let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
@@ -283,7 +306,7 @@ impl App {
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
-            let worker = delivery_worker(&config, &deliveries, &domains, attempts)?;
+            let worker = delivery_worker(&config, &deliveries, &domains, links.clone(), attempts)?;
             let worker = worker.with_return_paths(return_paths);
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
@@ -333,6 +356,7 @@ impl App {
                 bounces,
                 keys,
                 db,
+                links,
                 gate,
                 way,
             });
@@ -374,10 +398,11 @@ fn delivery_worker(
     config: &Config,
     deliveries: &Deliveries,
     domains: &Domains,
+    links: Links,
     attempts: &TaskTracker,
 ) -> Result<DeliveryWorker> {
     let (to, signing) = (destination(config)?, domains.signing());
-    Ok(DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone()))
+    Ok(DeliveryWorker::new(deliveries.clone(), to, signing, links, attempts.clone()))
 }
 
 /// Starts to deliver what is handed over in memory, and what waits in the queue; and to look after the domains it is from.

@@ -193,9 +193,9 @@ impl Role {
                         MailsSend
                             | ContactsWrite
                             | KeysWrite
-                            | WebhooksWrite
                             | SuppressionsWrite
                             | TemplatesWrite
+                            | WebhooksWrite
                     )
             }
             Self::Viewer => permission.is_read(),

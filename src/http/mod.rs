@@ -7,6 +7,7 @@ pub mod client_address;
 pub mod contact_lists;
 pub mod contact_properties;
 pub mod contacts;
+pub mod dialects;
 pub mod domains;
 pub mod error;
 pub mod extract;
@@ -19,6 +20,7 @@ pub mod mails;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod preferences;
 pub mod projects;
 pub mod senders;
 mod silence;
@@ -55,6 +57,7 @@ use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
+use crate::domain::links::Links;
 use crate::error::Error;
 use crate::service::bounces::Bounces;
 use crate::service::contacts::Contacts;
@@ -63,6 +66,7 @@ use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
 use crate::service::people::People;
+use crate::service::preferences::Preferences;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
 use crate::service::suppressions::Suppressions;
@@ -101,6 +105,8 @@ pub struct Parts {
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
     pub db: PgPool,
+    /// Reads the links of mails.
+    pub links: Links,
     /// Who may come in.
     pub gate: Arc<Gate>,
     /// How they may come.
@@ -134,13 +140,15 @@ macro_rules! handed_out {
 }
 
 handed_out!(
+    Templates,
+    Preferences,
+    Links,
     Contacts,
     Suppressions,
     Bounces,
     Mails,
     Domains,
     Senders,
-    Templates,
     Arc<Usage>,
     Overviews,
     Arc<People>,
@@ -162,6 +170,12 @@ impl FromRef<Parts> for Suppressions {
 impl FromRef<Parts> for Contacts {
     fn from_ref(parts: &Parts) -> Self {
         Self::new(parts.db.clone())
+    }
+}
+
+impl FromRef<Parts> for Preferences {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.links.clone())
     }
 }
 
@@ -231,6 +245,12 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
+    // Beside the document: these APIs are described by those whose they are.
+    let foreign = dialects::routes()
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn(dialects::carry))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
@@ -255,9 +275,11 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
 
     let routes = Router::new()
         .merge(authenticated)
+        .merge(foreign)
         .merge(signing_in)
         .merge(reports)
         .merge(open)
+        .merge(preferences::routes())
         .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)

@@ -19,6 +19,7 @@ pub mod mails;
 pub mod overview;
 pub mod people;
 pub mod pepper;
+pub mod preferences;
 pub mod projects;
 pub mod rate_limit;
 pub mod restart;

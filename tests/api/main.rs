@@ -16,6 +16,7 @@ mod database_link;
 mod decisions;
 mod deleted_projects;
 mod delivering;
+mod dialects;
 #[path = "../support/dns_server.rs"]
 mod dns_server;
 mod document;
@@ -32,6 +33,7 @@ mod leaked_keys;
 mod limits;
 mod overview;
 mod people;
+mod preferences;
 mod reading;
 mod retention;
 mod scheduling;

@@ -15,9 +15,8 @@ pub(super) struct DetailsView {
     scheduled_at: Option<String>,
     /// The request for many mails that it was a part of.
     batch_id: Option<String>,
-    /// The template that it was made from.
     template_id: Option<String>,
-    /// Which version of it.
+    /// The version of the template that it was made from.
     template_version: Option<i32>,
     unsubscribe_group_id: Option<String>,
     /// `high`, `normal` or `low`; null where nothing was said.

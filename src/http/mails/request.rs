@@ -9,11 +9,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub use self::addresses::AddressBody;
-use self::addresses::{Addresses, mailboxes, single};
+pub(in crate::http) use self::addresses::Addresses;
+use self::addresses::{mailboxes, single};
 pub use self::files::AttachmentBody;
-use self::files::{Files, attachments};
-use self::headers::{Headers, custom_headers};
-use self::variables::Variables;
+use self::files::attachments;
+pub(in crate::http) use self::files::{EncodedBytes, Files, read_files};
+pub(in crate::http) use self::headers::Headers;
+use self::headers::custom_headers;
+pub(in crate::http) use self::variables::Variables;
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
 use crate::domain::mail::Content;
@@ -28,53 +31,53 @@ use crate::error::{Error, Result};
 const MAX_PARTS: usize = 5 * 1024 * 1024;
 
 /// A request to send one mail. Unknown members are ignored; members of later versions are refused, never ignored.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(title = "SendMailRequest")]
 pub struct SendMailRequest {
     /// The recipient, or a list of recipients.
     #[schema(value_type = AddressBody)]
-    to: Option<Addresses>,
+    pub(in crate::http) to: Option<Addresses>,
     /// Recipients of copies. `to`, `cc` and `bcc` are at most 50 together.
     #[schema(value_type = Option<Vec<AddressBody>>)]
-    cc: Option<Addresses>,
+    pub(in crate::http) cc: Option<Addresses>,
     /// Recipients whom nobody else sees.
     #[schema(value_type = Option<Vec<AddressBody>>)]
-    bcc: Option<Addresses>,
+    pub(in crate::http) bcc: Option<Addresses>,
     /// The author; with a `templateId`, the template's own sender if it is left out.
     #[schema(value_type = AddressBody)]
-    from: Option<Addresses>,
+    pub(in crate::http) from: Option<Addresses>,
     /// Where answers go.
     #[schema(value_type = Option<AddressBody>)]
-    reply_to: Option<Addresses>,
+    pub(in crate::http) reply_to: Option<Addresses>,
     /// The template that says what the request does not: subject, HTML, text, author and where answers go.
     #[schema(example = "A-abc123def456ghi789jk")]
-    template_id: Option<String>,
+    pub(in crate::http) template_id: Option<String>,
     /// At most 998 characters; may have `{{variables}}`. Required without a `templateId`.
     #[schema(max_length = 998, value_type = String)]
-    subject: Option<String>,
+    pub(in crate::http) subject: Option<String>,
     /// The HTML part; may have `{{variables}}`. It or `text` or `templateId` is required; both together have at most 5 MB.
-    html: Option<String>,
+    pub(in crate::http) html: Option<String>,
     /// The text part; may have `{{variables}}`. Made from `html` where it is absent.
-    text: Option<String>,
+    pub(in crate::http) text: Option<String>,
     /// Values of the variables: at most 1 MB.
     #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
-    dynamic_data: Option<Variables>,
+    pub(in crate::http) dynamic_data: Option<Variables>,
     /// Headers of your own: at most 20.
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
-    headers: Option<Headers>,
+    pub(in crate::http) headers: Option<Headers>,
     /// Files: at most 20, and 40 MB together in base64.
     #[schema(value_type = Option<Vec<AttachmentBody>>)]
-    attachments: Option<Files>,
+    pub(in crate::http) attachments: Option<Files>,
     /// What happens when the relay took the message and its answer never came: `retry` (the mail may come twice; the
     /// default) or `hold` (it waits for your decision).
-    on_ambiguous: Option<String>,
+    pub(in crate::http) on_ambiguous: Option<String>,
     /// Ends in the capture mailbox and never leaves the server.
-    test: Option<bool>,
+    pub(in crate::http) test: Option<bool>,
     /// When to send it (RFC 3339), within the next 30 days; at once where it is absent.
-    scheduled_at: Option<String>,
+    pub(in crate::http) scheduled_at: Option<String>,
     /// Sends to suppressed addresses all the same.
-    bypass_suppressions: Option<bool>,
+    pub(in crate::http) bypass_suppressions: Option<bool>,
 
     /// The suppression group that the mail belongs to: who wants no mail of it is left out, and everybody else finds a
     /// way to unsubscribe in the mail's header.
@@ -87,6 +90,13 @@ pub struct SendMailRequest {
 }
 
 impl SendMailRequest {
+    /// A request with only what `fill` says.
+    pub(in crate::http) fn with(fill: impl FnOnce(&mut Self)) -> Self {
+        let mut request = Self::default();
+        fill(&mut request);
+        request
+    }
+
     /// About the memory that it takes beyond the bytes it was read from.
     pub fn weight(&self) -> usize {
         self.dynamic_data.as_ref().map_or(0, Variables::weight)

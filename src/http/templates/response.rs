@@ -215,7 +215,7 @@ pub struct PreviewBody {
 }
 
 impl From<Filled> for PreviewBody {
-    fn from(Filled { subject, html, text, missing_variables }: Filled) -> Self {
+    fn from(Filled { subject, html, text, missing_variables, links: _ }: Filled) -> Self {
         Self { subject, html, text, missing_variables }
     }
 }

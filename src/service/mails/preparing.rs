@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use chrono::Utc;
+use serde_json::{Map, Value};
 
 use super::rendering::{Parts, fill_in};
 use crate::domain::address::Mailbox;
 use crate::domain::caller::ApiKey;
 use crate::domain::draft::Draft;
-use crate::domain::id::DomainId;
+use crate::domain::id::{DomainId, ProjectId};
 use crate::domain::mail::Content;
 use crate::domain::packing;
+use crate::domain::personal::Personal;
 use crate::domain::subject::Subject;
+use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 
@@ -53,12 +56,16 @@ pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
 }
 
 /// Renders and packs; off the threads that serve requests when it may take long.
-pub(super) async fn prepare(draft: Draft, signed_by: Option<DomainId>) -> Result<Prepared> {
+pub(super) async fn prepare(
+    draft: Draft,
+    project: ProjectId,
+    signed_by: Option<DomainId>,
+) -> Result<Prepared> {
     let text =
         draft.html.as_ref().map_or(0, String::len) + draft.text.as_ref().map_or(0, String::len);
     let takes_long = draft.data.is_some() || !draft.attachments.is_empty() || text > 64 * 1024;
     let work = move || {
-        let (content, missing_variables) = render(draft, signed_by)?;
+        let (content, missing_variables) = render(draft, project, signed_by)?;
         let body = packing::pack(&content);
         Ok(Prepared { content: Arc::new(content), missing_variables, body })
     };
@@ -69,7 +76,11 @@ pub(super) async fn prepare(draft: Draft, signed_by: Option<DomainId>) -> Result
 }
 
 /// Fills in the variables, and checks what only then can be checked.
-fn render(draft: Draft, signed_by: Option<DomainId>) -> Result<(Content, Vec<String>)> {
+fn render(
+    draft: Draft,
+    project: ProjectId,
+    signed_by: Option<DomainId>,
+) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
     let data = draft.data.map(|given| with_defaults(given, &draft.to));
     let parts = Parts {
@@ -79,15 +90,23 @@ fn render(draft: Draft, signed_by: Option<DomainId>) -> Result<(Content, Vec<Str
         text: draft.text,
         stored: draft.stored,
     };
-    let filled = fill_in(parts, data.as_ref(), &mut violations);
+    let filled = fill_in(parts, data, &mut violations);
     // A subject that could not be filled in has its violation already.
-    let has_violation = violations.iter().any(|violation| violation.field == "subject");
-    let subject = (!has_violation)
+    let subject = violations
+        .is_empty()
         .then(|| violations.check("subject", Subject::parse(filled.subject)))
         .flatten();
     let (Some(from), Some(subject), true) = (draft.from, subject, violations.is_empty()) else {
         return Err(Error::Invalid(violations));
     };
+    let group = draft.details.unsubscribe_group_id.as_deref().and_then(|code| code.parse().ok());
+    let unsubscribe = group.or_else(|| (filled.links > 0).then(GroupCode::global));
+    let personal = unsubscribe.map(|group| Personal {
+        project,
+        unsubscribe: Some(group),
+        track_opens: false,
+        track_clicks: false,
+    });
     let content = Content {
         from,
         to: draft.to,
@@ -100,15 +119,13 @@ fn render(draft: Draft, signed_by: Option<DomainId>) -> Result<(Content, Vec<Str
         headers: draft.headers,
         attachments: draft.attachments,
         signed_by,
+        personal,
     };
     Ok((content, filled.missing_variables))
 }
 
 /// What every mail knows without being told: `{{email}}` is the first recipient and `{{date}}` the day.
-fn with_defaults(
-    mut data: serde_json::Map<String, serde_json::Value>,
-    to: &[Mailbox],
-) -> serde_json::Map<String, serde_json::Value> {
+fn with_defaults(mut data: Map<String, Value>, to: &[Mailbox]) -> Map<String, Value> {
     if let Some(first) = to.first() {
         data.entry("email").or_insert_with(|| first.address.to_string().into());
     }

@@ -36,25 +36,24 @@ impl Mails {
             code: "API_KEY_REQUIRED",
             message: "Mail is sent with an API key; a session only looks after it.".into(),
         })?;
-        let scheduled_at = draft.details.scheduled_at;
-        let draft = match self.templates().fill(project, draft).await {
+        let draft = match self.templates.fill(project, draft).await {
             Ok(draft) => draft,
             Err(refusal) => {
                 // What was accepted once is answered again, whatever became of its template since.
-                let is_final = !matches!(refusal, Error::Unavailable(_) | Error::Internal(_));
-                if idempotency.is_some()
-                    && is_final
-                    && let Some(first) = self.first_answer(project, idempotency.as_ref()).await?
-                {
-                    return Ok(Accepted { scheduled_at, ..first });
-                }
-                return Err(refusal);
+                return match (&refusal, &idempotency) {
+                    (
+                        Error::NotFound(_) | Error::Impossible { .. } | Error::Invalid(_),
+                        Some(_),
+                    ) => self.first_answer(project, idempotency.as_ref()).await?.ok_or(refusal),
+                    _ => Err(refusal),
+                };
             }
         };
         let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
         let details = draft.details.clone();
+        let scheduled_at = details.scheduled_at;
         if let Some(at) = scheduled_at
             && let Err(problem) = schedule::check(at, Utc::now())
         {
@@ -74,7 +73,8 @@ impl Mails {
         } else {
             self.domains.permit(project, author(&draft)?.address.domain()).await?
         };
-        let Prepared { content, missing_variables, body } = prepare(draft, signed_by).await?;
+        let Prepared { content, missing_variables, body } =
+            prepare(draft, project, signed_by).await?;
         let recipients = content.recipients().count();
 
         // A claim that another request holds may end while we look at it: then it is free to be claimed.

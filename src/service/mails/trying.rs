@@ -36,7 +36,7 @@ impl Mails {
         let Trial { template: id, version, to, from, data } = trial;
         let version = match version {
             Some(version) => version,
-            None => self.templates().latest(project, id).await?,
+            None => self.templates.latest(project, id).await?,
         };
         let template = Some(TemplateChoice { id, version: Some(version) });
         let draft = Draft { template, from, to, data: Some(data), ..Draft::default() };

@@ -29,7 +29,7 @@ impl Templates {
         let work = move || {
             let mut violations = Violations::default();
             let data = with_known(data);
-            let filled = fill_in(Parts { stored, ..parts }, Some(&data), &mut violations);
+            let filled = fill_in(Parts { stored, ..parts }, Some(data), &mut violations);
             if violations.is_empty() { Ok(filled) } else { Err(Error::Invalid(violations)) }
         };
         tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.into()))?

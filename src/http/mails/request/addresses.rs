@@ -33,6 +33,18 @@ enum Written {
     Text(String),
 }
 
+impl Addresses {
+    /// One address with the name of its owner, as an object would say it.
+    pub(in crate::http) fn of(email: String, name: Option<String>) -> Self {
+        Self { written: vec![Written::Object(AddressBody { email, name })], is_list: false }
+    }
+
+    /// Texts such as `Ada <ada@example.com>`, one for each address.
+    pub(in crate::http) fn of_texts(texts: impl IntoIterator<Item = String>) -> Self {
+        Self { written: texts.into_iter().map(Written::Text).collect(), is_list: true }
+    }
+}
+
 impl<'de> Deserialize<'de> for Addresses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         deserializer.deserialize_any(AddressesVisitor)

@@ -32,6 +32,11 @@ impl Variables {
         self.count.unwrap_or_default() * VALUE_BYTES
     }
 
+    /// The values; nothing if there were more than fit.
+    pub(in crate::http) fn into_values(self) -> Option<Map<String, Value>> {
+        self.count.map(|_| self.values)
+    }
+
     /// The values, if all of them were read.
     pub(in crate::http) fn checked(self, violations: &mut Violations) -> Map<String, Value> {
         if self.count.is_none() {
