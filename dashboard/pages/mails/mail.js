@@ -34,7 +34,7 @@ export function MailPage({ id }) {
   return html`
     <${Heading} title=${mail.subject || "(no subject)"} back=${back}
       about=${html`<span class="tags"><${MailState} state=${mail.status} />${mail.test && html`<${Badge} look="note">Test<//>`}
-        ${mail.tags?.map((tag) => html`<${Badge}>${tag}<//>`)}
+        ${mail.tags.map((tag) => html`<a class="plain-link" href=${scoped("/mails", { tag })}><${Badge}>${tag}<//></a>`)}
         <span class="soft">accepted <${Moment} at=${mail.createdAt} /></span></span>`}
       actions=${actions.buttons} />
     ${mail.missingVariables.length > 0 && html`<${Notice} look="warn"><p>The templates name variables that the request did not give; they were left empty: ${mail.missingVariables.map((name) => html`<code>${name}</code> `)}</p><//>`}
@@ -69,7 +69,7 @@ function detailsOf({ scheduledAt, templateId, unsubscribeGroupId, batchId, prior
     priority && ["Priority", PRIORITIES[priority] ?? priority],
     templateId && ["Template", template],
     unsubscribeGroupId && ["Group", html`<code>${unsubscribeGroupId}</code>`],
-    batchId && ["Batch", html`<${Copyable} text=${batchId} what="batch id" />`],
+    batchId && ["Batch", html`<${Copyable} text=${batchId} what="batch id" /> <a href=${scoped("/mails", { batchId })}>Its mails</a>`],
     notes.length > 0 && ["Metadata", html`<ul class="plain">${notes.map(([name, value]) => html`<li class="wrap"><code>${name}</code> ${String(value)}</li>`)}</ul>`],
   ];
 }

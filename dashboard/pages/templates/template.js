@@ -16,7 +16,9 @@ import { VersionsCard } from "./versions.js";
 import { Versions } from "./list.js";
 import { forget, kept, keep, keptSample, keepSample, sampleOf } from "./unsaved.js";
 
-const PARTS = ["subject", "previewText", "emailTemplate", "plainTextTemplate"];
+/** Parts that the server shows as they are stored; the text may be one that the HTML made. */
+const STORED = ["subject", "previewText", "emailTemplate"];
+const PARTS = [...STORED, "plainTextTemplate"];
 
 /** What the editor starts with. A text that the HTML made is not the template's own. */
 function partsOf(template, versions) {
@@ -78,6 +80,12 @@ function Opened({ back, path, template, versions, onChange }) {
       const body = { ...others, plainTextTemplate: plainTextTemplate.trim() ? plainTextTemplate : null, publish: false };
       let now = isChanged ? await ask("PUT", path, { body, scoped: true }) : template;
       if (publish) now = await ask("POST", `${path}/publish`, { body: {}, scoped: true });
+      // As the server wrote it, but for what was typed meanwhile.
+      setValues((current) => {
+        const next = { ...current };
+        for (const name of STORED) if (current[name] === values[name]) next[name] = now[name];
+        return next;
+      });
       took(now);
       setState({});
       say(publish ? `Version ${now.publishedVersion} is sent from now on.` : "The draft is saved. What is sent stays the same.");
