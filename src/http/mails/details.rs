@@ -15,7 +15,6 @@ pub(super) struct DetailsView {
     scheduled_at: Option<String>,
     /// The request for many mails that it was a part of.
     batch_id: Option<String>,
-    /// The template that it was made from.
     template_id: Option<String>,
     /// The version of the template that it was made from.
     template_version: Option<i32>,

@@ -92,8 +92,8 @@ fn render(
     };
     let filled = fill_in(parts, data, &mut violations);
     // A subject that could not be filled in has its violation already.
-    let has_violation = violations.iter().any(|violation| violation.field == "subject");
-    let subject = (!has_violation)
+    let subject = violations
+        .is_empty()
         .then(|| violations.check("subject", Subject::parse(filled.subject)))
         .flatten();
     let (Some(from), Some(subject), true) = (draft.from, subject, violations.is_empty()) else {

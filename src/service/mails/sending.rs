@@ -41,20 +41,20 @@ impl Mails {
             Ok(draft) => draft,
             Err(refusal) => {
                 // What was accepted once is answered again, whatever became of its template since.
-                let is_final = !matches!(refusal, Error::Unavailable(_) | Error::Internal(_));
-                if idempotency.is_some()
-                    && is_final
-                    && let Some(first) = self.first_answer(project, idempotency.as_ref()).await?
-                {
-                    return Ok(Accepted { scheduled_at, ..first });
-                }
-                return Err(refusal);
+                return match (&refusal, &idempotency) {
+                    (
+                        Error::NotFound(_) | Error::Impossible { .. } | Error::Invalid(_),
+                        Some(_),
+                    ) => self.first_answer(project, idempotency.as_ref()).await?.ok_or(refusal),
+                    _ => Err(refusal),
+                };
             }
         };
         let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
         let details = draft.details.clone();
+        let scheduled_at = details.scheduled_at;
         if let Some(at) = scheduled_at
             && let Err(problem) = schedule::check(at, Utc::now())
         {
