@@ -1,6 +1,7 @@
 //! The only place where everything is wired together, started and stopped.
 
 use std::io::ErrorKind;
+mod bounce_listener;
 mod household;
 mod stages;
 
@@ -19,6 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::bounce_listener::take_bounces;
 use self::household::Household;
 use self::stages::Stages;
 use crate::config::Config;
@@ -193,6 +195,8 @@ pub struct App {
     seal: Seal,
     return_paths: ReturnPaths,
     listener: Listener,
+    /// Where bounces are taken.
+    inbound: Option<Listener>,
     account: AccountId,
     /// Whether the account was made just now.
     is_new: bool,
@@ -205,6 +209,10 @@ impl App {
     pub async fn prepare(config: Config) -> Result<Self> {
         // Before the database: another process on our address is found out in no time.
         let listener = Listener::bind("LISTEN_ADDR", config.listen_addr)?;
+        let inbound = config
+            .inbound_addr
+            .map(|address| Listener::bind("INBOUND_ADDR", address))
+            .transpose()?;
         let database = Database::open(&config).await?;
         let secret_key = secret_key::load(&config)?;
         let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
@@ -213,7 +221,18 @@ impl App {
         let return_paths = ReturnPaths::derive(&secret_key, config.bounce_domain.as_ref());
         let (account, is_new) = projects::set_up(&database.pool).await?;
         let clock = Clock::monotonic();
-        Ok(Self { config, database, keys, seal, return_paths, listener, account, is_new, clock })
+        Ok(Self {
+            config,
+            database,
+            keys,
+            seal,
+            return_paths,
+            listener,
+            inbound,
+            account,
+            is_new,
+            clock,
+        })
     }
 
     /// Counts the limits of keys and of failures by another clock.
@@ -225,6 +244,11 @@ impl App {
     /// Where requests are taken.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// Where bounces are taken over SMTP, if they are.
+    pub fn inbound_address(&self) -> Option<SocketAddr> {
+        self.inbound.as_ref().map(Listener::address)
     }
 
     /// The base of links.
@@ -250,7 +274,8 @@ impl App {
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
-        let Self { config, database, keys, seal, return_paths, listener, clock, .. } = self;
+        let Self { config, database, keys, seal, return_paths, listener, inbound, clock, .. } =
+            self;
         let db = database.pool.clone();
 
         let stages = Stages::default();
@@ -282,8 +307,7 @@ impl App {
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
-            let worker = delivery_worker(&config, &deliveries, &domains, attempts)?;
-            let worker = worker.with_return_paths(return_paths);
+            let worker = delivery_worker(&config, &deliveries, &domains, return_paths, attempts)?;
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
@@ -302,6 +326,7 @@ impl App {
             metrics: metrics.clone(),
         };
         household.keep(loops, delivering);
+        take_bounces(inbound, bounces.clone(), &config, committers, accepting).await?;
         if let Some(address) = config.metrics_addr {
             let operations = health::operations(db.clone(), move || metrics.render());
             serve_operations(address, operations, loops, delivering)?;
@@ -372,10 +397,12 @@ fn delivery_worker(
     config: &Config,
     deliveries: &Deliveries,
     domains: &Domains,
+    return_paths: ReturnPaths,
     attempts: &TaskTracker,
 ) -> Result<DeliveryWorker> {
     let (to, signing) = (destination(config)?, domains.signing());
-    Ok(DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone()))
+    let worker = DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone());
+    Ok(worker.with_return_paths(return_paths))
 }
 
 /// Starts to deliver what is handed over in memory, and what waits in the queue; and to look after the domains it is from.

@@ -213,6 +213,22 @@ impl Reader<'_> {
         })
     }
 
+    /// Where bounces are taken, which nobody would send without a domain for them.
+    pub(super) fn inbound_addr(
+        &mut self,
+        value: Option<String>,
+        has_domain: bool,
+    ) -> Option<SocketAddr> {
+        let address = self.address("INBOUND_ADDR", value)?;
+        if !has_domain {
+            self.problem(
+                "BOUNCE_DOMAIN",
+                "is missing: INBOUND_ADDR takes mail to addresses of that domain only",
+            );
+        }
+        Some(address)
+    }
+
     pub(super) fn secret_key(
         &mut self,
         value: Option<&SecretString>,

@@ -18,6 +18,8 @@ use crate::store;
 use crate::store::bounces::{Entry, Recorded};
 use crate::store::deliveries::decisions::lock_decision;
 
+pub use crate::mail::report::MOST_READ;
+
 /// Reports that a node works on at once: a content may have to be unpacked for each, and they are in no hurry.
 const AT_ONCE: usize = 4;
 

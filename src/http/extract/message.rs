@@ -1,10 +1,10 @@
 //! A whole message of Internet mail as the body.
 
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::json::{arrived_in_time, essence};
+use crate::error::Error;
 
 /// The types of a message (RFC 2046, section 5.2.1; RFC 6532, section 3.7).
 const MESSAGES: [&str; 2] = ["message/rfc822", "message/global"];
@@ -18,7 +18,9 @@ impl<S: Send + Sync> FromRequest<S> for Message {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
         if !MESSAGES.contains(&essence(&request).as_str()) {
-            return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
+            let advice =
+                "Send the message as it was received, with `Content-Type: message/rfc822`.";
+            return Err(Error::Malformed(advice.into()).into_response());
         }
         arrived_in_time(request).await.map(|bytes| Self(bytes.into()))
     }

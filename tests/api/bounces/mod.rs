@@ -1,6 +1,7 @@
 //! Bounces and complaints that other mail systems report when the mail has long left.
 
 mod hostile;
+mod inbound;
 mod reported;
 
 use posthaste::domain::permission::Permission;
