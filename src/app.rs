@@ -55,6 +55,7 @@ use crate::service::projects;
 use crate::service::retention::Retention;
 use crate::service::return_paths::ReturnPaths;
 use crate::service::seal::Seal;
+use crate::service::ses::Ses;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
@@ -311,7 +312,7 @@ impl App {
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
-            let dispatcher = dispatcher(dispatch, guard, attempts.clone())?;
+            let dispatcher = dispatcher(dispatch, guard.clone(), attempts.clone())?;
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
@@ -353,6 +354,7 @@ impl App {
                 sessions,
                 installation,
                 webhooks,
+                ses: ses(&config, bounces.clone(), guard)?,
                 bounces,
                 keys,
                 db,
@@ -425,6 +427,11 @@ fn installation(config: &Config, public_url: String) -> Installation {
 async fn certificates(config: &Config) -> Result<Option<Certificates>> {
     let Some(files) = &config.tls else { return Ok(None) };
     Ok(Some(Certificates::load(files.cert.clone(), files.key.clone()).await?))
+}
+
+fn ses(config: &Config, bounces: Bounces, guard: Guard) -> Result<Ses> {
+    let client = Client::new(guard).context("cannot prepare reports of Amazon SES")?;
+    Ok(Ses::new(bounces, client, config.ses_topic_arns.clone()))
 }
 
 fn dispatcher(dispatch: Dispatch, guard: Guard, tasks: TaskTracker) -> Result<DispatchWorker> {

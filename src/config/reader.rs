@@ -229,6 +229,21 @@ impl Reader<'_> {
         Some(address)
     }
 
+    /// Names of topics, as Amazon writes them.
+    pub(super) fn topic_arns(&mut self, value: Option<String>) -> Vec<String> {
+        let topics = self.checked("SES_TOPIC_ARNS", value, |text| {
+            let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+            let is_topic = |entry: &str| {
+                entry.starts_with("arn:aws") && entry.split(':').count() == 6 && entry.contains(":sns:")
+            };
+            let topic = |entry: &str| is_topic(entry).then(|| entry.to_owned());
+            entries.map(topic).collect::<Option<_>>().ok_or(
+                "must be ARNs of topics separated by commas, such as arn:aws:sns:eu-central-1:123456789012:bounces",
+            )
+        });
+        topics.unwrap_or_default()
+    }
+
     pub(super) fn secret_key(
         &mut self,
         value: Option<&SecretString>,

@@ -54,6 +54,11 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS:PORT")]
     pub inbound_addr: Option<String>,
 
+    /// The topics of Amazon SNS, by their ARNs and separated by commas, through which Amazon SES reports bounces to
+    /// POST /v1/inbound/ses
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "ARNS")]
+    pub ses_topic_arns: Option<String>,
+
     /// Requests in any second for a key that names no limits of its own [default: 2]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub rate_limit_per_second: Option<String>,

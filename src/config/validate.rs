@@ -36,6 +36,7 @@ impl Settings {
             smtp_connections,
             bounce_domain,
             inbound_addr,
+            ses_topic_arns,
             rate_limit_per_second,
             rate_limit_per_minute,
             require_https,
@@ -89,6 +90,7 @@ impl Settings {
                 .unwrap_or(const { NonZeroU16::new(16).expect("sixteen is not zero") }),
             bounce_domain,
             inbound_addr,
+            ses_topic_arns: read.topic_arns(ses_topic_arns),
             rate_limit: read.rate_limit(rate_limit_per_second, rate_limit_per_minute),
             require_https: read
                 .choice("REQUIRE_HTTPS", require_https)

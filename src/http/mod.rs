@@ -58,6 +58,7 @@ use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::senders::Senders;
+use crate::service::ses::Ses;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
@@ -83,6 +84,8 @@ pub struct Api {
     pub webhooks: Webhooks,
     /// Bounces and complaints.
     pub bounces: Bounces,
+    /// Those that come by Amazon SES.
+    pub ses: Ses,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
@@ -154,7 +157,8 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
         .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
-    let (reports, reports_described) = api_keys::open_routes().split_for_parts();
+    let (reports, reports_described) =
+        api_keys::open_routes().merge(inbound::open_routes()).split_for_parts();
     let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))

@@ -97,6 +97,7 @@ async fn it_lists_every_route() {
       "GET /v1/domains/{id}/health",
       "POST /v1/domains/{id}/verify",
       "POST /v1/inbound/bounces",
+      "POST /v1/inbound/ses",
       "GET /v1/mails",
       "POST /v1/mails/send",
       "GET /v1/mails/{id}",

@@ -1,5 +1,6 @@
 //! A whole message of Internet mail as the body.
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 
@@ -23,5 +24,17 @@ impl<S: Send + Sync> FromRequest<S> for Message {
             return Err(Error::Malformed(advice.into()).into_response());
         }
         arrived_in_time(request).await.map(|bytes| Self(bytes.into()))
+    }
+}
+
+/// A body of any type: for those who name one that it is not.
+#[derive(Debug)]
+pub struct Anything(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Anything {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        arrived_in_time(request).await.map(Self)
     }
 }
