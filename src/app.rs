@@ -28,6 +28,8 @@ use crate::config::values::{RequireHttps, Role};
 use crate::dashboard;
 use crate::dns::Dns;
 use crate::domain::id::AccountId;
+use crate::domain::link_token::LinkKey;
+use crate::domain::links::Links;
 use crate::http::client_address::TrustedProxies;
 use crate::http::health;
 use crate::http::layers::authenticate::Gate;
@@ -35,7 +37,7 @@ use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
 use crate::http::listener::{Certificates, Listener};
 use crate::http::people::Installation;
-use crate::http::{self, Api};
+use crate::http::{self, Api, Parts};
 use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::outbound::{Client, Guard};
 use crate::postgres::{self, Durability, Embedded};
@@ -58,8 +60,8 @@ use crate::service::seal::Seal;
 use crate::service::ses::Ses;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
-use crate::service::webhooks::Webhooks;
 use crate::service::webhooks::dispatch::Dispatch;
+use crate::service::webhooks::{Owners, Webhooks};
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::dispatch::DispatchWorker;
@@ -195,6 +197,7 @@ pub struct App {
     keys: Arc<Keys>,
     seal: Seal,
     return_paths: ReturnPaths,
+    link_key: LinkKey,
     listener: Listener,
     /// Where bounces are taken.
     inbound: Option<Listener>,
@@ -217,6 +220,7 @@ impl App {
         let database = Database::open(&config).await?;
         let secret_key = secret_key::load(&config)?;
         let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
+        let link_key = LinkKey::derive(&secret_key);
         let keys = Keys::new(database.pool.clone(), pepper).with_default_limit(config.rate_limit);
         let keys = Arc::new(keys);
         let return_paths = ReturnPaths::derive(&secret_key, config.bounce_domain.as_ref());
@@ -228,6 +232,7 @@ impl App {
             keys,
             seal,
             return_paths,
+            link_key,
             listener,
             inbound,
             account,
@@ -273,10 +278,24 @@ impl App {
     }
 
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "all that a node is made of is put together in one place"
+    )]
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
-        let Self { config, database, keys, seal, return_paths, listener, inbound, clock, .. } =
-            self;
+        let Self {
+            config,
+            database,
+            keys,
+            seal,
+            return_paths,
+            link_key,
+            listener,
+            inbound,
+            clock,
+            ..
+        } = self;
         let db = database.pool.clone();
 
         let stages = Stages::default();
@@ -290,7 +309,14 @@ impl App {
         let committer =
             Committer::start(db.clone(), delivers.then(|| handoff.clone()), committers, accepting);
         let domains = domains(&config, &db, &seal)?;
-        let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff), domains.clone());
+        let links = Links::new(&public_url, link_key);
+        let mails = Mails::new(
+            db.clone(),
+            committer,
+            delivers.then_some(handoff),
+            domains.clone(),
+            links.clone(),
+        );
         let sessions = Sessions::new(db.clone());
         let guard = Guard::new(config.outbound_allow.clone());
         let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
@@ -305,10 +331,12 @@ impl App {
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
+        let owners = Owners::new(db.clone(), own_mails.clone());
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
-            let worker = delivery_worker(&config, &deliveries, &domains, return_paths, attempts)?;
+            let from = (links.clone(), return_paths);
+            let worker = delivery_worker(&config, &deliveries, &domains, from, attempts)?;
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
@@ -322,6 +350,7 @@ impl App {
             mails: mails.clone(),
             sessions: sessions.clone(),
             webhooks: webhooks.clone(),
+            owners,
             retention: Retention::new(db.clone(), config.retention),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
@@ -345,7 +374,7 @@ impl App {
             let installation = Arc::new(installation(&config, public_url));
             let way = Arc::new(way(&config));
             let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
-            let api = Api {
+            let api = Api::new(Parts {
                 mails,
                 domains,
                 usage,
@@ -358,9 +387,10 @@ impl App {
                 bounces,
                 keys,
                 db,
+                links,
                 gate,
                 way,
-            };
+            });
             let certificates = certificates(&config).await?;
             listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };
@@ -399,11 +429,11 @@ fn delivery_worker(
     config: &Config,
     deliveries: &Deliveries,
     domains: &Domains,
-    return_paths: ReturnPaths,
+    (links, return_paths): (Links, ReturnPaths),
     attempts: &TaskTracker,
 ) -> Result<DeliveryWorker> {
     let (to, signing) = (destination(config)?, domains.signing());
-    let worker = DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone());
+    let worker = DeliveryWorker::new(deliveries.clone(), to, signing, links, attempts.clone());
     Ok(worker.with_return_paths(return_paths))
 }
 

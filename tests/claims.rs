@@ -79,6 +79,7 @@ impl Scene {
             headers: Vec::new(),
             attachments: Vec::new(),
             signed_by: None,
+            personal: None,
         };
         let id = MailId::generate();
         let row = NewMailRow {
@@ -97,6 +98,7 @@ impl Scene {
             details: None,
             body: packing::pack(&content),
             idempotency: None,
+            due_at: None,
             lease_token: None,
         };
         assert!(mails::accept(pool, &[row], 60.0).await.unwrap()[0].stored);

@@ -261,7 +261,7 @@ fn consequences<'a>(
         Verdict::Failed { reply, condemns_the_address } => {
             // Who forwards to another address reports on that one: ours may forward to a better one tomorrow.
             let names_ours = report.recipients.is_empty() || names(report, &concerned.recipient);
-            (Learnt::Bounced, reply, (*condemns_the_address && names_ours).then_some("hard_bounce"))
+            (Learnt::Bounced, reply, (*condemns_the_address && names_ours).then_some("bounce"))
         }
         Verdict::Delayed(reply) => (Learnt::Deferred, reply, None),
         Verdict::Complaint(reply) => (Learnt::Complained, reply, Some("complaint")),

@@ -1,5 +1,7 @@
 //! Mails: accepting them and reading what became of them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
@@ -8,11 +10,12 @@ use super::domains::Domains;
 use super::handoff::HandOff;
 use super::{in_time, unavailable};
 use crate::domain::id::{MailId, ProjectId};
+use crate::domain::links::Links;
 use crate::domain::mail::Content;
 use crate::domain::packing;
 use crate::domain::record::{Event, MailSummary, PendingDelivery};
 use crate::error::{Error, Result};
-use crate::mail::compose::{self, Identity};
+use crate::mail::compose::{self, Identity, Recipient};
 use crate::store;
 
 pub use search::{MailFilter, MailPage};
@@ -32,6 +35,8 @@ pub struct Accepted {
     pub recipients: usize,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
+    /// When it is to be sent, if not at once.
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// Whether this is the answer to an earlier request with the same idempotency key.
     pub replayed: bool,
 }
@@ -55,18 +60,22 @@ pub struct Mails {
     db: PgPool,
     committer: Committer,
     handoff: Option<HandOff>,
-    domains: Domains,
+    /// One pointer, because these are copied for every request.
+    domains: Arc<Domains>,
+    links: Links,
 }
 
 impl Mails {
-    /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver.
+    /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver. `links` are those
+    /// in captured messages.
     pub fn new(
         db: PgPool,
         committer: Committer,
         handoff: Option<HandOff>,
         domains: Domains,
+        links: Links,
     ) -> Self {
-        Self { db, committer, handoff, domains }
+        Self { db, committer, handoff, domains: Arc::new(domains), links }
     }
 
     /// One mail with its deliveries and its history.
@@ -107,10 +116,12 @@ impl Mails {
         if !events.iter().any(is_captured) {
             return Err(Error::NotFound("captured message"));
         }
-        let identity = Identity::of(id, &content, summary.created_at);
+        let identity = Identity::of(id, &content, summary.starts_at());
         let signer = self.domains.signing().signer(&content).await.map_err(Error::from)?;
+        let links = self.links.clone();
         let work = move || {
-            let message = compose::compose(&content, &identity)
+            let recipient = Recipient { links: &links, mail: id, position };
+            let message = compose::compose_for(&recipient, &content, &identity)
                 .map_err(|error| Error::Internal(error.into()))?;
             match signer {
                 None => Ok(message),

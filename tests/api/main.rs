@@ -8,6 +8,7 @@ mod app;
 mod audit_log;
 mod authentication;
 mod bounces;
+mod contacts;
 #[path = "../support/database.rs"]
 mod database;
 #[path = "../support/database_link.rs"]
@@ -15,6 +16,7 @@ mod database_link;
 mod decisions;
 mod deleted_projects;
 mod delivering;
+mod dialects;
 #[path = "../support/dns_server.rs"]
 mod dns_server;
 mod document;
@@ -31,12 +33,15 @@ mod leaked_keys;
 mod limits;
 mod overview;
 mod people;
+mod preferences;
 mod reading;
 mod retention;
+mod scheduling;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod suppressions;
 mod usage;
 #[path = "../support/webhook_endpoint.rs"]
 mod webhook_endpoint;

@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::details::DetailsView;
 use super::response::{AddressView, timestamp};
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::Reply;
+use crate::domain::personal::with_tags;
 use crate::domain::record::{Event, PendingDelivery};
 use crate::service::mails::MailDetail;
 
@@ -34,6 +36,8 @@ pub struct MailBody {
     /// Oldest first.
     events: Vec<EventView>,
     created_at: String,
+    #[serde(flatten)]
+    details: DetailsView,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,7 +53,7 @@ struct AttachmentView {
 #[serde(rename_all = "camelCase")]
 struct DeliveryView {
     recipient: String,
-    /// `queued`, `sending`, `deferred`, or how it ended.
+    /// `scheduled`, `queued`, `sending`, `deferred`, or how it ended.
     status: String,
     attempts: i16,
     /// When something happens next; null when it is over.
@@ -125,18 +129,23 @@ impl MailBody {
                     size: file.content_length(),
                 })
                 .collect(),
-            html: content.html,
-            text: content.text,
+            html: content.html.map(with_tags),
+            text: content.text.map(with_tags),
             missing_variables: summary.missing_variables,
             deliveries,
             events,
             created_at: timestamp(summary.created_at),
+            details: summary.details.into(),
         }
     }
 }
 
 impl DeliveryView {
     fn under_way(recipient: &str, delivery: &PendingDelivery, now: DateTime<Utc>) -> Self {
+        let is_scheduled = !delivery.leased
+            && delivery.attempts == 0
+            && delivery.last_reply.is_none()
+            && delivery.due_at > now;
         let (status, explanation) = if delivery.leased {
             let explanation = if delivery.due_at > now {
                 let after =
@@ -159,6 +168,12 @@ impl DeliveryView {
         } else {
             ("queued", "Waits for its first attempt, which comes at once.".to_owned())
         };
+        let (status, explanation) = if is_scheduled {
+            let at = timestamp(delivery.due_at);
+            ("scheduled", format!("Is scheduled: its first attempt comes at {at}."))
+        } else {
+            (status, explanation)
+        };
         Self {
             recipient: recipient.to_owned(),
             status: status.to_owned(),
@@ -170,7 +185,10 @@ impl DeliveryView {
     }
 
     fn over(recipient: &str, position: i16, events: &[Event]) -> Self {
-        let of_recipient = || events.iter().filter(|event| event.position == Some(position));
+        let of_recipient = || {
+            let is_its = |event: &&Event| event.position == Some(position);
+            events.iter().filter(is_its).filter(|event| event.is_of_delivery())
+        };
         // What is said of a mail on its way beyond the relay changes nothing about where it stands with us.
         let changes = |event: &&Event| !event.is_reported() || event.kind == "bounced";
         let last = of_recipient().rfind(changes);

@@ -3,10 +3,12 @@
 //! A held delivery has left the queue. It is known by the last thing that happened to its recipient: an attempt of which
 //! nobody knows how it ended, in a mail that asked to be held then.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::domain::id::{DeliveryId, EventId, MailId, ProjectId};
+use crate::domain::record::OF_RECIPIENTS;
 
 /// The most recipients of a mail: so many ids are made for what a statement may write.
 const RECIPIENTS: usize = crate::domain::mail::Content::MAX_RECIPIENTS;
@@ -76,7 +78,7 @@ pub async fn retry(
         WITH latest AS (
             SELECT DISTINCT ON (position) position, type, attempt, reply
             FROM events
-            WHERE mail_id = $2 AND position IS NOT NULL
+            WHERE mail_id = $2 AND position IS NOT NULL AND type <> ALL ($5)
             ORDER BY position, at DESC, id DESC
         ),
         held AS MATERIALIZED (
@@ -100,6 +102,8 @@ pub async fn retry(
             SET due_at = now()
             WHERE project_id = $1 AND mail_id = $2 AND lease_token IS NULL AND NOT cancelled
               AND due_at > clock_timestamp()
+              -- What is scheduled is sent earlier by another schedule.
+              AND (SELECT status FROM mails WHERE project_id = $1 AND id = $2) <> 'scheduled'
             RETURNING position, attempts
         ),
         tally AS MATERIALIZED (
@@ -132,9 +136,50 @@ pub async fn retry(
         mail as _,
         deliveries as _,
         events as _,
+        OF_RECIPIENTS.as_slice() as _,
     )
     .fetch_one(db)
     .await
+}
+
+/// Gives a mail that is scheduled, and of which no recipient is being served, another time at which it is due; whether it
+/// is such a mail.
+pub async fn reschedule(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let moved = sqlx::query_scalar!(
+        r#"
+        WITH scheduled AS (
+            SELECT id
+            FROM mails
+            WHERE project_id = $1 AND id = $2 AND status = 'scheduled'
+              AND NOT EXISTS (SELECT FROM deliveries
+                              WHERE project_id = $1 AND mail_id = $2 AND (lease_token IS NOT NULL OR cancelled))
+        ),
+        moved AS (
+            UPDATE deliveries
+            SET due_at = $3
+            WHERE project_id = $1 AND mail_id = $2 AND EXISTS (SELECT FROM scheduled)
+            RETURNING 1
+        ),
+        noted AS (
+            UPDATE mails
+            SET details = jsonb_set(details, '{scheduledAt}', to_jsonb($4::text))
+            WHERE project_id = $1 AND id = $2 AND EXISTS (SELECT FROM moved)
+        )
+        SELECT count(*) > 0 AS "moved!" FROM moved
+        "#,
+        project as _,
+        mail as _,
+        at,
+        at.to_rfc3339_opts(SecondsFormat::Millis, true),
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(moved)
 }
 
 /// Ends deliveries that wait or are held, and those of `withdrawn`, whose leases nobody will use. Attempts that are
@@ -162,7 +207,7 @@ pub async fn cancel(
         latest AS (
             SELECT DISTINCT ON (position) position, type, attempt
             FROM events
-            WHERE mail_id = $2 AND position IS NOT NULL
+            WHERE mail_id = $2 AND position IS NOT NULL AND type <> ALL ($5)
             ORDER BY position, at DESC, id DESC
         ),
         held AS MATERIALIZED (
@@ -209,6 +254,7 @@ pub async fn cancel(
         mail as _,
         withdrawn as _,
         events as _,
+        OF_RECIPIENTS.as_slice() as _,
     )
     .fetch_one(db)
     .await

@@ -3,6 +3,7 @@
 mod hostile;
 mod inbound;
 mod reported;
+mod ses;
 
 use posthaste::domain::permission::Permission;
 use reqwest::Method;
