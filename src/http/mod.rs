@@ -70,6 +70,7 @@ use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::preferences::Preferences;
 use crate::service::senders::Senders;
+use crate::service::ses::Ses;
 use crate::service::sessions::Sessions;
 use crate::service::suppressions::Suppressions;
 use crate::service::templates::Templates;
@@ -105,6 +106,8 @@ pub struct Parts {
     pub bounces: Bounces,
     /// Forgetting people.
     pub erasing: Erasing,
+    /// Those that come by Amazon SES.
+    pub ses: Ses,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
@@ -151,6 +154,7 @@ handed_out!(
     Contacts,
     Suppressions,
     Bounces,
+    Ses,
     Mails,
     Domains,
     Senders,
@@ -261,7 +265,8 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
-    let (reports, reports_described) = api_keys::open_routes().split_for_parts();
+    let (reports, reports_described) =
+        api_keys::open_routes().merge(inbound::open_routes()).split_for_parts();
     let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))

@@ -29,6 +29,7 @@ pub mod return_paths;
 pub mod room;
 pub mod seal;
 pub mod senders;
+pub mod ses;
 pub mod sessions;
 pub mod signing;
 mod storing;

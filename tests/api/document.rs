@@ -124,6 +124,7 @@ async fn it_lists_every_route() {
       "GET /v1/domains/{id}/health",
       "POST /v1/domains/{id}/verify",
       "POST /v1/inbound/bounces",
+      "POST /v1/inbound/ses",
       "GET /v1/mails",
       "POST /v1/mails/send",
       "GET /v1/mails/{id}",
@@ -176,7 +177,8 @@ async fn it_lists_every_route() {
 }
 
 /// What needs no key, or no permission, because it concerns nobody but who asks.
-const FOR_EVERYBODY: [&str; 2] = ["/v1/api-keys/me", "/v1/api-keys/revoke-leaked"];
+const FOR_EVERYBODY: [&str; 3] =
+    ["/v1/api-keys/me", "/v1/api-keys/revoke-leaked", "/v1/inbound/ses"];
 
 /// The operations that need a permission. Whoever lacks it is told so before anything else.
 async fn guarded(app: &TestApp) -> Vec<(Method, String)> {
