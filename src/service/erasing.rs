@@ -198,16 +198,17 @@ impl Erasing {
         let unpacked =
             tokio::task::spawn_blocking(move || body.and_then(|body| packing::unpack(&body).ok()));
         let content = unpacked.await.map_err(|error| Error::Internal(error.into()))?;
-        // Without a content nobody knows who else it was for.
-        let places = content.as_ref().map_or_else(|| vec![0], |content| forgotten.places(content));
+        // Without a content nobody knows who else it was for, and it reaches nobody.
         let is_alone = content.as_ref().is_none_or(|content| content.recipients().count() == 1);
+        let places = content.as_ref().map(|content| forgotten.places(content)).unwrap_or_default();
+        let only = (!is_alone).then_some(places.as_slice());
 
-        decisions::cancel(&mut *transaction, project, mail, &[], Some(&places))
+        decisions::cancel(&mut *transaction, project, mail, &[], only)
             .await
             .map_err(unavailable)?;
         let pending = store::deliveries::of_mail(&mut *transaction, project, mail).await;
         let pending = pending.map_err(unavailable)?;
-        if pending.iter().any(|delivery| places.contains(&delivery.position)) {
+        if pending.iter().any(|delivery| is_alone || places.contains(&delivery.position)) {
             transaction.commit().await.map_err(unsure)?;
             return Ok(false);
         }
@@ -234,7 +235,7 @@ impl Erasing {
                 Some(forgotten.replaced(&text, ERASED).unwrap_or(text))
             });
             let rewritten = Rewritten {
-                to_address: places.contains(&0).then(|| by.clone()),
+                to_address: (summary.to_address == forgotten.folded()).then(|| by.clone()),
                 subject: subject.unwrap_or(summary.subject),
                 details,
                 body,

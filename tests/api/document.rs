@@ -26,6 +26,11 @@ fn filled_in(path: &str) -> String {
     let path = path
         .replace("{id}", &MailId::generate().to_string())
         .replace("{projectId}", &MailId::generate().to_string())
+        .replace("{contactListId}", &MailId::generate().to_string())
+        .replace("{propertyName}", "plan")
+        .replace("{customFieldName}", "plan")
+        .replace("{email}", "ada@example.org")
+        .replace("{userId}", "ada")
         .replace("{entry}", &MailId::generate().to_string())
         .replace("{position}", "0")
         .replace("{groupId}", "AB12C3");

@@ -77,7 +77,7 @@ async fn nothing_that_is_kept_names_who_was_erased() {
         .accepted(
             &key,
             letter_with(json!({
-                "to": {"email": "Ada@example.org", "name": "Ada L"}, "cc": ["bob@example.org"], "bcc": ["grada@example.org"],
+                "to": {"email": "ada@example.org", "name": "Ada L"}, "cc": ["bob@example.org"], "bcc": ["grada@example.org"],
                 "bypassSuppressions": true, "subject": "For ADA@example.org and others", "replyTo": "ada@example.org",
                 "html": "<a href=\"https://example.com/?u=ada%40example.org\">ada@example.org</a> grada@example.org",
                 "headers": {"X-For": "ada@example.org"}, "metadata": {"who": "ada@example.org"},
