@@ -13,8 +13,8 @@ const CONDEMNED: &[&str] = &["NoEmail", "Suppressed", "OnAccountSuppressionList"
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Notification {
-    #[serde(alias = "eventType")]
-    notification_type: String,
+    #[serde(rename = "notificationType", alias = "eventType")]
+    kind: String,
     mail: Mail,
     bounce: Option<Bounce>,
     complaint: Option<Complaint>,
@@ -46,9 +46,10 @@ struct Header {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Bounce {
-    bounce_type: String,
-    #[serde(default)]
-    bounce_sub_type: String,
+    #[serde(rename = "bounceType")]
+    kind: String,
+    #[serde(default, rename = "bounceSubType")]
+    sub_type: String,
     bounced_recipients: Vec<Recipient>,
 }
 
@@ -76,8 +77,8 @@ struct Recipient {
 /// The reports in a notification, one for each recipient; none where it tells of something else.
 pub fn read(text: &str) -> Vec<Report> {
     let Ok(notification) = serde_json::from_str::<Notification>(text) else { return Vec::new() };
-    let Notification { notification_type, mail, bounce, complaint, delivery_delay } = notification;
-    let verdicts: Vec<(Recipient, Verdict)> = match notification_type.as_str() {
+    let Notification { kind, mail, bounce, complaint, delivery_delay } = notification;
+    let verdicts: Vec<(Recipient, Verdict)> = match kind.as_str() {
         "Bounce" => bounce.map(bounced).unwrap_or_default(),
         "Complaint" => complaint.map(complained).unwrap_or_default(),
         "DeliveryDelay" => delivery_delay.map(delayed).unwrap_or_default(),
@@ -118,14 +119,14 @@ fn reply(recipient: &Recipient, otherwise: String) -> Reply {
 }
 
 fn bounced(bounce: Bounce) -> Vec<(Recipient, Verdict)> {
-    let Bounce { bounce_type, bounce_sub_type, bounced_recipients } = bounce;
+    let Bounce { kind, sub_type, bounced_recipients } = bounce;
     let verdict = |recipient: Recipient| {
         let reply = reply(
             &recipient,
-            format!("Amazon SES reports a bounce: {bounce_type}, {bounce_sub_type}."),
+            format!("Amazon SES reports a bounce: {kind}, {sub_type}."),
         );
-        let condemns_the_address = bounce_type == "Permanent"
-            && (CONDEMNED.contains(&bounce_sub_type.as_str())
+        let condemns_the_address = kind == "Permanent"
+            && (CONDEMNED.contains(&sub_type.as_str())
                 || reply.enhanced.as_deref().is_some_and(condemns_the_address));
         (recipient, Verdict::Failed { reply, condemns_the_address })
     };

@@ -36,7 +36,6 @@ impl Mails {
             code: "API_KEY_REQUIRED",
             message: "Mail is sent with an API key; a session only looks after it.".into(),
         })?;
-        let scheduled_at = draft.details.scheduled_at;
         let draft = match self.templates.fill(project, draft).await {
             Ok(draft) => draft,
             Err(refusal) => {

@@ -1,5 +1,7 @@
 //! A request of Amazon SNS, and the proof that it is one.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use ring::signature::{
@@ -49,7 +51,8 @@ impl Envelope {
 
     /// Where the certificate is, if that is at SNS in the topic's region.
     pub(super) fn certificate_url(&self) -> Option<Url> {
-        self.at_sns(&self.signing_cert_url).filter(|url| url.path().ends_with(".pem"))
+        let is_certificate = |url: &Url| Path::new(url.path()).extension().is_some_and(|end| end == "pem");
+        self.at_sns(&self.signing_cert_url).filter(is_certificate)
     }
 
     /// Where the subscription is confirmed, if that is at SNS in the topic's region.
@@ -172,12 +175,12 @@ mod tests {
                 .unwrap();
         let certificate = CertificateParams::default().self_signed(&pair).unwrap().pem();
         let signer = RsaKeyPair::from_pkcs8(secret.as_bytes()).unwrap();
-        let signed = "Message\n{}\nMessageId\n22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324\nSubject\nAmazon SES Email Event \
+        let text = "Message\n{}\nMessageId\n22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324\nSubject\nAmazon SES Email Event \
                       Notification\nTimestamp\n2026-11-21T10:00:00.000Z\nTopicArn\narn:aws:sns:eu-central-1:123456789012:\
                       bounces\nType\nNotification\n";
         let mut signature = vec![0; signer.public().modulus_len()];
         signer
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
             .unwrap();
 
         let mut envelope = notification();

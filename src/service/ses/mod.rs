@@ -56,7 +56,7 @@ impl Ses {
     pub async fn take(&self, body: &[u8]) -> Result<()> {
         let envelope = Envelope::read(body)
             .ok_or_else(|| Error::Malformed("The body is no message of Amazon SNS.".into()))?;
-        if !self.topics.iter().any(|topic| *topic == envelope.topic_arn) {
+        if !self.topics.contains(&envelope.topic_arn) {
             return Err(refused("The topic is not among SES_TOPIC_ARNS."));
         }
         let source = envelope.certificate_url().ok_or_else(|| {
