@@ -466,6 +466,8 @@ CREATE TABLE webhooks (
     active          boolean NOT NULL DEFAULT true,
     -- Why the server switched it off, in words.
     disabled_reason text,
+    -- Whether those who are responsible know of that.
+    owners_told     boolean NOT NULL DEFAULT true,
     -- Attempts that failed since the last one that did not, and since when.
     failures        integer NOT NULL DEFAULT 0,
     failing_since   timestamptz,
@@ -478,6 +480,7 @@ CREATE TABLE webhooks (
 ) WITH (fillfactor = 80);
 
 CREATE INDEX webhooks_project_id ON webhooks (project_id, id);
+CREATE INDEX webhooks_owners_told ON webhooks (id) WHERE NOT owners_told;
 
 -- What webhooks are told: a queue as long as `due_at` is not null, and then a log for some days.
 CREATE TABLE webhook_deliveries (
@@ -581,6 +584,43 @@ CREATE TABLE contact_properties (
     default_value text,
     created_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT contact_properties_name UNIQUE (project_id, name)
+);
+
+-- Subjects and bodies that a project keeps. What they say is in their versions.
+CREATE TABLE templates (
+    -- A number that the API shows in base 62.
+    id                uuid PRIMARY KEY,
+    project_id        uuid NOT NULL REFERENCES projects (id),
+    name              text NOT NULL,
+    description       text NOT NULL,
+    type              text NOT NULL CONSTRAINT templates_type CHECK (type IN ('transactional', 'marketing')),
+    builder           text NOT NULL CONSTRAINT templates_builder CHECK (builder IN ('code', 'visual')),
+    -- Whom its mails are from, where the request does not say. A sender in use stays.
+    sender_id         uuid CONSTRAINT templates_sender REFERENCES senders (id),
+    latest_version    integer NOT NULL,
+    -- What is sent; null before anything was published.
+    published_version integer,
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    updated_at        timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX templates_project_id ON templates (project_id, id);
+CREATE INDEX templates_sender_id ON templates (sender_id) WHERE sender_id IS NOT NULL;
+
+-- What templates say and said. Rows never change.
+CREATE TABLE template_versions (
+    template_id  uuid NOT NULL REFERENCES templates (id) ON DELETE CASCADE,
+    version      integer NOT NULL,
+    subject      text NOT NULL,
+    preview_text text NOT NULL,
+    html         text,
+    text         text,
+    variables    jsonb NOT NULL,
+    -- The version that it was made from.
+    based_on     integer,
+    created_by   text NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (template_id, version)
 );
 
 -- People who are to be forgotten, and how far that is.

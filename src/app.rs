@@ -1,6 +1,7 @@
 //! The only place where everything is wired together, started and stopped.
 
 use std::io::ErrorKind;
+mod bounce_listener;
 mod household;
 mod stages;
 
@@ -19,6 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::bounce_listener::take_bounces;
 use self::household::Household;
 use self::stages::Stages;
 use crate::config::Config;
@@ -26,6 +28,8 @@ use crate::config::values::{RequireHttps, Role};
 use crate::dashboard;
 use crate::dns::Dns;
 use crate::domain::id::AccountId;
+use crate::domain::link_token::LinkKey;
+use crate::domain::links::Links;
 use crate::http::client_address::TrustedProxies;
 use crate::http::health;
 use crate::http::layers::authenticate::Gate;
@@ -54,10 +58,11 @@ use crate::service::projects;
 use crate::service::retention::Retention;
 use crate::service::return_paths::ReturnPaths;
 use crate::service::seal::Seal;
+use crate::service::ses::Ses;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
-use crate::service::webhooks::Webhooks;
 use crate::service::webhooks::dispatch::Dispatch;
+use crate::service::webhooks::{Owners, Webhooks};
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::dispatch::DispatchWorker;
@@ -193,7 +198,10 @@ pub struct App {
     keys: Arc<Keys>,
     seal: Seal,
     return_paths: ReturnPaths,
+    link_key: LinkKey,
     listener: Listener,
+    /// Where bounces are taken.
+    inbound: Option<Listener>,
     account: AccountId,
     /// Whether the account was made just now.
     is_new: bool,
@@ -206,15 +214,32 @@ impl App {
     pub async fn prepare(config: Config) -> Result<Self> {
         // Before the database: another process on our address is found out in no time.
         let listener = Listener::bind("LISTEN_ADDR", config.listen_addr)?;
+        let inbound = config
+            .inbound_addr
+            .map(|address| Listener::bind("INBOUND_ADDR", address))
+            .transpose()?;
         let database = Database::open(&config).await?;
         let secret_key = secret_key::load(&config)?;
         let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
+        let link_key = LinkKey::derive(&secret_key);
         let keys = Keys::new(database.pool.clone(), pepper).with_default_limit(config.rate_limit);
         let keys = Arc::new(keys);
         let return_paths = ReturnPaths::derive(&secret_key, config.bounce_domain.as_ref());
         let (account, is_new) = projects::set_up(&database.pool).await?;
         let clock = Clock::monotonic();
-        Ok(Self { config, database, keys, seal, return_paths, listener, account, is_new, clock })
+        Ok(Self {
+            config,
+            database,
+            keys,
+            seal,
+            return_paths,
+            link_key,
+            listener,
+            inbound,
+            account,
+            is_new,
+            clock,
+        })
     }
 
     /// Counts the limits of keys and of failures by another clock.
@@ -226,6 +251,11 @@ impl App {
     /// Where requests are taken.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// Where bounces are taken over SMTP, if they are.
+    pub fn inbound_address(&self) -> Option<SocketAddr> {
+        self.inbound.as_ref().map(Listener::address)
     }
 
     /// The base of links.
@@ -249,9 +279,24 @@ impl App {
     }
 
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "all that a node is made of is put together in one place"
+    )]
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
-        let Self { config, database, keys, seal, return_paths, listener, clock, .. } = self;
+        let Self {
+            config,
+            database,
+            keys,
+            seal,
+            return_paths,
+            link_key,
+            listener,
+            inbound,
+            clock,
+            ..
+        } = self;
         let db = database.pool.clone();
 
         let stages = Stages::default();
@@ -265,7 +310,14 @@ impl App {
         let committer =
             Committer::start(db.clone(), delivers.then(|| handoff.clone()), committers, accepting);
         let domains = domains(&config, &db, &seal)?;
-        let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff), domains.clone());
+        let links = Links::new(&public_url, link_key);
+        let mails = Mails::new(
+            db.clone(),
+            committer,
+            delivers.then_some(handoff),
+            domains.clone(),
+            links.clone(),
+        );
         let sessions = Sessions::new(db.clone());
         let guard = Guard::new(config.outbound_allow.clone());
         let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
@@ -280,15 +332,16 @@ impl App {
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
+        let owners = Owners::new(db.clone(), own_mails.clone());
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
-            let worker = delivery_worker(&config, &deliveries, &domains, attempts)?;
-            let worker = worker.with_return_paths(return_paths);
+            let from = (links.clone(), return_paths);
+            let worker = delivery_worker(&config, &deliveries, &domains, from, attempts)?;
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
-            let dispatcher = dispatcher(dispatch, guard, attempts.clone())?;
+            let dispatcher = dispatcher(dispatch, guard.clone(), attempts.clone())?;
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
@@ -299,12 +352,14 @@ impl App {
             mails: mails.clone(),
             sessions: sessions.clone(),
             webhooks: webhooks.clone(),
+            owners,
             retention: Retention::new(db.clone(), config.retention),
             erasing: erasing.clone(),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
         };
         household.keep(loops, delivering);
+        take_bounces(inbound, bounces.clone(), &config, committers, accepting).await?;
         if let Some(address) = config.metrics_addr {
             let operations = health::operations(db.clone(), move || metrics.render());
             serve_operations(address, operations, loops, delivering)?;
@@ -331,10 +386,12 @@ impl App {
                 sessions,
                 installation,
                 webhooks,
+                ses: ses(&config, bounces.clone(), guard)?,
                 bounces,
                 erasing,
                 keys,
                 db,
+                links,
                 gate,
                 way,
             });
@@ -376,10 +433,12 @@ fn delivery_worker(
     config: &Config,
     deliveries: &Deliveries,
     domains: &Domains,
+    (links, return_paths): (Links, ReturnPaths),
     attempts: &TaskTracker,
 ) -> Result<DeliveryWorker> {
     let (to, signing) = (destination(config)?, domains.signing());
-    Ok(DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone()))
+    let worker = DeliveryWorker::new(deliveries.clone(), to, signing, links, attempts.clone());
+    Ok(worker.with_return_paths(return_paths))
 }
 
 /// Starts to deliver what is handed over in memory, and what waits in the queue; and to look after the domains it is from.
@@ -402,6 +461,11 @@ fn installation(config: &Config, public_url: String) -> Installation {
 async fn certificates(config: &Config) -> Result<Option<Certificates>> {
     let Some(files) = &config.tls else { return Ok(None) };
     Ok(Some(Certificates::load(files.cert.clone(), files.key.clone()).await?))
+}
+
+fn ses(config: &Config, bounces: Bounces, guard: Guard) -> Result<Ses> {
+    let client = Client::new(guard).context("cannot prepare reports of Amazon SES")?;
+    Ok(Ses::new(bounces, client, config.ses_topic_arns.clone()))
 }
 
 fn dispatcher(dispatch: Dispatch, guard: Guard, tasks: TaskTracker) -> Result<DispatchWorker> {

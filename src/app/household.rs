@@ -13,7 +13,7 @@ use crate::service::mails::Mails;
 use crate::service::retention::Retention;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
-use crate::service::webhooks::Webhooks;
+use crate::service::webhooks::{Owners, Webhooks};
 use crate::worker::{housekeeping, key_changes};
 
 /// What has to be looked after on every node, whatever its role.
@@ -23,6 +23,7 @@ pub(super) struct Household {
     pub mails: Mails,
     pub sessions: Sessions,
     pub webhooks: Webhooks,
+    pub owners: Owners,
     pub retention: Retention,
     pub erasing: Erasing,
     pub gate: Arc<Gate>,
@@ -32,8 +33,18 @@ pub(super) struct Household {
 impl Household {
     /// Starts its loops; they end when `stop` is cancelled.
     pub fn keep(self, loops: &TaskTracker, stop: &CancellationToken) {
-        let Self { keys, usage, mails, sessions, webhooks, retention, erasing, gate, metrics } =
-            self;
+        let Self {
+            keys,
+            usage,
+            mails,
+            sessions,
+            webhooks,
+            owners,
+            retention,
+            erasing,
+            gate,
+            metrics,
+        } = self;
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), stop.clone()));
         loops.spawn(housekeeping::add_up_days(mails.clone(), stop.clone()));
         loops.spawn(housekeeping::write_requests(Arc::clone(&usage), stop.clone()));
@@ -43,6 +54,7 @@ impl Household {
         loops.spawn(housekeeping::erase_recipients(erasing, stop.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions, stop.clone()));
         loops.spawn(housekeeping::forget_webhook_deliveries(webhooks, stop.clone()));
+        loops.spawn(housekeeping::tell_owners(owners, stop.clone()));
         let sweep = move || {
             gate.sweep();
             metrics.run_upkeep();

@@ -68,6 +68,10 @@ permissions! {
     SuppressionsRead = "suppressions:read",
     /// Suppresses addresses, lets them have mail again, and manages the groups.
     SuppressionsWrite = "suppressions:write",
+    /// Reads templates and their versions, and shows what they would make.
+    TemplatesRead = "templates:read",
+    /// Makes, changes, publishes and deletes templates.
+    TemplatesWrite = "templates:write",
 }
 
 impl Permission {

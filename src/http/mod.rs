@@ -7,6 +7,7 @@ pub mod client_address;
 pub mod contact_lists;
 pub mod contact_properties;
 pub mod contacts;
+pub mod dialects;
 pub mod domains;
 pub mod error;
 pub mod extract;
@@ -19,11 +20,13 @@ pub mod mails;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod preferences;
 pub mod projects;
 pub mod recipients;
 pub mod senders;
 mod silence;
 pub mod suppressions;
+pub mod templates;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -55,6 +58,7 @@ use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
+use crate::domain::links::Links;
 use crate::error::Error;
 use crate::service::bounces::Bounces;
 use crate::service::contacts::Contacts;
@@ -64,9 +68,12 @@ use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
 use crate::service::people::People;
+use crate::service::preferences::Preferences;
 use crate::service::senders::Senders;
+use crate::service::ses::Ses;
 use crate::service::sessions::Sessions;
 use crate::service::suppressions::Suppressions;
+use crate::service::templates::Templates;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
@@ -99,10 +106,14 @@ pub struct Parts {
     pub bounces: Bounces,
     /// Forgetting people.
     pub erasing: Erasing,
+    /// Those that come by Amazon SES.
+    pub ses: Ses,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
     pub db: PgPool,
+    /// Reads the links of mails.
+    pub links: Links,
     /// Who may come in.
     pub gate: Arc<Gate>,
     /// How they may come.
@@ -136,10 +147,14 @@ macro_rules! handed_out {
 }
 
 handed_out!(
-    Contacts,
     Erasing,
+    Templates,
+    Preferences,
+    Links,
+    Contacts,
     Suppressions,
     Bounces,
+    Ses,
     Mails,
     Domains,
     Senders,
@@ -167,6 +182,18 @@ impl FromRef<Parts> for Contacts {
     }
 }
 
+impl FromRef<Parts> for Preferences {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.links.clone())
+    }
+}
+
+impl FromRef<Parts> for Templates {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
@@ -177,6 +204,7 @@ impl FromRef<Parts> for Contacts {
         (name = "senders", description = "The addresses that mail is sent from"),
         (name = "suppressions", description = "Who gets no mail, and kinds of mail that recipients can want or not want"),
         (name = "contacts", description = "People whom a project knows, their lists, and what is noted of them"),
+        (name = "templates", description = "Subjects and bodies that are kept here, in versions"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -201,6 +229,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(contacts::routes())
         .merge(contact_lists::routes())
         .merge(contact_properties::routes())
+        .merge(templates::routes())
         .merge(recipients::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
@@ -226,11 +255,18 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
+    // Beside the document: these APIs are described by those whose they are.
+    let foreign = dialects::routes()
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn(dialects::carry))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
-    let (reports, reports_described) = api_keys::open_routes().split_for_parts();
+    let (reports, reports_described) =
+        api_keys::open_routes().merge(inbound::open_routes()).split_for_parts();
     let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))
@@ -250,9 +286,11 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
 
     let routes = Router::new()
         .merge(authenticated)
+        .merge(foreign)
         .merge(signing_in)
         .merge(reports)
         .merge(open)
+        .merge(preferences::routes())
         .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)

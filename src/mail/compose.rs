@@ -10,12 +10,16 @@ mod body;
 mod encoded_word;
 mod header;
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::domain::attachment::Attachment;
 use crate::domain::id::MailId;
 use crate::domain::mail::Content;
+use crate::mail::personal::Parts;
+pub use crate::mail::personal::Recipient;
 
 /// What makes a message this one and no other.
 #[derive(Clone, Debug)]
@@ -40,18 +44,41 @@ impl Identity {
 #[error("{0}")]
 pub struct ComposeError(String);
 
-/// Composes the message. Every line ends with CRLF and has 998 octets at most (RFC 5322, section 2.1.1).
+/// Composes the message that is the same for all recipients. Every line ends with CRLF and has 998 octets at most (RFC
+/// 5322, section 2.1.1).
 pub fn compose(content: &Content, identity: &Identity) -> Result<Vec<u8>, ComposeError> {
-    let mut out = Vec::with_capacity(expected_length(content));
+    compose_parts(content, identity, &Parts::of_all(content))
+}
+
+/// Composes the message of one recipient, where they differ.
+pub fn compose_for(
+    recipient: &Recipient<'_>,
+    content: &Content,
+    identity: &Identity,
+) -> Result<Vec<u8>, ComposeError> {
+    compose_parts(content, identity, &Parts::of_one(content, recipient))
+}
+
+fn compose_parts(
+    content: &Content,
+    identity: &Identity,
+    parts: &Parts<'_>,
+) -> Result<Vec<u8>, ComposeError> {
+    let mut out = Vec::with_capacity(expected_length(content, parts));
     write_headers(&mut out, content, identity)?;
+    if let Some(link) = &parts.unsubscribe {
+        // RFC 2369, section 3.2, and RFC 8058, section 3.1: programs ask with one request, and nobody is asked again.
+        header::line(&mut out, "List-Unsubscribe", &format!("<{link}>"));
+        header::line(&mut out, "List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
+    }
 
     let boundaries = Boundaries::of(identity);
     if content.attachments.is_empty() {
-        write_bodies(&mut out, content, &boundaries);
+        write_bodies(&mut out, parts, &boundaries);
     } else {
         body::open_multipart(&mut out, "mixed", &boundaries.mixed);
         body::next_part(&mut out, &boundaries.mixed);
-        write_bodies(&mut out, content, &boundaries);
+        write_bodies(&mut out, parts, &boundaries);
         for file in &content.attachments {
             body::next_part(&mut out, &boundaries.mixed);
             write_attachment(&mut out, file)?;
@@ -66,9 +93,9 @@ pub fn compose(content: &Content, identity: &Identity) -> Result<Vec<u8>, Compos
 
 /// Room for the whole message in most cases: base64 takes 78 octets for 57, quoted-printable a little more than it
 /// is given.
-fn expected_length(content: &Content) -> usize {
-    let bodies =
-        content.text.as_ref().map_or(0, String::len) + content.html.as_ref().map_or(0, String::len);
+fn expected_length(content: &Content, parts: &Parts<'_>) -> usize {
+    let length = |part: &Option<Cow<'_, str>>| part.as_ref().map_or(0, |part| part.len());
+    let bodies = length(&parts.text) + length(&parts.html);
     let files: usize =
         content.attachments.iter().map(|file| file.content().len() / 57 * 78 + 1024).sum();
     let recipients = content.to.len() + content.cc.len();
@@ -109,8 +136,8 @@ fn write_headers(
 }
 
 /// Text before HTML: the last part is the one that readers prefer (RFC 2046, section 5.1.4).
-fn write_bodies(out: &mut Vec<u8>, content: &Content, boundaries: &Boundaries) {
-    match (&content.text, &content.html) {
+fn write_bodies(out: &mut Vec<u8>, parts: &Parts<'_>, boundaries: &Boundaries) {
+    match (&parts.text, &parts.html) {
         (Some(text), Some(html)) => {
             body::open_multipart(out, "alternative", &boundaries.alternative);
             body::next_part(out, &boundaries.alternative);

@@ -2,7 +2,9 @@
 
 pub mod compose;
 pub mod dkim;
+pub mod personal;
 pub mod plain_text;
+pub mod preheader;
 pub mod report;
 pub mod template;
 pub mod transport;

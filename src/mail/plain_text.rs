@@ -3,7 +3,7 @@
 //! One pass over the document, because it is a stranger's: the small libraries that were tried take time that grows
 //! with the square of a hostile document (minutes for 400 KB), and the large ones bring a browser's parser.
 
-mod markup;
+pub(super) mod markup;
 mod reference;
 mod text;
 
@@ -61,7 +61,7 @@ pub fn from_html(html: &str) -> Option<String> {
 }
 
 /// Whether nobody reads what is in the element.
-fn is_silent(name: &str) -> bool {
+pub(super) fn is_silent(name: &str) -> bool {
     matches!(name, "iframe" | "script" | "style" | "svg" | "template" | "textarea" | "title")
 }
 

@@ -8,22 +8,27 @@ use sqlx::PgPool;
 use super::committer::Committer;
 use super::domains::Domains;
 use super::handoff::HandOff;
+use super::templates::Templates;
 use super::{in_time, unavailable};
 use crate::domain::id::{MailId, ProjectId};
+use crate::domain::links::Links;
 use crate::domain::mail::Content;
 use crate::domain::packing;
 use crate::domain::record::{Event, MailSummary, PendingDelivery};
 use crate::error::{Error, Result};
-use crate::mail::compose::{self, Identity};
+use crate::mail::compose::{self, Identity, Recipient};
 use crate::store;
 
 pub use search::{MailFilter, MailPage};
+pub use trying::Trial;
 
 mod decisions;
 mod preparing;
 mod preview;
+pub(super) mod rendering;
 mod search;
 mod sending;
+mod trying;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
@@ -61,17 +66,22 @@ pub struct Mails {
     handoff: Option<HandOff>,
     /// One pointer, because these are copied for every request.
     domains: Arc<Domains>,
+    links: Links,
+    templates: Templates,
 }
 
 impl Mails {
-    /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver.
+    /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver. `links` are those
+    /// in captured messages.
     pub fn new(
         db: PgPool,
         committer: Committer,
         handoff: Option<HandOff>,
         domains: Domains,
+        links: Links,
     ) -> Self {
-        Self { db, committer, handoff, domains: Arc::new(domains) }
+        let templates = Templates::new(db.clone());
+        Self { db, committer, handoff, domains: Arc::new(domains), links, templates }
     }
 
     /// One mail with its deliveries and its history.
@@ -114,8 +124,10 @@ impl Mails {
         }
         let identity = Identity::of(id, &content, summary.starts_at());
         let signer = self.domains.signing().signer(&content).await.map_err(Error::from)?;
+        let links = self.links.clone();
         let work = move || {
-            let message = compose::compose(&content, &identity)
+            let recipient = Recipient { links: &links, mail: id, position };
+            let message = compose::compose_for(&recipient, &content, &identity)
                 .map_err(|error| Error::Internal(error.into()))?;
             match signer {
                 None => Ok(message),

@@ -15,6 +15,7 @@ use crate::domain::id::{
 };
 use crate::domain::mail_details::MailDetails;
 use crate::domain::suppression::GroupCode;
+use crate::domain::template::TemplateId;
 
 /// Stores identifiers as `uuid`.
 macro_rules! stored_as_uuid {
@@ -66,6 +67,7 @@ stored_as_uuid!(
     SessionId,
     SuppressionGroupId,
     SuppressionId,
+    TemplateId,
     UserId,
     WebhookDeliveryId,
     WebhookId
@@ -81,6 +83,19 @@ impl Type<Postgres> for MailDetails {
 impl<'r> Decode<'r, Postgres> for MailDetails {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         <Json<Self> as Decode<Postgres>>::decode(value).map(|Json(details)| details)
+    }
+}
+
+/// Stored as `text`.
+impl Type<Postgres> for GroupCode {
+    fn type_info() -> PgTypeInfo {
+        <String as Type<Postgres>>::type_info()
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for GroupCode {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(<String as Decode<Postgres>>::decode(value)?.parse()?)
     }
 }
 
@@ -111,18 +126,5 @@ impl Type<Postgres> for FieldType {
 impl<'r> Decode<'r, Postgres> for FieldType {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(<&str as Decode<Postgres>>::decode(value)?.parse()?)
-    }
-}
-
-/// Stored as `text`.
-impl Type<Postgres> for GroupCode {
-    fn type_info() -> PgTypeInfo {
-        <String as Type<Postgres>>::type_info()
-    }
-}
-
-impl<'r> Decode<'r, Postgres> for GroupCode {
-    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(<String as Decode<Postgres>>::decode(value)?.parse()?)
     }
 }

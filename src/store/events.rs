@@ -4,7 +4,7 @@ use sqlx::PgExecutor;
 use sqlx::types::Json;
 
 use crate::domain::delivery::Reply;
-use crate::domain::id::{EventId, MailId};
+use crate::domain::id::{EventId, MailId, ProjectId};
 use crate::domain::record::Event;
 
 /// The history of a mail, oldest first. It begins with `queued`, which carries the id of the mail and is nowhere stored.
@@ -66,4 +66,28 @@ pub async fn find(
             at: row.at,
         })
         .collect())
+}
+
+/// Adds something that a recipient did to the history of a mail, if that is still kept.
+pub async fn append(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+    position: i16,
+    kind: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        INSERT INTO events (id, mail_id, position, type)
+        SELECT $1, id, $4, $5 FROM mails WHERE project_id = $2 AND id = $3
+        "#,
+        EventId::generate() as _,
+        project as _,
+        mail as _,
+        position,
+        kind,
+    )
+    .execute(db)
+    .await
+    .map(drop)
 }

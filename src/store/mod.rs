@@ -33,6 +33,8 @@ pub mod senders;
 pub mod sessions;
 pub mod suppression_groups;
 pub mod suppressions;
+pub mod template_versions;
+pub mod templates;
 pub mod users;
 pub mod webhook_deliveries;
 pub mod webhooks;

@@ -11,7 +11,7 @@ use crate::domain::suppression::{GroupCode, Reason, Suppression};
 /// How many entries a search by a piece of an address looks at, newest first.
 const LOOKED_AT: i64 = 100_000;
 
-/// Suppresses addresses, which are in the form in which they are compared; how many were not yet.
+/// Suppresses addresses, which are in the form in which they are compared; for how many that was new.
 ///
 /// Who is on the list stays there for the reason that is known, but that a bounce makes way for the owner's own word:
 /// otherwise that would be lost when the bounce is forgiven.
@@ -34,9 +34,9 @@ pub async fn add(
             ON CONFLICT (project_id, address, group_id) DO UPDATE
             SET reason = excluded.reason, updated_at = now()
             WHERE known.reason = 'bounce' AND excluded.reason = 'unsubscribe'
-            RETURNING created_at = updated_at AND xmax = 0 AS is_new
+            RETURNING 1
         )
-        SELECT count(*) FILTER (WHERE is_new) AS "added!" FROM added
+        SELECT count(*) AS "added!" FROM added
         "#,
         project as _,
         group.as_str(),
@@ -67,6 +67,84 @@ pub async fn remove(
     .execute(db)
     .await?;
     Ok(removed.rows_affected())
+}
+
+/// Takes back that the owner of an address wanted no mail of a group; whether that was so. What anybody else said stays.
+pub async fn take_back(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    group: &GroupCode,
+    address: &str,
+) -> sqlx::Result<bool> {
+    let taken_back = sqlx::query!(
+        r#"
+        DELETE FROM suppressions
+        WHERE project_id = $1 AND address = $2 AND group_id = $3 AND reason = 'unsubscribe'
+        "#,
+        project as _,
+        address,
+        group.as_str(),
+    )
+    .execute(db)
+    .await?;
+    Ok(taken_back.rows_affected() > 0)
+}
+
+/// What a recipient can choose: a group of the project, and what keeps the recipient from its mail.
+#[derive(Debug)]
+pub struct Choice {
+    /// The group.
+    pub group: GroupCode,
+    /// What it is called.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Why the recipient gets no mail of it; nothing if that is not so.
+    pub reason: Option<String>,
+}
+
+/// What a recipient can choose: the active groups of a project, and `named`, even if it was deleted, in the order of
+/// their names.
+pub async fn choices(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    named: &GroupCode,
+    address: &str,
+) -> sqlx::Result<Vec<Choice>> {
+    sqlx::query_as!(
+        Choice,
+        r#"
+        SELECT suppression_groups.group_id AS "group: GroupCode", name, description,
+               (SELECT reason
+                FROM suppressions
+                WHERE suppressions.project_id = $1 AND address = $3
+                  AND suppressions.group_id = suppression_groups.group_id) AS reason
+        FROM suppression_groups
+        WHERE project_id = $1 AND ((active AND deleted_at IS NULL) OR suppression_groups.group_id = $2)
+        ORDER BY lower(name), id
+        "#,
+        project as _,
+        named.as_str(),
+        address,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Why an address gets no mail of a project at all; nothing if it does.
+pub async fn reason(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    address: &str,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        "SELECT reason FROM suppressions WHERE project_id = $1 AND address = $2 AND group_id = $3",
+        project as _,
+        address,
+        GroupCode::GLOBAL,
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// What a list of entries is narrowed to.

@@ -16,6 +16,7 @@ mod database_link;
 mod decisions;
 mod deleted_projects;
 mod delivering;
+mod dialects;
 #[path = "../support/dns_server.rs"]
 mod dns_server;
 mod document;
@@ -33,6 +34,7 @@ mod leaked_keys;
 mod limits;
 mod overview;
 mod people;
+mod preferences;
 mod reading;
 mod retention;
 mod scheduling;
@@ -41,6 +43,7 @@ mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
 mod suppressions;
+mod templates;
 mod usage;
 #[path = "../support/webhook_endpoint.rs"]
 mod webhook_endpoint;

@@ -8,6 +8,7 @@ use super::details::DetailsView;
 use super::response::{AddressView, timestamp};
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::Reply;
+use crate::domain::personal::with_tags;
 use crate::domain::record::{Event, PendingDelivery};
 use crate::service::mails::MailDetail;
 
@@ -128,8 +129,8 @@ impl MailBody {
                     size: file.content_length(),
                 })
                 .collect(),
-            html: content.html,
-            text: content.text,
+            html: content.html.map(with_tags),
+            text: content.text.map(with_tags),
             missing_variables: summary.missing_variables,
             deliveries,
             events,
@@ -184,7 +185,10 @@ impl DeliveryView {
     }
 
     fn over(recipient: &str, position: i16, events: &[Event]) -> Self {
-        let of_recipient = || events.iter().filter(|event| event.position == Some(position));
+        let of_recipient = || {
+            let is_its = |event: &&Event| event.position == Some(position);
+            events.iter().filter(is_its).filter(|event| event.is_of_delivery())
+        };
         // What is said of a mail on its way beyond the relay changes nothing about where it stands with us.
         let changes = |event: &&Event| !event.is_reported() || event.kind == "bounced";
         let last = of_recipient().rfind(changes);

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use chrono::Utc;
+use serde_json::{Map, Value};
 
+use super::rendering::{Parts, fill_in};
 use crate::domain::address::Mailbox;
 use crate::domain::caller::ApiKey;
 use crate::domain::draft::Draft;
-use crate::domain::id::DomainId;
+use crate::domain::id::{DomainId, ProjectId};
 use crate::domain::mail::Content;
 use crate::domain::packing;
+use crate::domain::personal::Personal;
 use crate::domain::subject::Subject;
+use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::mail::{plain_text, template};
 
 /// A mail that only needs to be stored.
 pub(super) struct Prepared {
@@ -25,11 +28,18 @@ pub(super) struct Prepared {
     pub body: Vec<u8>,
 }
 
+/// Whom a mail is from, once its template had its say.
+pub(super) fn author(draft: &Draft) -> Result<&Mailbox> {
+    let missing = || Violations::one("from", "is required: the template has no sender of its own");
+    draft.from.as_ref().ok_or_else(|| Error::Invalid(missing()))
+}
+
 /// Holds a mail to what its key may send, from and to whom.
 pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
     let restrictions = &key.restrictions;
-    if !restrictions.allow_sender(&draft.from.address) {
-        let sender = draft.from.address.domain();
+    let from = author(draft)?;
+    if !restrictions.allow_sender(&from.address) {
+        let sender = from.address.domain();
         return Err(Error::Forbidden {
             code: "FROM_DOMAIN_NOT_ALLOWED",
             message: format!("This API key may not send from {sender}."),
@@ -46,12 +56,16 @@ pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
 }
 
 /// Renders and packs; off the threads that serve requests when it may take long.
-pub(super) async fn prepare(draft: Draft, signed_by: Option<DomainId>) -> Result<Prepared> {
+pub(super) async fn prepare(
+    draft: Draft,
+    project: ProjectId,
+    signed_by: Option<DomainId>,
+) -> Result<Prepared> {
     let text =
         draft.html.as_ref().map_or(0, String::len) + draft.text.as_ref().map_or(0, String::len);
     let takes_long = draft.data.is_some() || !draft.attachments.is_empty() || text > 64 * 1024;
     let work = move || {
-        let (content, missing_variables) = render(draft, signed_by)?;
+        let (content, missing_variables) = render(draft, project, signed_by)?;
         let body = packing::pack(&content);
         Ok(Prepared { content: Arc::new(content), missing_variables, body })
     };
@@ -62,52 +76,56 @@ pub(super) async fn prepare(draft: Draft, signed_by: Option<DomainId>) -> Result
 }
 
 /// Fills in the variables, and checks what only then can be checked.
-fn render(draft: Draft, signed_by: Option<DomainId>) -> Result<(Content, Vec<String>)> {
+fn render(
+    draft: Draft,
+    project: ProjectId,
+    signed_by: Option<DomainId>,
+) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
-    let mut missing = Vec::new();
     let data = draft.data.map(|given| with_defaults(given, &draft.to));
-
-    let mut fill = |field: &str, source: String, escape: template::Escape| -> Option<String> {
-        let Some(data) = &data else { return Some(source) };
-        let rendered = violations.check(field, template::render(&source, data, escape))?;
-        for name in rendered.missing {
-            if !missing.contains(&name) {
-                missing.push(name);
-            }
-        }
-        Some(rendered.text)
+    let parts = Parts {
+        subject: draft.subject,
+        preview_text: draft.preview_text,
+        html: draft.html,
+        text: draft.text,
+        stored: draft.stored,
     };
-    let subject = fill("subject", draft.subject, template::Escape::None);
-    let html = draft.html.map(|source| fill("html", source, template::Escape::Html));
-    let text = draft.text.map(|source| fill("text", source, template::Escape::None));
-    let subject = subject.and_then(|text| violations.check("subject", Subject::parse(text)));
-
-    let (Some(subject), true) = (subject, violations.is_empty()) else {
+    let filled = fill_in(parts, data, &mut violations);
+    // A subject that could not be filled in has its violation already.
+    let subject = violations
+        .is_empty()
+        .then(|| violations.check("subject", Subject::parse(filled.subject)))
+        .flatten();
+    let (Some(from), Some(subject), true) = (draft.from, subject, violations.is_empty()) else {
         return Err(Error::Invalid(violations));
     };
-    let html = html.flatten();
-    let text = text.flatten().or_else(|| html.as_deref().and_then(plain_text::from_html));
+    let group = draft.details.unsubscribe_group_id.as_deref().and_then(|code| code.parse().ok());
+    let unsubscribe = group.or_else(|| (filled.links > 0).then(GroupCode::global));
+    let personal = unsubscribe.map(|group| Personal {
+        project,
+        unsubscribe: Some(group),
+        track_opens: false,
+        track_clicks: false,
+    });
     let content = Content {
-        from: draft.from,
+        from,
         to: draft.to,
         cc: draft.cc,
         bcc: draft.bcc,
         reply_to: draft.reply_to,
         subject,
-        html,
-        text,
+        html: filled.html,
+        text: filled.text,
         headers: draft.headers,
         attachments: draft.attachments,
         signed_by,
+        personal,
     };
-    Ok((content, missing))
+    Ok((content, filled.missing_variables))
 }
 
 /// What every mail knows without being told: `{{email}}` is the first recipient and `{{date}}` the day.
-fn with_defaults(
-    mut data: serde_json::Map<String, serde_json::Value>,
-    to: &[Mailbox],
-) -> serde_json::Map<String, serde_json::Value> {
+fn with_defaults(mut data: Map<String, Value>, to: &[Mailbox]) -> Map<String, Value> {
     if let Some(first) = to.first() {
         data.entry("email").or_insert_with(|| first.address.to_string().into());
     }
