@@ -121,10 +121,7 @@ fn reply(recipient: &Recipient, otherwise: String) -> Reply {
 fn bounced(bounce: Bounce) -> Vec<(Recipient, Verdict)> {
     let Bounce { kind, sub_type, bounced_recipients } = bounce;
     let verdict = |recipient: Recipient| {
-        let reply = reply(
-            &recipient,
-            format!("Amazon SES reports a bounce: {kind}, {sub_type}."),
-        );
+        let reply = reply(&recipient, format!("Amazon SES reports a bounce: {kind}, {sub_type}."));
         let condemns_the_address = kind == "Permanent"
             && (CONDEMNED.contains(&sub_type.as_str())
                 || reply.enhanced.as_deref().is_some_and(condemns_the_address));

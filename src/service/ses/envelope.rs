@@ -51,7 +51,8 @@ impl Envelope {
 
     /// Where the certificate is, if that is at SNS in the topic's region.
     pub(super) fn certificate_url(&self) -> Option<Url> {
-        let is_certificate = |url: &Url| Path::new(url.path()).extension().is_some_and(|end| end == "pem");
+        let is_certificate =
+            |url: &Url| Path::new(url.path()).extension().is_some_and(|end| end == "pem");
         self.at_sns(&self.signing_cert_url).filter(is_certificate)
     }
 
