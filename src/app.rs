@@ -44,7 +44,7 @@ use crate::service::deliveries::Deliveries;
 use crate::service::domains::{DomainPolicy, Domains};
 use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
-use crate::service::mails::Mails;
+use crate::service::mails::{Files, Mails};
 use crate::service::overview::Overviews;
 use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
@@ -260,9 +260,12 @@ impl App {
         let committer =
             Committer::start(db.clone(), delivers.then(|| handoff.clone()), committers, accepting);
         let domains = domains(&config, &db, &seal)?;
-        let mails = Mails::new(db.clone(), committer, delivers.then_some(handoff), domains.clone());
-        let sessions = Sessions::new(db.clone());
         let guard = Guard::new(config.outbound_allow.clone());
+        let client = Client::new(guard.clone()).context("cannot prepare requests to others")?;
+        let files = Files::new(client.clone());
+        let handoff = delivers.then_some(handoff);
+        let mails = Mails::new(db.clone(), committer, handoff, domains.clone(), files);
+        let sessions = Sessions::new(db.clone());
         let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
         let own_mails = OwnMails::new(config.system_from_at(&public_url), public_url.clone());
         let people = Arc::new(People::new(
@@ -281,7 +284,7 @@ impl App {
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
-            let dispatcher = dispatcher(dispatch, guard, attempts.clone())?;
+            let dispatcher = DispatchWorker::new(dispatch, client, attempts.clone());
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
@@ -391,11 +394,6 @@ fn installation(config: &Config, public_url: String) -> Installation {
 async fn certificates(config: &Config) -> Result<Option<Certificates>> {
     let Some(files) = &config.tls else { return Ok(None) };
     Ok(Some(Certificates::load(files.cert.clone(), files.key.clone()).await?))
-}
-
-fn dispatcher(dispatch: Dispatch, guard: Guard, tasks: TaskTracker) -> Result<DispatchWorker> {
-    let client = Client::new(guard).context("cannot prepare webhooks")?;
-    Ok(DispatchWorker::new(dispatch, client, tasks))
 }
 
 fn destination(config: &Config) -> Result<Destination> {

@@ -290,3 +290,40 @@ async fn who_asks_is_found_by_an_index_however_many_there_are() {
 
     assert!(read < A_FEW, "{read} rows were read");
 }
+
+#[tokio::test]
+async fn claims_cost_the_same_however_much_is_scheduled_for_later() {
+    let test = TestDatabase::create().await;
+    let pool = one_connection(&test).await;
+    let mut connection = pool.acquire().await.unwrap();
+    let claim = async |db: &mut PgConnection, before: i64| {
+        let claimed = deliveries::claim(&mut *db, Uuid::new_v4(), 60.0, 64).await.unwrap();
+        (claimed.len(), rows_read(db).await - before)
+    };
+    for _ in 0..RUNS_BEFORE_A_PLAN_IS_KEPT {
+        deliveries::claim(&mut *connection, Uuid::new_v4(), 60.0, 64).await.unwrap();
+    }
+    for (rows, due) in
+        [(GROWN, "now() + random() * interval '30 days' + interval '1 minute'"), (64, "now()")]
+    {
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO deliveries (id, project_id, mail_id, position, hold, due_at)
+             SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 0, false, {due} FROM generate_series(1, $1)"
+        )))
+        .bind(rows)
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    }
+    let mut transaction = sqlx::Connection::begin(&mut *connection).await.unwrap();
+    let before = rows_read(&mut transaction).await;
+    let (claimed, read) = claim(&mut transaction, before).await;
+    assert_eq!(claimed, 64);
+    assert!(read < A_FEW, "{read} rows were read");
+    let before = rows_read(&mut transaction).await;
+    let (claimed, read) = claim(&mut transaction, before).await;
+    assert!(
+        (claimed, read) == (0, 0),
+        "{claimed} rows were claimed and {read} read where nothing is due"
+    );
+}

@@ -7,6 +7,7 @@ use super::attachment::Attachment;
 use super::delivery::OnAmbiguous;
 use super::header::CustomHeader;
 use super::mail_details::MailDetails;
+use super::webhook::endpoint::EndpointUrl;
 
 /// A request to send one mail.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Draft {
     pub headers: Vec<CustomHeader>,
     /// Files.
     pub attachments: Vec<Attachment>,
+    /// Files that are still to be fetched.
+    pub remote_files: Vec<RemoteFile>,
     /// What to do when the end of an attempt is not known.
     pub on_ambiguous: OnAmbiguous,
     /// Whether it ends in the capture mailbox, whatever the key says.
@@ -41,4 +44,13 @@ pub struct Draft {
     pub bypass_suppressions: bool,
     /// What else its author says of it.
     pub details: MailDetails,
+}
+
+/// A file that is named by its URL. Its place among the attachments is taken by an empty one.
+#[derive(Clone, Debug)]
+pub struct RemoteFile {
+    /// Its place among the attachments.
+    pub place: usize,
+    /// Where it is.
+    pub url: EndpointUrl,
 }

@@ -6,6 +6,7 @@ pub mod attachment;
 pub mod audit;
 pub mod bulk;
 pub mod caller;
+pub mod content_id;
 pub mod delivery;
 pub mod dns_record;
 pub mod domain_name;

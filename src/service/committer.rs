@@ -153,7 +153,9 @@ async fn store_together_and_hand_over(
     let stored = store_together(db, &rows, shared.as_ref(), lease).await;
     let Some(handoff) = handoff else { return stored };
     if let Err(Error::OutcomeUnknown(_)) = &stored {
-        rows.iter().for_each(|row| give_back(handoff, row));
+        for row in &rows {
+            give_back(handoff, row);
+        }
     }
     let accepted = stored?;
     for ((row, rest), accepted) in rows.iter().zip(rest).zip(&accepted) {

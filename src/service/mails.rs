@@ -16,10 +16,12 @@ use crate::mail::compose::{self, Identity};
 use crate::store;
 
 pub use bulk::BulkAccepted;
+pub use fetching::Files;
 pub use search::{MailFilter, MailPage};
 
 mod bulk;
 mod decisions;
+mod fetching;
 mod preparing;
 mod preview;
 mod search;
@@ -60,17 +62,20 @@ pub struct Mails {
     committer: Committer,
     handoff: Option<HandOff>,
     domains: Domains,
+    files: Files,
 }
 
 impl Mails {
-    /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver.
+    /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver. What they name by
+    /// URL comes through `files`.
     pub fn new(
         db: PgPool,
         committer: Committer,
         handoff: Option<HandOff>,
         domains: Domains,
+        files: Files,
     ) -> Self {
-        Self { db, committer, handoff, domains }
+        Self { db, committer, handoff, domains, files }
     }
 
     /// One mail with its deliveries and its history.

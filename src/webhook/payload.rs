@@ -20,7 +20,7 @@ struct Payload<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Data<'a> {
-    Mail(MailData<'a>),
+    Mail(Box<MailData<'a>>),
     Given(&'a Map<String, Value>),
 }
 
@@ -87,7 +87,7 @@ enum More<'a> {
 /// Never: nothing in it is beyond JSON.
 pub fn write(telling: &Telling) -> Vec<u8> {
     let data = match &telling.subject {
-        TellingSubject::Mail(mail) => Data::Mail(MailData {
+        TellingSubject::Mail(mail) => Data::Mail(Box::new(MailData {
             email_id: mail.mail.to_string(),
             from: &mail.from,
             to: Recipient { email: mail.to.as_deref(), name: mail.to_name.as_deref() },
@@ -98,7 +98,7 @@ pub fn write(telling: &Telling) -> Vec<u8> {
             tags: &mail.details.tags,
             metadata: Some(&mail.details.metadata).filter(|values| !values.is_empty()),
             more: more(&telling.kind, mail),
-        }),
+        })),
         TellingSubject::Given(data) => Data::Given(data),
     };
     let payload = Payload { r#type: &telling.kind, created_at: timestamp(telling.at), data };

@@ -22,6 +22,7 @@ mod document;
 mod domains;
 mod errors;
 mod examples;
+mod files;
 mod hostile;
 mod idempotency;
 mod key_lists;

@@ -102,6 +102,7 @@ impl SendMailRequest {
     /// About the memory that it takes beyond the bytes it was read from.
     pub fn weight(&self) -> usize {
         self.dynamic_data.as_ref().map_or(0, Variables::weight)
+            + self.attachments.as_ref().map_or(0, Files::weight)
     }
 }
 
@@ -188,7 +189,8 @@ impl SendMailRequest {
         let priority = priority(self.priority.as_ref(), &mut headers, violations);
         let tags = tags(self.tags, self.categories, violations);
         let metadata = self.metadata.map(|metadata| metadata.checked(violations));
-        let attachments = attachments(self.attachments.unwrap_or_default(), violations);
+        let (attachments, remote_files) =
+            attachments(self.attachments.unwrap_or_default(), violations);
         let scheduled_at = self
             .scheduled_at
             .and_then(|text| violations.check("scheduledAt", schedule::parse(&text)));
@@ -209,6 +211,7 @@ impl SendMailRequest {
             data,
             headers,
             attachments,
+            remote_files,
             on_ambiguous,
             test: self.test.unwrap_or_default(),
             bypass_suppressions: self.bypass_suppressions.unwrap_or_default(),

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::preparing::{allow_recipients, allow_sender, render};
 use super::{HandOff, Mails};
 use crate::domain::api_key::KeyMode;
+use crate::domain::attachment::Attachment;
 use crate::domain::bulk::{BulkAnswer, BulkDraft, BulkMail, BulkResult, Refusal};
 use crate::domain::caller::{ApiKey, Caller};
 use crate::domain::delivery::OnAmbiguous;
@@ -59,7 +60,7 @@ impl Mails {
         &self,
         caller: &Caller,
         project: ProjectId,
-        draft: BulkDraft,
+        mut draft: BulkDraft,
         idempotency: Option<Idempotency>,
     ) -> Result<BulkAccepted> {
         let key = super::sending::key_of(caller)?;
@@ -78,6 +79,12 @@ impl Mails {
         } else {
             self.domains.permit(project, draft.common.from.address.domain()).await?
         };
+        if !draft.common.remote_files.is_empty() {
+            if let Some(first) = self.first_bulk_answer(project, idempotency.as_ref()).await? {
+                return Ok(first);
+            }
+            self.files.fetch(&mut draft.common).await?;
+        }
         let handoff = self.handoff.clone().filter(|_| scheduled_at.is_none());
         let key = Arc::new(key.clone());
         let circumstances = Circumstances { project, key, test, signed_by, handoff };
@@ -285,7 +292,7 @@ impl Preparation<'_> {
 
     fn room_for(&self, content: &Content) -> Option<OwnedSemaphorePermit> {
         let length = |part: &Option<String>| part.as_ref().map_or(0, String::len);
-        let files: usize = content.attachments.iter().map(|file| file.content_length()).sum();
+        let files: usize = content.attachments.iter().map(Attachment::content_length).sum();
         let bytes = length(&content.html) + length(&content.text) + files;
         let handoff = self.circumstances.handoff.as_ref()?;
         handoff.reserve(bytes, content.recipients().count())
@@ -297,16 +304,14 @@ impl Preparation<'_> {
             return (self.mails, None);
         };
         let shared = SharedContent::of(&content, self.is_shared);
-        match self.shared_id.filter(|_| !shared.is_empty()) {
-            Some(id) => {
-                first.row.body = packing::pack_own(&content, self.is_shared);
-                (self.mails, Some(SharedBodyRow { id, content: shared.pack() }))
-            }
-            None => {
-                first.row.body = packing::pack(&content);
-                self.mails.iter_mut().for_each(|mail| mail.row.shared_body = None);
-                (self.mails, None)
-            }
+        if let Some(id) = self.shared_id.filter(|_| !shared.is_empty()) {
+            first.row.body = packing::pack_own(&content, self.is_shared);
+            return (self.mails, Some(SharedBodyRow { id, content: shared.pack() }));
         }
+        first.row.body = packing::pack(&content);
+        for mail in &mut self.mails {
+            mail.row.shared_body = None;
+        }
+        (self.mails, None)
     }
 }

@@ -30,7 +30,7 @@ impl Mails {
         &self,
         caller: &Caller,
         project: ProjectId,
-        draft: Draft,
+        mut draft: Draft,
         idempotency: Option<Idempotency>,
     ) -> Result<Accepted> {
         let key = key_of(caller)?;
@@ -51,6 +51,14 @@ impl Mails {
         } else {
             self.domains.permit(project, draft.from.address.domain()).await?
         };
+        if !draft.remote_files.is_empty() {
+            // The files of a request that came before need not be there any more.
+            let first = self.first_answer(project, idempotency.as_ref(), scheduled_at).await?;
+            if let Some(first) = first {
+                return Ok(first);
+            }
+            self.files.fetch(&mut draft).await?;
+        }
         let Prepared { content, missing_variables, body } = prepare(draft, signed_by).await?;
         let recipients = content.recipients().count();
 
