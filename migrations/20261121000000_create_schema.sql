@@ -363,9 +363,9 @@ CREATE INDEX deliveries_due_at ON deliveries (due_at);
 -- By the project first: that is how its unfinished mails are listed.
 CREATE INDEX deliveries_mail_id ON deliveries (project_id, mail_id);
 
--- The history of each mail, one row for each thing that happened.
+-- The history of each mail, one row for each thing that happened after it was accepted, which its own row says.
 CREATE TABLE events (
-    id       uuid PRIMARY KEY,
+    id       uuid NOT NULL,
     mail_id  uuid NOT NULL,
     -- Null for what concerns the whole mail.
     position smallint,
@@ -373,11 +373,12 @@ CREATE TABLE events (
     attempt  smallint NOT NULL DEFAULT 0,
     reply    jsonb,
     at       timestamptz NOT NULL DEFAULT now(),
-    -- Null for `queued`, `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
-    project_id uuid
+    -- Null for `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
+    project_id uuid,
+    -- One index, since an event is never looked for without its mail.
+    PRIMARY KEY (mail_id, id)
 );
 
-CREATE INDEX events_mail_id ON events (mail_id);
 -- How mails in a rare state are found, whose own rows have no index on what changes.
 CREATE INDEX events_project_id ON events (project_id, type, mail_id) WHERE project_id IS NOT NULL;
 
@@ -430,15 +431,29 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
 
--- Addresses to which nothing that we send would ever arrive, by what a relay said of them.
+-- Who gets no mail of a project: nothing at all (group `GLOBAL`), or nothing of one of its groups.
 CREATE TABLE suppressions (
     project_id uuid NOT NULL,
+    -- In the form in which addresses are compared.
     address    text NOT NULL,
-    reason     text NOT NULL,
-    mail_id    uuid NOT NULL,
+    group_id   text NOT NULL DEFAULT 'GLOBAL',
+    -- Of version 7, as ours: the milliseconds, the version, and chance.
+    id         uuid NOT NULL DEFAULT encode(set_bit(set_bit(overlay(
+                   uuid_send(gen_random_uuid())
+                   PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                   FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid,
+    reason     text NOT NULL
+               CONSTRAINT suppressions_reason CHECK (reason IN ('unsubscribe', 'bounce', 'complaint', 'manual')),
+    -- The mail that it came of, if it was one.
+    mail_id    uuid,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (project_id, address)
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    -- One look finds all that keeps a mail from an address.
+    PRIMARY KEY (project_id, address, group_id)
 );
+
+CREATE INDEX suppressions_id ON suppressions (project_id, id);
+CREATE INDEX suppressions_group_id ON suppressions (project_id, group_id, id);
 
 -- Where projects are told what happened to their mails.
 CREATE TABLE webhooks (
@@ -452,6 +467,8 @@ CREATE TABLE webhooks (
     active          boolean NOT NULL DEFAULT true,
     -- Why the server switched it off, in words.
     disabled_reason text,
+    -- Whether those who are responsible know of that.
+    owners_told     boolean NOT NULL DEFAULT true,
     -- Attempts that failed since the last one that did not, and since when.
     failures        integer NOT NULL DEFAULT 0,
     failing_since   timestamptz,
@@ -464,6 +481,7 @@ CREATE TABLE webhooks (
 ) WITH (fillfactor = 80);
 
 CREATE INDEX webhooks_project_id ON webhooks (project_id, id);
+CREATE INDEX webhooks_owners_told ON webhooks (id) WHERE NOT owners_told;
 
 -- What webhooks are told: a queue as long as `due_at` is not null, and then a log for some days.
 CREATE TABLE webhook_deliveries (
@@ -498,6 +516,76 @@ CREATE TABLE webhook_deliveries (
 -- By the webhook first, so that those who wait for one endpoint are in nobody else's way.
 CREATE INDEX webhook_deliveries_due_at ON webhook_deliveries (webhook_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_webhook_id ON webhook_deliveries (webhook_id, id);
+
+-- Kinds of mail that recipients can want or not want.
+CREATE TABLE suppression_groups (
+    project_id  uuid NOT NULL REFERENCES projects (id),
+    -- The short name that mails give.
+    group_id    text NOT NULL,
+    id          uuid NOT NULL,
+    name        text NOT NULL,
+    description text,
+    active      boolean NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    -- A deleted one keeps its entries: mails of it may be on their way, and their links must go on to work.
+    deleted_at  timestamptz,
+    PRIMARY KEY (project_id, group_id)
+);
+
+-- Whom projects know: people with an address, and what a project notes of them.
+CREATE TABLE contacts (
+    id            uuid PRIMARY KEY,
+    project_id    uuid NOT NULL,
+    -- In lower case.
+    email         text NOT NULL,
+    first_name    text,
+    last_name     text,
+    -- The project's own name for the person.
+    user_id       text,
+    -- As E.164 has it.
+    mobile        text,
+    -- Text, numbers and booleans by name.
+    custom_fields jsonb NOT NULL DEFAULT '{}',
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    updated_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT contacts_email UNIQUE (project_id, email)
+);
+
+CREATE INDEX contacts_project_id ON contacts (project_id, id);
+CREATE INDEX contacts_user_id ON contacts (project_id, user_id, id) WHERE user_id IS NOT NULL;
+
+CREATE TABLE contact_lists (
+    id          uuid PRIMARY KEY,
+    project_id  uuid NOT NULL,
+    name        text NOT NULL,
+    description text,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT contact_lists_name UNIQUE (project_id, name)
+);
+
+CREATE INDEX contact_lists_project_id ON contact_lists (project_id, id);
+
+CREATE TABLE contact_list_members (
+    list_id    uuid NOT NULL REFERENCES contact_lists (id) ON DELETE CASCADE,
+    contact_id uuid NOT NULL REFERENCES contacts (id) ON DELETE CASCADE,
+    PRIMARY KEY (list_id, contact_id)
+);
+
+CREATE INDEX contact_list_members_contact_id ON contact_list_members (contact_id, list_id);
+
+-- What projects may note of their contacts, and as what type.
+CREATE TABLE contact_properties (
+    id            uuid PRIMARY KEY,
+    project_id    uuid NOT NULL,
+    name          text NOT NULL,
+    type          text NOT NULL CONSTRAINT contact_properties_type CHECK (type IN ('string', 'number', 'boolean', 'date')),
+    description   text,
+    default_value text,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT contact_properties_name UNIQUE (project_id, name)
+);
 
 -- What the mails of one request have in common, such as files: stored once, and removed with the last of them.
 CREATE TABLE shared_bodies (

@@ -26,6 +26,8 @@ use crate::config::values::{RequireHttps, Role};
 use crate::dashboard;
 use crate::dns::Dns;
 use crate::domain::id::AccountId;
+use crate::domain::link_token::LinkKey;
+use crate::domain::links::Links;
 use crate::http::client_address::TrustedProxies;
 use crate::http::health;
 use crate::http::layers::authenticate::Gate;
@@ -33,11 +35,12 @@ use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
 use crate::http::listener::{Certificates, Listener};
 use crate::http::people::Installation;
-use crate::http::{self, Api};
+use crate::http::{self, Api, Parts};
 use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::outbound::{Client, Guard};
 use crate::postgres::{self, Durability, Embedded};
 use crate::secret_key;
+use crate::service::bounces::Bounces;
 use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
@@ -50,11 +53,12 @@ use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::service::retention::Retention;
+use crate::service::return_paths::ReturnPaths;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
-use crate::service::webhooks::Webhooks;
 use crate::service::webhooks::dispatch::Dispatch;
+use crate::service::webhooks::{Owners, Webhooks};
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::dispatch::DispatchWorker;
@@ -189,6 +193,8 @@ pub struct App {
     database: Database,
     keys: Arc<Keys>,
     seal: Seal,
+    return_paths: ReturnPaths,
+    link_key: LinkKey,
     listener: Listener,
     account: AccountId,
     /// Whether the account was made just now.
@@ -205,11 +211,24 @@ impl App {
         let database = Database::open(&config).await?;
         let secret_key = secret_key::load(&config)?;
         let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
+        let link_key = LinkKey::derive(&secret_key);
         let keys = Keys::new(database.pool.clone(), pepper).with_default_limit(config.rate_limit);
         let keys = Arc::new(keys);
+        let return_paths = ReturnPaths::derive(&secret_key, config.bounce_domain.as_ref());
         let (account, is_new) = projects::set_up(&database.pool).await?;
         let clock = Clock::monotonic();
-        Ok(Self { config, database, keys, seal, listener, account, is_new, clock })
+        Ok(Self {
+            config,
+            database,
+            keys,
+            seal,
+            return_paths,
+            link_key,
+            listener,
+            account,
+            is_new,
+            clock,
+        })
     }
 
     /// Counts the limits of keys and of failures by another clock.
@@ -246,7 +265,8 @@ impl App {
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
-        let Self { config, database, keys, seal, listener, clock, .. } = self;
+        let Self { config, database, keys, seal, return_paths, link_key, listener, clock, .. } =
+            self;
         let db = database.pool.clone();
 
         let stages = Stages::default();
@@ -260,13 +280,16 @@ impl App {
         let committer =
             Committer::start(db.clone(), delivers.then(|| handoff.clone()), committers, accepting);
         let domains = domains(&config, &db, &seal)?;
+        let links = Links::new(&public_url, link_key);
         let guard = Guard::new(config.outbound_allow.clone());
         let client = Client::new(guard.clone()).context("cannot prepare requests to others")?;
         let files = Files::new(client.clone());
         let handoff = delivers.then_some(handoff);
-        let mails = Mails::new(db.clone(), committer, handoff, domains.clone(), files);
+        let mails =
+            Mails::new(db.clone(), committer, handoff, domains.clone(), files, links.clone());
         let sessions = Sessions::new(db.clone());
         let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
+        let bounces = Bounces::new(db.clone(), return_paths.clone());
         let own_mails = OwnMails::new(config.system_from_at(&public_url), public_url.clone());
         let people = Arc::new(People::new(
             db.clone(),
@@ -277,10 +300,12 @@ impl App {
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
+        let owners = Owners::new(db.clone(), own_mails.clone());
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
-            let worker = delivery_worker(&config, &deliveries, &domains, attempts)?;
+            let worker = delivery_worker(&config, &deliveries, &domains, links.clone(), attempts)?;
+            let worker = worker.with_return_paths(return_paths);
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
@@ -294,6 +319,7 @@ impl App {
             mails: mails.clone(),
             sessions: sessions.clone(),
             webhooks: webhooks.clone(),
+            owners,
             retention: Retention::new(db.clone(), config.retention),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
@@ -316,7 +342,7 @@ impl App {
             let installation = Arc::new(installation(&config, public_url));
             let way = Arc::new(way(&config));
             let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
-            let api = Api {
+            let api = Api::new(Parts {
                 mails,
                 domains,
                 usage,
@@ -325,11 +351,13 @@ impl App {
                 sessions,
                 installation,
                 webhooks,
+                bounces,
                 keys,
                 db,
+                links,
                 gate,
                 way,
-            };
+            });
             let certificates = certificates(&config).await?;
             listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };
@@ -368,10 +396,11 @@ fn delivery_worker(
     config: &Config,
     deliveries: &Deliveries,
     domains: &Domains,
+    links: Links,
     attempts: &TaskTracker,
 ) -> Result<DeliveryWorker> {
     let (to, signing) = (destination(config)?, domains.signing());
-    Ok(DeliveryWorker::new(deliveries.clone(), to, signing, attempts.clone()))
+    Ok(DeliveryWorker::new(deliveries.clone(), to, signing, links, attempts.clone()))
 }
 
 /// Starts to deliver what is handed over in memory, and what waits in the queue; and to look after the domains it is from.

@@ -79,6 +79,7 @@ impl Scene {
             headers: Vec::new(),
             attachments: Vec::new(),
             signed_by: None,
+            personal: None,
         };
         let id = MailId::generate();
         let row = NewMailRow {

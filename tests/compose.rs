@@ -36,6 +36,7 @@ fn content() -> Content {
         headers: Vec::new(),
         attachments: Vec::new(),
         signed_by: None,
+        personal: None,
     }
 }
 

@@ -114,7 +114,7 @@ async fn grow(db: &mut PgConnection, project: ProjectId) {
          SELECT gen_random_uuid(), $2, '', 'account', 'live', n::text, '', '', '', '', '{}', ''
          FROM generate_series(1, $1) AS n",
         "INSERT INTO suppressions (project_id, address, reason, mail_id)
-         SELECT $2, n::text, '', $2 FROM generate_series(1, $1) AS n",
+         SELECT $2, n::text, 'bounce', $2 FROM generate_series(1, $1) AS n",
         "WITH mail AS (
              INSERT INTO mails (id, project_id, key_id, test, on_ambiguous, status, pending, from_address, to_address,
                                 subject, missing_variables)

@@ -105,12 +105,32 @@ id! {
     SenderId
 }
 id! {
+    /// Names a contact: somebody whom a project knows.
+    ContactId
+}
+id! {
+    /// Names a list of contacts.
+    ContactListId
+}
+id! {
+    /// Names what a project may note of its contacts.
+    ContactPropertyId
+}
+id! {
     /// Names an entry of the audit log.
     AuditEntryId
 }
 id! {
     /// Names a note about unusual use of a key.
     AlertId
+}
+id! {
+    /// Names a suppression group. Mails name it by its short name.
+    SuppressionGroupId
+}
+id! {
+    /// Names an address that gets no mail.
+    SuppressionId
 }
 id! {
     /// Names a webhook.

@@ -8,6 +8,7 @@ use super::address::{EmailAddress, Mailbox};
 use super::attachment::Attachment;
 use super::header::CustomHeader;
 use super::id::DomainId;
+use super::personal::Personal;
 use super::subject::Subject;
 
 /// Everything that the recipients see. It is immutable once accepted.
@@ -39,6 +40,9 @@ pub struct Content {
     /// The domain with whose keys it is signed, decided when it is accepted, so that every attempt sends the same bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<DomainId>,
+    /// What differs between its recipients; for most mails that is nothing, and one message serves all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal: Option<Personal>,
 }
 
 impl Content {
@@ -76,6 +80,7 @@ mod tests {
             headers: Vec::new(),
             attachments: Vec::new(),
             signed_by: None,
+            personal: None,
         };
         let recipients: Vec<_> = content.recipients().map(ToString::to_string).collect();
         assert_eq!(

@@ -38,6 +38,10 @@ permissions! {
     SendersRead = "senders:read",
     /// Adds and removes senders.
     SendersWrite = "senders:write",
+    /// Reads contacts, their lists and their properties.
+    ContactsRead = "contacts:read",
+    /// Makes, changes and removes contacts, their lists and their properties.
+    ContactsWrite = "contacts:write",
     /// Reads keys, never their secrets.
     KeysRead = "keys:read",
     /// Makes, changes and revokes keys.
@@ -56,6 +60,12 @@ permissions! {
     WebhooksRead = "webhooks:read",
     /// Makes, changes, replays and deletes webhooks, and reveals their secrets.
     WebhooksWrite = "webhooks:write",
+    /// Reports bounces and complaints about mails.
+    BouncesWrite = "bounces:write",
+    /// Reads who gets no mail, and the groups of mail that can be wanted or not.
+    SuppressionsRead = "suppressions:read",
+    /// Suppresses addresses, lets them have mail again, and manages the groups.
+    SuppressionsWrite = "suppressions:write",
 }
 
 impl Permission {

@@ -77,7 +77,7 @@ pub struct Event {
     /// The recipient's place; `None` when the whole mail is meant.
     pub position: Option<i16>,
     /// `scheduled`, `queued`, `deferred`, `sent`, `captured`, `complained`, `bounced`, `failed`, `suppressed`, `ambiguous`,
-    /// `retried` or `cancelled`.
+    /// `retried` or `cancelled`; or one of [`OF_RECIPIENTS`].
     pub kind: String,
     /// The attempt that it came from, counted from one; zero for what was no attempt.
     pub attempt: i16,
@@ -85,4 +85,26 @@ pub struct Event {
     pub reply: Option<Reply>,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+/// Events that say what recipients did with a mail, and nothing about its delivery.
+pub const OF_RECIPIENTS: [&str; 6] = [
+    "opened",
+    "clicked",
+    "unsubscribed",
+    "resubscribed",
+    "group_unsubscribed",
+    "group_resubscribed",
+];
+
+impl Event {
+    /// Whether it was reported by another mail system after the mail had left us, and came from no attempt.
+    pub fn is_reported(&self) -> bool {
+        self.attempt == 0 && ["bounced", "deferred", "complained"].contains(&self.kind.as_str())
+    }
+
+    /// Whether it says how the delivery goes.
+    pub fn is_of_delivery(&self) -> bool {
+        !OF_RECIPIENTS.contains(&self.kind.as_str())
+    }
 }

@@ -4,10 +4,15 @@ pub mod alerts;
 pub mod api_keys;
 pub mod audit_log;
 pub mod client_address;
+pub mod contact_lists;
+pub mod contact_properties;
+pub mod contacts;
+pub mod dialects;
 pub mod domains;
 pub mod error;
 pub mod extract;
 pub mod health;
+pub mod inbound;
 pub mod key_usage;
 pub mod layers;
 pub mod listener;
@@ -15,9 +20,11 @@ pub mod mails;
 pub mod overview;
 pub mod page;
 pub mod people;
+pub mod preferences;
 pub mod projects;
 pub mod senders;
 mod silence;
+pub mod suppressions;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -49,20 +56,31 @@ use self::layers::request::{forgive_slashes, observe};
 use self::layers::session::{self, own_pages_only};
 use self::layers::usage::count;
 use self::people::Installation;
+use crate::domain::links::Links;
 use crate::error::Error;
+use crate::service::bounces::Bounces;
+use crate::service::contacts::Contacts;
 use crate::service::domains::Domains;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
 use crate::service::people::People;
+use crate::service::preferences::Preferences;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
+use crate::service::suppressions::Suppressions;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
 /// What handlers ask for; each takes only its part.
+///
+/// Routes are copied for every request, and their state with them: so it is one pointer.
+#[derive(Clone)]
+pub struct Api(Arc<Parts>);
+
+/// The parts of an [`Api`].
 #[derive(Clone, FromRef)]
-pub struct Api {
+pub struct Parts {
     /// Mails.
     pub mails: Mails,
     /// Domains.
@@ -79,19 +97,82 @@ pub struct Api {
     pub installation: Arc<Installation>,
     /// Webhooks.
     pub webhooks: Webhooks,
+    /// Bounces and complaints.
+    pub bounces: Bounces,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
     pub db: PgPool,
+    /// Reads the links of mails.
+    pub links: Links,
     /// Who may come in.
     pub gate: Arc<Gate>,
     /// How they may come.
     pub way: Arc<Way>,
 }
 
-impl FromRef<Api> for Senders {
-    fn from_ref(api: &Api) -> Self {
-        Self::new(api.db.clone(), api.domains.clone())
+impl FromRef<Parts> for Senders {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.domains.clone())
+    }
+}
+
+impl Api {
+    /// Of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// Lets handlers ask for parts of these types.
+macro_rules! handed_out {
+    ($($part:ty),+ $(,)?) => {
+        $(
+            impl FromRef<Api> for $part {
+                fn from_ref(api: &Api) -> Self {
+                    FromRef::from_ref(&*api.0)
+                }
+            }
+        )+
+    };
+}
+
+handed_out!(
+    Preferences,
+    Links,
+    Contacts,
+    Suppressions,
+    Bounces,
+    Mails,
+    Domains,
+    Senders,
+    Arc<Usage>,
+    Overviews,
+    Arc<People>,
+    Sessions,
+    Arc<Installation>,
+    Webhooks,
+    Arc<Keys>,
+    PgPool,
+    Arc<Gate>,
+    Arc<Way>,
+);
+
+impl FromRef<Parts> for Suppressions {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
+    }
+}
+
+impl FromRef<Parts> for Contacts {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
+    }
+}
+
+impl FromRef<Parts> for Preferences {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.links.clone())
     }
 }
 
@@ -103,6 +184,8 @@ impl FromRef<Api> for Senders {
         (name = "webhooks", description = "Being told what became of mail, by signed requests"),
         (name = "domains", description = "The domains that mail is sent from, and their DNS records"),
         (name = "senders", description = "The addresses that mail is sent from"),
+        (name = "suppressions", description = "Who gets no mail, and kinds of mail that recipients can want or not want"),
+        (name = "contacts", description = "People whom a project knows, their lists, and what is noted of them"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -124,6 +207,10 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(mails::get_captured_message))
         .merge(domains::routes())
         .merge(senders::routes())
+        .merge(suppressions::routes())
+        .merge(contacts::routes())
+        .merge(contact_lists::routes())
+        .merge(contact_properties::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::reschedule::update_mail))
@@ -139,20 +226,27 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(overview::get_overview))
         .merge(people::routes())
         .merge(webhooks::routes())
+        .merge(inbound::routes())
         .merge(api_keys::routes())
         .merge(projects::routes())
         .merge(audit_log::routes())
         .split_for_parts();
     let authenticated = authenticated
-        .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))
-        .route_layer(from_fn_with_state(Arc::clone(&api.usage), count))
-        .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
+    // Beside the document: these APIs are described by those whose they are.
+    let foreign = dialects::routes()
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn(dialects::carry))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
-        .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (reports, reports_described) = api_keys::open_routes().split_for_parts();
-    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -171,10 +265,12 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
 
     let routes = Router::new()
         .merge(authenticated)
+        .merge(foreign)
         .merge(signing_in)
         .merge(reports)
         .merge(open)
-        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https)))
+        .merge(preferences::routes())
+        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         // Outermost first: a request passes through these from top to bottom.
@@ -189,7 +285,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
                 .layer(from_fn(hold_to_http))
                 .layer(from_fn(bound_time))
                 .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
-                .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
+                .layer(from_fn_with_state(Arc::clone(&api.0.way), locate)),
         )
         .with_state(api);
     // Outside of the router, because it changes which route is matched.

@@ -10,6 +10,8 @@ mod body;
 mod encoded_word;
 mod header;
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +19,8 @@ use crate::domain::attachment::{Attachment, Disposition};
 use crate::domain::content_id::ContentId;
 use crate::domain::id::MailId;
 use crate::domain::mail::Content;
+use crate::mail::personal::Parts;
+pub use crate::mail::personal::Recipient;
 
 /// What makes a message this one and no other.
 #[derive(Clone, Debug)]
@@ -41,21 +45,44 @@ impl Identity {
 #[error("{0}")]
 pub struct ComposeError(String);
 
-/// Composes the message. Every line ends with CRLF and has 998 octets at most (RFC 5322, section 2.1.1).
+/// Composes the message that is the same for all recipients. Every line ends with CRLF and has 998 octets at most (RFC
+/// 5322, section 2.1.1).
 pub fn compose(content: &Content, identity: &Identity) -> Result<Vec<u8>, ComposeError> {
-    let mut out = Vec::with_capacity(expected_length(content));
+    compose_parts(content, identity, &Parts::of_all(content))
+}
+
+/// Composes the message of one recipient, where they differ.
+pub fn compose_for(
+    recipient: &Recipient<'_>,
+    content: &Content,
+    identity: &Identity,
+) -> Result<Vec<u8>, ComposeError> {
+    compose_parts(content, identity, &Parts::of_one(content, recipient))
+}
+
+fn compose_parts(
+    content: &Content,
+    identity: &Identity,
+    parts: &Parts<'_>,
+) -> Result<Vec<u8>, ComposeError> {
+    let mut out = Vec::with_capacity(expected_length(content, parts));
     write_headers(&mut out, content, identity)?;
+    if let Some(link) = &parts.unsubscribe {
+        // RFC 2369, section 3.2, and RFC 8058, section 3.1: programs ask with one request, and nobody is asked again.
+        header::line(&mut out, "List-Unsubscribe", &format!("<{link}>"));
+        header::line(&mut out, "List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
+    }
 
     let boundaries = Boundaries::of(identity);
     // Without HTML there is nothing that a file could be a part of.
-    let is_within = |file: &&Attachment| content.html.is_some() && file.is_part_of_html();
+    let is_within = |file: &&Attachment| parts.html.is_some() && file.is_part_of_html();
     let (within, beside): (Vec<_>, Vec<_>) = content.attachments.iter().partition(is_within);
     if beside.is_empty() {
-        write_related(&mut out, content, &within, &boundaries)?;
+        write_related(&mut out, parts, &within, &boundaries)?;
     } else {
         body::open_multipart(&mut out, "mixed", &boundaries.mixed);
         body::next_part(&mut out, &boundaries.mixed);
-        write_related(&mut out, content, &within, &boundaries)?;
+        write_related(&mut out, parts, &within, &boundaries)?;
         for file in beside {
             body::next_part(&mut out, &boundaries.mixed);
             write_attachment(&mut out, file)?;
@@ -70,9 +97,9 @@ pub fn compose(content: &Content, identity: &Identity) -> Result<Vec<u8>, Compos
 
 /// Room for the whole message in most cases: base64 takes 78 octets for 57, quoted-printable a little more than it
 /// is given.
-fn expected_length(content: &Content) -> usize {
-    let bodies =
-        content.text.as_ref().map_or(0, String::len) + content.html.as_ref().map_or(0, String::len);
+fn expected_length(content: &Content, parts: &Parts<'_>) -> usize {
+    let length = |part: &Option<Cow<'_, str>>| part.as_ref().map_or(0, |part| part.len());
+    let bodies = length(&parts.text) + length(&parts.html);
     let files: usize =
         content.attachments.iter().map(|file| file.content().len() / 57 * 78 + 1024).sum();
     let recipients = content.to.len() + content.cc.len();
@@ -115,18 +142,18 @@ fn write_headers(
 /// The bodies with the files that are parts of the HTML (RFC 2387).
 fn write_related(
     out: &mut Vec<u8>,
-    content: &Content,
+    parts: &Parts<'_>,
     within: &[&Attachment],
     boundaries: &Boundaries,
 ) -> Result<(), ComposeError> {
     if within.is_empty() {
-        write_bodies(out, content, boundaries);
+        write_bodies(out, parts, boundaries);
         return Ok(());
     }
-    let root = if content.text.is_some() { "multipart/alternative" } else { "text/html" };
+    let root = if parts.text.is_some() { "multipart/alternative" } else { "text/html" };
     body::open_related(out, root, &boundaries.related);
     body::next_part(out, &boundaries.related);
-    write_bodies(out, content, boundaries);
+    write_bodies(out, parts, boundaries);
     for file in within {
         body::next_part(out, &boundaries.related);
         write_attachment(out, file)?;
@@ -136,8 +163,8 @@ fn write_related(
 }
 
 /// Text before HTML: the last part is the one that readers prefer (RFC 2046, section 5.1.4).
-fn write_bodies(out: &mut Vec<u8>, content: &Content, boundaries: &Boundaries) {
-    match (&content.text, &content.html) {
+fn write_bodies(out: &mut Vec<u8>, parts: &Parts<'_>, boundaries: &Boundaries) {
+    match (&parts.text, &parts.html) {
         (Some(text), Some(html)) => {
             body::open_multipart(out, "alternative", &boundaries.alternative);
             body::next_part(out, &boundaries.alternative);

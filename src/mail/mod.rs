@@ -2,6 +2,8 @@
 
 pub mod compose;
 pub mod dkim;
+pub mod personal;
 pub mod plain_text;
+pub mod report;
 pub mod template;
 pub mod transport;

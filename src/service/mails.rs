@@ -1,5 +1,7 @@
 //! Mails: accepting them and reading what became of them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
@@ -8,11 +10,12 @@ use super::domains::Domains;
 use super::handoff::HandOff;
 use super::{in_time, unavailable};
 use crate::domain::id::{MailId, ProjectId};
+use crate::domain::links::Links;
 use crate::domain::mail::Content;
 use crate::domain::packing;
 use crate::domain::record::{Event, MailSummary, PendingDelivery};
 use crate::error::{Error, Result};
-use crate::mail::compose::{self, Identity};
+use crate::mail::compose::{self, Identity, Recipient};
 use crate::store;
 
 pub use bulk::BulkAccepted;
@@ -61,21 +64,24 @@ pub struct Mails {
     db: PgPool,
     committer: Committer,
     handoff: Option<HandOff>,
-    domains: Domains,
+    /// One pointer, because these are copied for every request.
+    domains: Arc<Domains>,
     files: Files,
+    links: Links,
 }
 
 impl Mails {
     /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver. What they name by
-    /// URL comes through `files`.
+    /// URL comes through `files`; `links` are those in captured messages.
     pub fn new(
         db: PgPool,
         committer: Committer,
         handoff: Option<HandOff>,
         domains: Domains,
         files: Files,
+        links: Links,
     ) -> Self {
-        Self { db, committer, handoff, domains, files }
+        Self { db, committer, handoff, domains: Arc::new(domains), files, links }
     }
 
     /// One mail with its deliveries and its history.
@@ -111,6 +117,7 @@ impl Mails {
         let MailDetail { summary, content, events, .. } = self.find(project, id).await?;
         let is_captured = |event: &Event| {
             event.position == Some(position)
+                && !event.is_reported()
                 && ["captured", "complained"].contains(&event.kind.as_str())
         };
         if !events.iter().any(is_captured) {
@@ -118,8 +125,10 @@ impl Mails {
         }
         let identity = Identity::of(id, &content, summary.starts_at());
         let signer = self.domains.signing().signer(&content).await.map_err(Error::from)?;
+        let links = self.links.clone();
         let work = move || {
-            let message = compose::compose(&content, &identity)
+            let recipient = Recipient { links: &links, mail: id, position };
+            let message = compose::compose_for(&recipient, &content, &identity)
                 .map_err(|error| Error::Internal(error.into()))?;
             match signer {
                 None => Ok(message),

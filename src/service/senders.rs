@@ -78,6 +78,12 @@ impl Senders {
         store::senders::list(&self.db, project, MOST_SENDERS).await.map_err(unavailable)
     }
 
+    /// The first sender of a project by its address, if there is one.
+    pub async fn first(&self, project: ProjectId) -> Result<Option<Sender>> {
+        let first = store::senders::list(&self.db, project, 1).await.map_err(unavailable)?;
+        Ok(first.into_iter().next())
+    }
+
     /// One sender of a project.
     pub async fn find(&self, project: ProjectId, id: SenderId) -> Result<Sender> {
         let found = store::senders::find(&self.db, project, id).await.map_err(unavailable)?;

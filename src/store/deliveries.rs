@@ -308,7 +308,7 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
         ),
         suppressed AS (
             INSERT INTO suppressions (project_id, address, reason, mail_id)
-            SELECT project_id, suppress, 'hard_bounce', mail_id
+            SELECT project_id, suppress, 'bounce', mail_id
             FROM done
             WHERE suppress IS NOT NULL
             ORDER BY project_id, suppress

@@ -343,6 +343,36 @@ pub async fn insert_given(
     .await
 }
 
+/// Stores things of which no mail is the subject, such as what happens to contacts, for each webhook of the project that
+/// asks for them; due now. Each is a published name and the `data` that is told.
+pub async fn insert_for_all(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    told: &[(EventType, String)],
+) -> sqlx::Result<()> {
+    let (kinds, payloads): (Vec<&str>, Vec<&str>) =
+        told.iter().map(|(kind, payload)| (kind.as_str(), payload.as_str())).unzip();
+    sqlx::query!(
+        r#"
+        INSERT INTO webhook_deliveries (project_id, webhook_id, type, payload, due_at)
+        SELECT $1, webhook.id, given.type, given.payload, now()
+        FROM UNNEST($2::text[], $3::text[]) AS given (type, payload)
+        CROSS JOIN LATERAL (
+            SELECT id
+            FROM webhooks
+            WHERE project_id = $1 AND active AND given.type = ANY (events)
+            OFFSET 0
+        ) AS webhook
+        "#,
+        project as _,
+        kinds as _,
+        payloads as _,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
 /// Stores an entry of the log once more, to be told now; nothing if there is no such entry.
 pub async fn repeat(
     db: impl PgExecutor<'_>,
@@ -396,9 +426,16 @@ pub async fn repeat_span(
             SELECT project_id, $2, told.type, happened.id, mails.id, now()
             FROM mails
             CROSS JOIN LATERAL (
-                SELECT id, type FROM events WHERE events.mail_id = mails.id AND at >= $5 AND at < $6 ORDER BY at, id OFFSET 0
+                SELECT id, type, attempt
+                FROM events
+                WHERE events.mail_id = mails.id AND at >= $5 AND at < $6
+                ORDER BY at, id
+                OFFSET 0
             ) AS happened
-            JOIN UNNEST($7::text[], $8::text[]) AS told (event, type) ON told.event = happened.type
+            JOIN UNNEST($7::text[], $8::text[]) AS told (event, type)
+              ON told.event = happened.type
+             -- One that was reported came after the mail had been sent, which another event tells.
+             AND (told.event <> 'complained' OR happened.attempt > 0 OR told.type = 'email.spam_reported')
             WHERE project_id = $1 AND mails.id >= $3 AND mails.id < $4
               AND told.type = ANY ((SELECT events FROM webhooks WHERE project_id = $1 AND id = $2)::text[])
             ORDER BY mails.id

@@ -4,20 +4,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::address::EmailAddress;
 use crate::domain::delivery::{Outcome, Reply};
+use crate::domain::links::Links;
 use crate::domain::rehearsal;
 use crate::error::Result;
-use crate::mail::compose::{self, Identity};
+use crate::mail::compose::{self, Identity, Recipient};
 use crate::service::backoff::Backoff;
 use crate::service::claims::CLAIM;
 use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{Job, Lease};
 use crate::service::restart;
+use crate::service::return_paths::ReturnPaths;
 use crate::service::room::Room;
 use crate::service::signing::{NoKeys, Signing};
 
@@ -32,13 +34,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Mails being worked on at once. Their number on the wire is bounded by the pool of connections; this bounds memory.
 const MAILS_AT_ONCE: usize = 256;
 
+/// Messages that are one recipient's alone, all together, in KiB: each is composed when there is room for it.
+const OWN_MESSAGES_KIB: usize = 128 * 1024;
+
 /// Delivers mails until asked to stop.
 #[derive(Clone)]
 pub struct DeliveryWorker {
     deliveries: Deliveries,
     destination: Arc<Destination>,
     signing: Signing,
+    return_paths: Option<ReturnPaths>,
+    links: Links,
     places: Arc<Semaphore>,
+    /// For messages that are one recipient's alone, in KiB.
+    room: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
@@ -48,10 +57,20 @@ impl DeliveryWorker {
         deliveries: Deliveries,
         destination: Destination,
         signing: Signing,
+        links: Links,
         tasks: TaskTracker,
     ) -> Self {
         let places = Arc::new(Semaphore::new(MAILS_AT_ONCE));
-        Self { deliveries, destination: Arc::new(destination), signing, places, tasks }
+        let room = Arc::new(Semaphore::new(OWN_MESSAGES_KIB));
+        let destination = Arc::new(destination);
+        let return_paths = None;
+        Self { deliveries, destination, signing, return_paths, links, places, room, tasks }
+    }
+
+    /// Lets bounces come back to these addresses instead of to the author.
+    #[must_use]
+    pub fn with_return_paths(self, return_paths: ReturnPaths) -> Self {
+        Self { return_paths: Some(return_paths), ..self }
     }
 
     /// Delivers what is handed over. When asked to stop, what has not begun goes back into the queue.
@@ -168,10 +187,11 @@ impl DeliveryWorker {
     async fn deliver(&self, mut job: Job, stop: &CancellationToken) {
         // If this panics, the leases end by themselves instead of being renewed for ever.
         let _held = self.deliveries.hold_until_dropped(&job.deliveries);
-        let message = Arc::new(compose(&job, &self.signing).await);
-        if let Err(Unwritable::Panicked) = *message {
-            tracing::error!(mail.id = %job.mail, "Composing a mail panicked");
-        }
+        // One message for all, or one for each when it is sent: those together may be fifty times as much.
+        let message = match job.content.personal {
+            None => Arc::new(Some(self.compose(&job, None).await)),
+            Some(_) => Arc::new(None),
+        };
 
         let leases = std::mem::take(&mut job.deliveries);
         let job = Arc::new(job);
@@ -191,12 +211,25 @@ impl DeliveryWorker {
         &self,
         job: &Job,
         lease: Lease,
-        message: &Result<Vec<u8>, Unwritable>,
+        message: &Option<Result<Vec<u8>, Unwritable>>,
         stop: &CancellationToken,
     ) {
         let place = usize::try_from(lease.position).unwrap_or(usize::MAX);
         let Some(recipient) = job.content.recipients().nth(place) else {
             return tracing::error!(mail.id = %job.mail, "A delivery of mail {} has no recipient", job.mail);
+        };
+        let (own, _room);
+        let message = match message {
+            Some(message) => message,
+            None => {
+                let waiting = self.room_for(job);
+                let Some(room) = stop.run_until_cancelled(waiting).await else {
+                    return self.give_back(&[lease]).await;
+                };
+                _room = room;
+                own = self.compose(job, Some(lease.position)).await;
+                &own
+            }
         };
         let outcome = match message {
             Ok(bytes) => self.attempt(job, lease, recipient, bytes, stop).await,
@@ -214,6 +247,27 @@ impl DeliveryWorker {
                 tracing::error!(mail.id = %job.mail, %error, "Could not record a delivery");
             }
         }
+    }
+
+    /// Room for one recipient's own message.
+    async fn room_for(&self, job: &Job) -> Option<OwnedSemaphorePermit> {
+        let files: usize = job.content.attachments.iter().map(|file| file.content().len()).sum();
+        let texts = job.content.html.as_ref().map_or(0, String::len)
+            + job.content.text.as_ref().map_or(0, String::len);
+        // In base64, and copied once more when it is signed.
+        let kib = (files + texts) * 3 / 1024 + 16;
+        let kib = u32::try_from(kib.min(OWN_MESSAGES_KIB)).unwrap_or(u32::MAX);
+        // Never closed; and if it were, to go on would do no harm.
+        Arc::clone(&self.room).acquire_many_owned(kib).await.ok()
+    }
+
+    async fn compose(&self, job: &Job, position: Option<i16>) -> Result<Vec<u8>, Unwritable> {
+        let message =
+            compose(job, &self.signing, position.map(|at| (self.links.clone(), at))).await;
+        if let Err(Unwritable::Panicked) = message {
+            tracing::error!(mail.id = %job.mail, "Composing a mail panicked");
+        }
+        message
     }
 
     /// One attempt; or nothing, if the lease was lost before it began, or given back because we stop.
@@ -242,7 +296,12 @@ impl DeliveryWorker {
         };
         let outcome = match connected {
             Ok(ready) => match self.deliveries.begin(&lease).await {
-                Ok(true) => ready.deliver(&job.content.from.address, recipient, message).await,
+                Ok(true) => {
+                    let paths = self.return_paths.as_ref();
+                    let path = paths.and_then(|paths| paths.of(job.mail, lease.position));
+                    let from = path.as_ref().unwrap_or(&job.content.from.address);
+                    ready.deliver(from, recipient, message).await
+                }
                 Ok(false) => {
                     relay.note(None);
                     return None;
@@ -297,15 +356,27 @@ impl Unwritable {
     }
 }
 
-/// Composes a mail and signs it; off the threads that serve others when that may take long.
-async fn compose(job: &Job, signing: &Signing) -> Result<Vec<u8>, Unwritable> {
+/// Composes a mail, or the message of one recipient, and signs it; off the threads that serve others when that may take
+/// long.
+async fn compose(
+    job: &Job,
+    signing: &Signing,
+    recipient: Option<(Links, i16)>,
+) -> Result<Vec<u8>, Unwritable> {
     let identity = Identity::of(job.mail, &job.content, job.starts_at);
     let content = Arc::clone(&job.content);
     let signer = signing.signer(&content).await.map_err(Unwritable::NoKeys)?;
     let takes_long = signer.is_some() || !content.attachments.is_empty();
+    let mail = job.mail;
     let work = move || {
         unless_it_panics(|| {
-            let message = compose::compose(&content, &identity)?;
+            let message = match &recipient {
+                None => compose::compose(&content, &identity)?,
+                Some((links, position)) => {
+                    let recipient = Recipient { links, mail, position: *position };
+                    compose::compose_for(&recipient, &content, &identity)?
+                }
+            };
             match signer {
                 Some(signer) => Ok(signer.sign(message, identity.date)?),
                 None => Ok(message),

@@ -107,7 +107,7 @@ async fn a_suppressed_recipient_keeps_no_mail_from_the_others() {
     let key = app.full_key().await;
     app.sql(&format!(
         "INSERT INTO suppressions (project_id, address, reason, mail_id)
-         VALUES ('{0}', 'gone@example.org', 'hard_bounce', '{0}')",
+         VALUES ('{0}', 'gone@example.org', 'bounce', '{0}')",
         app.project
     ))
     .await;

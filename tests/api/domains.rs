@@ -120,6 +120,30 @@ async fn a_domain_is_added_proved_and_sent_from() {
 }
 
 #[tokio::test]
+async fn each_recipients_own_way_to_unsubscribe_is_signed() {
+    let dns = DnsServer::start().await;
+    let server = SmtpServer::start().await;
+    let app = asking(&dns).delivering_to(&server).start().await;
+    let key = app.full_key().await;
+    verified(&app, &key, &dns, "example.com").await;
+    let mail = json!({"to": ["ada@example.org", "bob@example.org"], "text": "{{unsubscribe}}"});
+    app.accepted(&key, letter_with(mail)).await;
+    let mails = server.wait_for(2).await;
+    assert_ne!(mails[0].data, mails[1].data);
+    for mail in &mails {
+        let text = String::from_utf8(mail.data.clone()).unwrap();
+        let (signatures, _) = text.split_once("\r\nDate: ").unwrap();
+        let signatures: String = signatures.split_whitespace().collect();
+        assert_eq!(
+            signatures.matches("List-Unsubscribe:List-Unsubscribe-Post").count(),
+            2,
+            "{text}"
+        );
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn sub_domains_and_look_alikes_are_domains_of_their_own() {
     let dns = DnsServer::start().await;
     let app = asking(&dns).start().await;

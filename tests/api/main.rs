@@ -7,7 +7,9 @@ mod account_projects;
 mod app;
 mod audit_log;
 mod authentication;
+mod bounces;
 mod bulk;
+mod contacts;
 #[path = "../support/database.rs"]
 mod database;
 #[path = "../support/database_link.rs"]
@@ -16,6 +18,7 @@ mod decisions;
 mod deleted_projects;
 mod delivering;
 mod details;
+mod dialects;
 #[path = "../support/dns_server.rs"]
 mod dns_server;
 mod document;
@@ -33,6 +36,7 @@ mod leaked_keys;
 mod limits;
 mod overview;
 mod people;
+mod preferences;
 mod reading;
 mod retention;
 mod scheduling;
@@ -40,6 +44,7 @@ mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
+mod suppressions;
 mod usage;
 #[path = "../support/webhook_endpoint.rs"]
 mod webhook_endpoint;

@@ -149,7 +149,6 @@ async fn members_of_later_versions_are_refused_by_name_instead_of_ignored() {
     let key = app.full_key().await;
     for (field, member) in [
         ("templateId", json!({"templateId": "A-abc123def456ghi789jk"})),
-        ("unsubscribeGroupId", json!({"unsubscribeGroupId": "20XWO"})),
         ("trackingClick", json!({"trackingClick": true})),
         ("trackingOpen", json!({"trackingOpen": true})),
     ] {

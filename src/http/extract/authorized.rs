@@ -45,6 +45,10 @@ grants! {
     ReadSenders = SendersRead,
     /// Marks handlers that add and remove senders.
     WriteSenders = SendersWrite,
+    /// Marks handlers that read contacts.
+    ReadContacts = ContactsRead,
+    /// Marks handlers that make, change and remove contacts.
+    WriteContacts = ContactsWrite,
     /// Marks handlers that read keys.
     ReadKeys = KeysRead,
     /// Marks handlers that make, change and end keys.
@@ -63,6 +67,12 @@ grants! {
     ReadWebhooks = WebhooksRead,
     /// Marks handlers that make, change, replay and delete webhooks.
     WriteWebhooks = WebhooksWrite,
+    /// Marks handlers that take in bounces and complaints.
+    WriteBounces = BouncesWrite,
+    /// Marks handlers that read suppressions and their groups.
+    ReadSuppressions = SuppressionsRead,
+    /// Marks handlers that change suppressions and their groups.
+    WriteSuppressions = SuppressionsWrite,
 }
 
 /// A caller with the permission `G`, working for a project.

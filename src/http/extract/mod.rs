@@ -1,15 +1,18 @@
 //! What handlers take: permissions as types, and readers whose refusals are in the envelope.
 
+pub mod at_most;
 pub mod authorized;
 pub mod body_room;
 pub mod bounded_value;
 pub mod idempotency;
 pub mod json;
+pub mod message;
 pub mod optional_json;
 pub mod parameters;
 
 pub use authorized::{AccountAuthorized, Authenticated, Authorized, Grant, Permitted, SignedIn};
 pub use idempotency::IdempotencyHeader;
 pub use json::Json;
+pub use message::Message;
 pub use optional_json::OptionalJson;
 pub use parameters::{Path, Query};

@@ -8,6 +8,7 @@ use super::details::DetailsView;
 use super::response::{AddressView, timestamp};
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::Reply;
+use crate::domain::personal::with_tags;
 use crate::domain::record::{Event, PendingDelivery};
 use crate::service::mails::MailDetail;
 
@@ -128,8 +129,8 @@ impl MailBody {
                     size: file.content_length(),
                 })
                 .collect(),
-            html: content.html,
-            text: content.text,
+            html: content.html.map(with_tags),
+            text: content.text.map(with_tags),
             missing_variables: summary.missing_variables,
             deliveries,
             events,
@@ -184,18 +185,32 @@ impl DeliveryView {
     }
 
     fn over(recipient: &str, position: i16, events: &[Event]) -> Self {
-        let last = events.iter().rev().find(|event| event.position == Some(position));
+        let of_recipient = || {
+            let is_its = |event: &&Event| event.position == Some(position);
+            events.iter().filter(is_its).filter(|event| event.is_of_delivery())
+        };
+        // What is said of a mail on its way beyond the relay changes nothing about where it stands with us.
+        let changes = |event: &&Event| !event.is_reported() || event.kind == "bounced";
+        let last = of_recipient().rfind(changes);
         let kind = last.map_or("queued", |event| event.kind.as_str());
+        let came_back = last.is_some_and(Event::is_reported);
         let status = if kind == "ambiguous" { "held" } else { kind };
         let said = last
             .and_then(|event| event.reply.as_ref())
             .map(|reply| sentence(&reply.text))
             .unwrap_or_default();
         let explanation = match status {
-            "sent" => format!("The relay took responsibility for it. {said}"),
+            "sent" => {
+                let reported = of_recipient().rfind(|event| event.is_reported());
+                let reported = reported.map_or_else(String::new, reported_since);
+                format!("The relay took responsibility for it. {said} {reported}")
+            }
             "captured" => "It is in the capture mailbox and left this server nowhere.".to_owned(),
             "complained" => {
                 "It is in the capture mailbox; the address plays a complaint.".to_owned()
+            }
+            "bounced" if came_back => {
+                format!("The relay took responsibility for it, and then it came back: {said}")
             }
             "bounced" => format!("It was refused for good: {said}"),
             "suppressed" => {
@@ -209,11 +224,21 @@ impl DeliveryView {
         Self {
             recipient: recipient.to_owned(),
             status: status.to_owned(),
-            attempts: last.map_or(0, |event| event.attempt),
+            attempts: of_recipient().map(|event| event.attempt).max().unwrap_or_default(),
             next_attempt_at: None,
             explanation: explanation.trim_end().to_owned(),
             last_reply: last.and_then(|event| event.reply.as_ref()).map(ReplyView::from),
         }
+    }
+}
+
+/// What another mail system said about a mail that had been taken.
+fn reported_since(event: &Event) -> String {
+    let said = event.reply.as_ref().map(|reply| sentence(&reply.text)).unwrap_or_default();
+    if event.kind == "complained" {
+        said
+    } else {
+        format!("It was still under way when last heard of: {said}")
     }
 }
 

@@ -12,19 +12,23 @@ use serde::de::IgnoredAny;
 use utoipa::ToSchema;
 
 pub use self::addresses::AddressBody;
-use self::addresses::{Addresses, mailboxes, single};
+pub(in crate::http) use self::addresses::Addresses;
+use self::addresses::{mailboxes, single};
 pub use self::bulk::{BulkMailRequest, BulkRecipientBody};
 use self::details::{Metadata, Tags, WrittenPriority, priority, tags};
 pub use self::files::AttachmentBody;
-use self::files::{Files, attachments};
-use self::headers::{Headers, custom_headers};
-use self::variables::Variables;
+use self::files::attachments;
+pub(in crate::http) use self::files::{EncodedBytes, Files, read_files};
+pub(in crate::http) use self::headers::Headers;
+use self::headers::custom_headers;
+pub(in crate::http) use self::variables::Variables;
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
 use crate::domain::mail::Content;
 use crate::domain::mail_details::MailDetails;
 use crate::domain::schedule;
+use crate::domain::suppression::GroupCode;
 use crate::domain::violations::{Violation, Violations};
 use crate::error::{Error, Result};
 
@@ -38,42 +42,42 @@ const MAX_PARTS: usize = 5 * 1024 * 1024;
 pub struct SendMailRequest {
     /// The recipient, or a list of recipients.
     #[schema(value_type = AddressBody)]
-    to: Option<Addresses>,
+    pub(in crate::http) to: Option<Addresses>,
     /// Recipients of copies. `to`, `cc` and `bcc` are at most 50 together.
     #[schema(value_type = Option<Vec<AddressBody>>)]
-    cc: Option<Addresses>,
+    pub(in crate::http) cc: Option<Addresses>,
     /// Recipients whom nobody else sees.
     #[schema(value_type = Option<Vec<AddressBody>>)]
-    bcc: Option<Addresses>,
+    pub(in crate::http) bcc: Option<Addresses>,
     /// The author.
     #[schema(value_type = AddressBody)]
-    from: Option<Addresses>,
+    pub(in crate::http) from: Option<Addresses>,
     /// Where answers go.
     #[schema(value_type = Option<AddressBody>)]
-    reply_to: Option<Addresses>,
+    pub(in crate::http) reply_to: Option<Addresses>,
     /// At most 998 characters; may have `{{variables}}`.
     #[schema(max_length = 998, value_type = String)]
-    subject: Option<String>,
+    pub(in crate::http) subject: Option<String>,
     /// The HTML part; may have `{{variables}}`. It or `text` is required; both together have at most 5 MB.
-    html: Option<String>,
+    pub(in crate::http) html: Option<String>,
     /// The text part; may have `{{variables}}`. Made from `html` where it is absent.
-    text: Option<String>,
+    pub(in crate::http) text: Option<String>,
     /// Values of the variables: at most 1 MB.
     #[schema(value_type = Option<serde_json::Map<String, serde_json::Value>>)]
-    dynamic_data: Option<Variables>,
+    pub(in crate::http) dynamic_data: Option<Variables>,
     /// Headers of your own: at most 20.
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
-    headers: Option<Headers>,
+    pub(in crate::http) headers: Option<Headers>,
     /// Files: at most 20, and 40 MB together in base64.
     #[schema(value_type = Option<Vec<AttachmentBody>>)]
-    attachments: Option<Files>,
+    pub(in crate::http) attachments: Option<Files>,
     /// What happens when the relay took the message and its answer never came: `retry` (the mail may come twice; the
     /// default) or `hold` (it waits for your decision).
-    on_ambiguous: Option<String>,
+    pub(in crate::http) on_ambiguous: Option<String>,
     /// Ends in the capture mailbox and never leaves the server.
-    test: Option<bool>,
+    pub(in crate::http) test: Option<bool>,
     /// When to send it (RFC 3339), within the next 30 days; at once where it is absent.
-    scheduled_at: Option<String>,
+    pub(in crate::http) scheduled_at: Option<String>,
     /// Words to find the mail by: at most 20, each of 1 to 64 characters.
     #[schema(value_type = Option<Vec<String>>)]
     tags: Option<Tags>,
@@ -84,14 +88,16 @@ pub struct SendMailRequest {
     #[schema(value_type = Option<String>)]
     priority: Option<WrittenPriority>,
     /// Sends to suppressed addresses all the same.
-    bypass_suppressions: Option<bool>,
+    pub(in crate::http) bypass_suppressions: Option<bool>,
+
+    /// The suppression group that the mail belongs to: who wants no mail of it is left out, and everybody else finds a
+    /// way to unsubscribe in the mail's header.
+    unsubscribe_group_id: Option<String>,
 
     #[schema(ignore)]
     categories: Option<Tags>,
     #[schema(ignore)]
     template_id: Option<IgnoredAny>,
-    #[schema(ignore)]
-    unsubscribe_group_id: Option<IgnoredAny>,
     #[schema(ignore)]
     tracking_click: Option<bool>,
     #[schema(ignore)]
@@ -99,6 +105,13 @@ pub struct SendMailRequest {
 }
 
 impl SendMailRequest {
+    /// A request with only what `fill` says.
+    pub(in crate::http) fn with(fill: impl FnOnce(&mut Self)) -> Self {
+        let mut request = Self::default();
+        fill(&mut request);
+        request
+    }
+
     /// About the memory that it takes beyond the bytes it was read from.
     pub fn weight(&self) -> usize {
         self.dynamic_data.as_ref().map_or(0, Variables::weight)
@@ -194,6 +207,11 @@ impl SendMailRequest {
         let scheduled_at = self
             .scheduled_at
             .and_then(|text| violations.check("scheduledAt", schedule::parse(&text)));
+        let unsubscribe_group_id = self
+            .unsubscribe_group_id
+            .filter(|text| !text.trim().is_empty())
+            .and_then(|text| violations.check("unsubscribeGroupId", text.parse::<GroupCode>()))
+            .map(String::from);
         let on_ambiguous = on_ambiguous(self.on_ambiguous.as_deref(), violations);
         let is_there = |violation: &Violation| violation.field.starts_with("from");
         if from.is_none() && !violations.iter().any(is_there) {
@@ -216,6 +234,7 @@ impl SendMailRequest {
             test: self.test.unwrap_or_default(),
             bypass_suppressions: self.bypass_suppressions.unwrap_or_default(),
             details: MailDetails {
+                unsubscribe_group_id,
                 tags,
                 metadata: metadata.unwrap_or_default(),
                 scheduled_at,
@@ -230,7 +249,6 @@ fn refuse_what_is_not_there_yet(request: &SendMailRequest, violations: &mut Viol
     const LATER: &str = "is not supported by this version yet; leave it out";
     for (field, given) in [
         ("templateId", request.template_id.is_some()),
-        ("unsubscribeGroupId", request.unsubscribe_group_id.is_some()),
         ("trackingClick", request.tracking_click == Some(true)),
         ("trackingOpen", request.tracking_open == Some(true)),
     ] {

@@ -21,6 +21,7 @@ use crate::domain::packing::{self, SharedContent};
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::committer::{BulkItem, BulkSubmission};
+use crate::service::suppressions;
 use crate::store::mails::{ClaimedKey, NewMailRow, SharedBodyRow};
 
 /// The most that the bodies of all mails may come to that are not the same as the first one's, in bytes.
@@ -73,6 +74,7 @@ impl Mails {
             };
         }
         allow_sender(key, &draft.common)?;
+        suppressions::permit_group(&self.db, project, &draft.common.details).await?;
         let test = draft.common.test || key.mode == KeyMode::Test;
         let signed_by = if test {
             None
@@ -241,12 +243,13 @@ struct Preparation<'a> {
 
 impl Preparation<'_> {
     /// Prepares one more mail.
-    fn add(&mut self, mut draft: Draft) -> Result<MailId> {
+    fn add(&mut self, draft: Draft) -> Result<MailId> {
         allow_recipients(&self.circumstances.key, &draft)?;
         let (hold, bypass) = (draft.on_ambiguous == OnAmbiguous::Hold, draft.bypass_suppressions);
-        let mut details = std::mem::take(&mut draft.details);
+        let mut details = draft.details.clone();
         details.batch_id = Some(self.batch);
-        let (content, missing_variables) = render(draft, self.circumstances.signed_by)?;
+        let (content, missing_variables) =
+            render(draft, self.circumstances.project, self.circumstances.signed_by)?;
         let content = Arc::new(content);
         let id = MailId::generate();
         let mut row =

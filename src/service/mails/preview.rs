@@ -4,6 +4,7 @@ use super::Mails;
 use crate::domain::caller::Caller;
 use crate::domain::id::{MailId, ProjectId};
 use crate::domain::mail::Content;
+use crate::domain::personal::with_tags;
 use crate::error::{Error, Result};
 use crate::service::unavailable;
 use crate::store;
@@ -38,7 +39,11 @@ impl Mails {
             _ => return Err(Error::NotFound("mail")),
         };
         let Content { html, text, .. } = self.find(project, id).await?.content;
-        Ok(html.unwrap_or_else(|| as_page(text.as_deref().unwrap_or_default())))
+        // Without anybody's own links: whoever looks on is no recipient.
+        Ok(match html {
+            Some(html) => with_tags(html),
+            None => as_page(&with_tags(text.unwrap_or_default())),
+        })
     }
 }
 

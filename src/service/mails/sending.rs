@@ -18,14 +18,14 @@ use crate::domain::schedule;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::committer::Submission;
-use crate::service::{in_time, unavailable};
+use crate::service::{in_time, suppressions, unavailable};
 use crate::store;
 use crate::store::idempotency_keys::FirstAnswer;
 use crate::store::mails::{ClaimedKey, NewMailRow};
 
 impl Mails {
-    /// Takes responsibility for a mail. When this answers, the mail, its deliveries, its first event and its
-    /// idempotency record are durable; when it fails, nothing was stored.
+    /// Takes responsibility for a mail. When this answers, the mail, its deliveries and its idempotency record
+    /// are durable; when it fails, nothing was stored.
     pub async fn send(
         &self,
         caller: &Caller,
@@ -45,6 +45,7 @@ impl Mails {
             return first.ok_or(refusal);
         }
         allow(key, &draft)?;
+        suppressions::permit_group(&self.db, project, &draft.details).await?;
         // Test mail goes nowhere, so it needs no domain; and its keys are given to many, who are not to get signed mail.
         let signed_by = if test {
             None
@@ -59,7 +60,8 @@ impl Mails {
             }
             self.files.fetch(&mut draft).await?;
         }
-        let Prepared { content, missing_variables, body } = prepare(draft, signed_by).await?;
+        let Prepared { content, missing_variables, body } =
+            prepare(draft, project, signed_by).await?;
         let recipients = content.recipients().count();
 
         // A claim that another request holds may end while we look at it: then it is free to be claimed.

@@ -62,6 +62,7 @@ impl OwnMails {
             headers: Vec::new(),
             attachments: Vec::new(),
             signed_by: None,
+            personal: None,
         };
         let mail = OwnMail {
             id: MailId::generate(),

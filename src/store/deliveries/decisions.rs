@@ -8,6 +8,7 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::domain::id::{DeliveryId, EventId, MailId, ProjectId};
+use crate::domain::record::OF_RECIPIENTS;
 
 /// The most recipients of a mail: so many ids are made for what a statement may write.
 const RECIPIENTS: usize = crate::domain::mail::Content::MAX_RECIPIENTS;
@@ -77,7 +78,7 @@ pub async fn retry(
         WITH latest AS (
             SELECT DISTINCT ON (position) position, type, attempt, reply
             FROM events
-            WHERE mail_id = $2 AND position IS NOT NULL
+            WHERE mail_id = $2 AND position IS NOT NULL AND type <> ALL ($5)
             ORDER BY position, at DESC, id DESC
         ),
         held AS MATERIALIZED (
@@ -135,6 +136,7 @@ pub async fn retry(
         mail as _,
         deliveries as _,
         events as _,
+        OF_RECIPIENTS.as_slice() as _,
     )
     .fetch_one(db)
     .await
@@ -205,7 +207,7 @@ pub async fn cancel(
         latest AS (
             SELECT DISTINCT ON (position) position, type, attempt
             FROM events
-            WHERE mail_id = $2 AND position IS NOT NULL
+            WHERE mail_id = $2 AND position IS NOT NULL AND type <> ALL ($5)
             ORDER BY position, at DESC, id DESC
         ),
         held AS MATERIALIZED (
@@ -252,6 +254,7 @@ pub async fn cancel(
         mail as _,
         withdrawn as _,
         events as _,
+        OF_RECIPIENTS.as_slice() as _,
     )
     .fetch_one(db)
     .await

@@ -119,7 +119,7 @@ pub struct AcceptedRow {
     pub suppressed: Vec<i16>,
 }
 
-/// Stores mails with their bodies, deliveries, first events and idempotency records: all that is needed to promise
+/// Stores mails with their bodies, deliveries and idempotency records: all that is needed to promise
 /// that each will be delivered, in one statement and one commit.
 ///
 /// The rows of the keys are locked against revocation until the commit, and read as they are then (promise 4); so are
@@ -206,6 +206,8 @@ pub async fn accept(
             WHERE EXISTS (SELECT FROM suppressions
                           WHERE suppressions.project_id = accepted.project_id
                             AND suppressions.address = recipient.address
+                            AND suppressions.group_id
+                                = ANY (ARRAY['GLOBAL', accepted.details::jsonb ->> 'unsubscribeGroupId'])
                           OFFSET 0)
         ),
         suppressions_by_mail AS (
@@ -260,11 +262,8 @@ pub async fn accept(
             JOIN accepted ON accepted.id = mail_id
             WHERE recipient.id NOT IN (SELECT id FROM suppressed)
         ),
-        -- The first event of a mail carries the mail's own id.
         stored_event AS (
             INSERT INTO events (id, mail_id, position, type, project_id)
-            SELECT id, id, NULL, 'queued', NULL FROM accepted
-            UNION ALL
             SELECT suppressed.id, mail_id, position, 'suppressed', project_id
             FROM suppressed
             JOIN accepted ON accepted.id = mail_id

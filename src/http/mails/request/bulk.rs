@@ -70,12 +70,14 @@ pub struct BulkMailRequest {
     /// Sends to suppressed addresses all the same.
     bypass_suppressions: Option<bool>,
 
+    /// The suppression group that the mails belong to: who wants no mail of it is left out, and everybody else finds a
+    /// way to unsubscribe in the mail's header.
+    unsubscribe_group_id: Option<String>,
+
     #[schema(ignore)]
     categories: Option<Tags>,
     #[schema(ignore)]
     template_id: Option<IgnoredAny>,
-    #[schema(ignore)]
-    unsubscribe_group_id: Option<IgnoredAny>,
     #[schema(ignore)]
     tracking_click: Option<bool>,
     #[schema(ignore)]

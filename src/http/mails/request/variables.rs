@@ -12,7 +12,7 @@ const MAX_TEXT: usize = 1024 * 1024;
 
 /// Values by name.
 #[derive(Debug)]
-pub(super) struct Variables {
+pub(in crate::http) struct Variables {
     values: Map<String, Value>,
     /// How many there are; `None` if they were more than fit.
     count: Option<usize>,
@@ -33,8 +33,13 @@ impl Variables {
     }
 
     /// About the memory that they take beyond their text, in bytes.
-    pub(super) fn weight(&self) -> usize {
+    pub(in crate::http) fn weight(&self) -> usize {
         self.count.unwrap_or_default() * VALUE_BYTES
+    }
+
+    /// The values; nothing if there were more than fit.
+    pub(in crate::http) fn into_values(self) -> Option<Map<String, Value>> {
+        self.count.map(|_| self.values)
     }
 
     /// The values, if all of them were read.

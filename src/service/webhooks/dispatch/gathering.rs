@@ -30,7 +30,7 @@ pub(super) async fn tellings(
         (Vec::new(), Vec::new())
     } else {
         (
-            store::events::find(db, &event_ids).await.map_err(unavailable)?,
+            store::events::find(db, &mail_ids, &event_ids).await.map_err(unavailable)?,
             store::mails::for_telling(db, &mail_ids).await.map_err(unavailable)?,
         )
     };
