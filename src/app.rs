@@ -50,7 +50,7 @@ use crate::service::domains::{DomainPolicy, Domains};
 use crate::service::erasing::Erasing;
 use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
-use crate::service::mails::Mails;
+use crate::service::mails::{Files, Mails};
 use crate::service::overview::Overviews;
 use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
@@ -311,15 +311,13 @@ impl App {
             Committer::start(db.clone(), delivers.then(|| handoff.clone()), committers, accepting);
         let domains = domains(&config, &db, &seal)?;
         let links = Links::new(&public_url, link_key);
-        let mails = Mails::new(
-            db.clone(),
-            committer,
-            delivers.then_some(handoff),
-            domains.clone(),
-            links.clone(),
-        );
-        let sessions = Sessions::new(db.clone());
         let guard = Guard::new(config.outbound_allow.clone());
+        let client = Client::new(guard.clone()).context("cannot prepare requests to others")?;
+        let files = Files::new(client.clone());
+        let handoff = delivers.then_some(handoff);
+        let mails =
+            Mails::new(db.clone(), committer, handoff, domains.clone(), files, links.clone());
+        let sessions = Sessions::new(db.clone());
         let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
         let bounces = Bounces::new(db.clone(), return_paths.clone());
         let own_mails = OwnMails::new(config.system_from_at(&public_url), public_url.clone());
@@ -341,7 +339,7 @@ impl App {
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
-            let dispatcher = dispatcher(dispatch, guard.clone(), attempts.clone())?;
+            let dispatcher = DispatchWorker::new(dispatch, client.clone(), attempts.clone());
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
@@ -386,7 +384,7 @@ impl App {
                 sessions,
                 installation,
                 webhooks,
-                ses: ses(&config, bounces.clone(), guard)?,
+                ses: ses(&config, bounces.clone(), client),
                 bounces,
                 erasing,
                 keys,
@@ -463,14 +461,8 @@ async fn certificates(config: &Config) -> Result<Option<Certificates>> {
     Ok(Some(Certificates::load(files.cert.clone(), files.key.clone()).await?))
 }
 
-fn ses(config: &Config, bounces: Bounces, guard: Guard) -> Result<Ses> {
-    let client = Client::new(guard).context("cannot prepare reports of Amazon SES")?;
-    Ok(Ses::new(bounces, client, config.ses_topic_arns.clone()))
-}
-
-fn dispatcher(dispatch: Dispatch, guard: Guard, tasks: TaskTracker) -> Result<DispatchWorker> {
-    let client = Client::new(guard).context("cannot prepare webhooks")?;
-    Ok(DispatchWorker::new(dispatch, client, tasks))
+fn ses(config: &Config, bounces: Bounces, client: Client) -> Ses {
+    Ses::new(bounces, client, config.ses_topic_arns.clone())
 }
 
 fn destination(config: &Config) -> Result<Destination> {

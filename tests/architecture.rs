@@ -25,7 +25,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("postgres", &[]),
     ("secret_key", &["config"]),
     // `mail` for templates, which are rendered when a mail is accepted, so that a mistake is its author's 400, and for the
-    // keys that it signs with; `outbound` for its guard, so that an address that will never be connected to is as well.
+    // keys that it signs with; `outbound` for its guard, so that an address that will never be connected to is as well, and
+    // for the files of a mail, which are its author's too.
     ("service", &["dns", "domain", "error", "mail", "outbound", "store"]),
     ("store", &["domain"]),
     ("telemetry", &["config"]),

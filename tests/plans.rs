@@ -77,7 +77,13 @@ fn mail(project: ProjectId, key: ApiKeyId) -> NewMailRow {
         missing_variables: Vec::new(),
         details: None,
         body: vec![0; 100],
-        idempotency: Some((Uuid::new_v4().to_string(), vec![0; 32])),
+        idempotency: Some(mails::ClaimedKey {
+            key: Uuid::new_v4().to_string(),
+            request_digest: vec![0; 32],
+            answer: None,
+        }),
+        shared_body: None,
+        first: None,
         due_at: None,
         lease_token: None,
     }
@@ -136,7 +142,7 @@ async fn work(
     (project, key): (ProjectId, ApiKeyId),
 ) {
     let new = mail(project, key);
-    assert!(mails::accept(&mut *db, &[new], 60.0).await.unwrap()[0].stored);
+    assert!(mails::accept(&mut *db, &[new], None, 60.0).await.unwrap()[0].stored);
     mails::for_work(&mut *db, &[MailId::generate()]).await.unwrap();
     deliveries::of_mail(&mut *db, project, MailId::generate()).await.unwrap();
     deliveries::claim(&mut *db, Uuid::new_v4(), 60.0, 1).await.unwrap();
@@ -165,6 +171,7 @@ async fn look_for(
     found.extend(search::to(&mut *db, project, address, page).await.unwrap());
     found.extend(search::unfinished(&mut *db, project, page).await.unwrap());
     found.extend(search::to_which_happened(&mut *db, project, &types, page).await.unwrap());
+    found.extend(search::labelled(&mut *db, project, "tag:a", page).await.unwrap());
     let filter = Filter { address: Some("nobody@example.org".into()), ..Filter::default() };
     search::among(&mut *db, project, &found, &filter, 21).await.unwrap();
     found.len()
@@ -284,4 +291,41 @@ async fn who_asks_is_found_by_an_index_however_many_there_are() {
     let read = rows_read(&mut transaction).await - before;
 
     assert!(read < A_FEW, "{read} rows were read");
+}
+
+#[tokio::test]
+async fn claims_cost_the_same_however_much_is_scheduled_for_later() {
+    let test = TestDatabase::create().await;
+    let pool = one_connection(&test).await;
+    let mut connection = pool.acquire().await.unwrap();
+    let claim = async |db: &mut PgConnection, before: i64| {
+        let claimed = deliveries::claim(&mut *db, Uuid::new_v4(), 60.0, 64).await.unwrap();
+        (claimed.len(), rows_read(db).await - before)
+    };
+    for _ in 0..RUNS_BEFORE_A_PLAN_IS_KEPT {
+        deliveries::claim(&mut *connection, Uuid::new_v4(), 60.0, 64).await.unwrap();
+    }
+    for (rows, due) in
+        [(GROWN, "now() + random() * interval '30 days' + interval '1 minute'"), (64, "now()")]
+    {
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO deliveries (id, project_id, mail_id, position, hold, due_at)
+             SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 0, false, {due} FROM generate_series(1, $1)"
+        )))
+        .bind(rows)
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    }
+    let mut transaction = sqlx::Connection::begin(&mut *connection).await.unwrap();
+    let before = rows_read(&mut transaction).await;
+    let (claimed, read) = claim(&mut transaction, before).await;
+    assert_eq!(claimed, 64);
+    assert!(read < A_FEW, "{read} rows were read");
+    let before = rows_read(&mut transaction).await;
+    let (claimed, read) = claim(&mut transaction, before).await;
+    assert!(
+        (claimed, read) == (0, 0),
+        "{claimed} rows were claimed and {read} read where nothing is due"
+    );
 }

@@ -1,10 +1,13 @@
 //! Files that travel with a mail.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
+use super::content_id::ContentId;
 use super::one_line::is_one_line;
 
 pub use super::file_name::{FileName, InvalidFileName};
@@ -22,9 +25,14 @@ pub struct Attachment {
     file_name: FileName,
     content_type: ContentType,
     description: Option<Description>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_id: Option<ContentId>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    disposition: Disposition,
     content_length: usize,
+    /// Shared, because many mails may have the same file.
     #[serde(skip)]
-    content: Vec<u8>,
+    content: Arc<Vec<u8>>,
 }
 
 impl Attachment {
@@ -36,7 +44,37 @@ impl Attachment {
         content: Vec<u8>,
     ) -> Self {
         let content_type = content_type.unwrap_or_else(|| ContentType::guess(&file_name));
-        Self { file_name, content_type, description, content_length: content.len(), content }
+        let content_length = content.len();
+        Self {
+            file_name,
+            content_type,
+            description,
+            content_id: None,
+            disposition: Disposition::Attachment,
+            content_length,
+            content: Arc::new(content),
+        }
+    }
+
+    /// The same file, which the HTML may call by this name, and shown where `disposition` says.
+    #[must_use]
+    pub fn shown(self, content_id: Option<ContentId>, disposition: Disposition) -> Self {
+        Self { content_id, disposition, ..self }
+    }
+
+    /// What the HTML calls it by.
+    pub fn content_id(&self) -> Option<&ContentId> {
+        self.content_id.as_ref()
+    }
+
+    /// Where it is shown.
+    pub fn disposition(&self) -> Disposition {
+        self.disposition
+    }
+
+    /// Whether it is a part of the HTML, and not beside it.
+    pub fn is_part_of_html(&self) -> bool {
+        self.content_id.is_some() && self.disposition == Disposition::Inline
     }
 
     /// What the recipient sees.
@@ -67,7 +105,7 @@ impl Attachment {
     /// Puts the bytes back that were stored elsewhere.
     pub fn set_content(&mut self, content: Vec<u8>) {
         self.content_length = content.len();
-        self.content = content;
+        self.content = Arc::new(content);
     }
 }
 
@@ -75,6 +113,22 @@ impl std::fmt::Debug for Attachment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Attachment({} bytes)", self.content_length)
     }
+}
+
+/// Where a reader shows a file (RFC 2183).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disposition {
+    /// Beside the mail.
+    #[default]
+    Attachment,
+    /// In its place within the mail.
+    Inline,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_default(disposition: &Disposition) -> bool {
+    *disposition == Disposition::default()
 }
 
 /// A media type such as `application/pdf` (RFC 6838, section 4.2), in lower case, perhaps with a `charset`.

@@ -8,6 +8,7 @@ use super::delivery::OnAmbiguous;
 use super::header::CustomHeader;
 use super::mail_details::MailDetails;
 use super::template::TemplateChoice;
+use super::webhook::endpoint::EndpointUrl;
 
 /// A request to send one mail.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +41,8 @@ pub struct Draft {
     pub headers: Vec<CustomHeader>,
     /// Files.
     pub attachments: Vec<Attachment>,
+    /// Files that are still to be fetched.
+    pub remote_files: Vec<RemoteFile>,
     /// What to do when the end of an attempt is not known.
     pub on_ambiguous: OnAmbiguous,
     /// Whether it ends in the capture mailbox, whatever the key says.
@@ -59,4 +62,13 @@ pub struct StoredParts {
     pub html: bool,
     /// The text part.
     pub text: bool,
+}
+
+/// A file that is named by its URL. Its place among the attachments is taken by an empty one.
+#[derive(Clone, Debug)]
+pub struct RemoteFile {
+    /// Its place among the attachments.
+    pub place: usize,
+    /// Where it is.
+    pub url: EndpointUrl,
 }

@@ -15,7 +15,8 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use crate::domain::attachment::Attachment;
+use crate::domain::attachment::{Attachment, Disposition};
+use crate::domain::content_id::ContentId;
 use crate::domain::id::MailId;
 use crate::domain::mail::Content;
 use crate::mail::personal::Parts;
@@ -73,13 +74,16 @@ fn compose_parts(
     }
 
     let boundaries = Boundaries::of(identity);
-    if content.attachments.is_empty() {
-        write_bodies(&mut out, parts, &boundaries);
+    // Without HTML there is nothing that a file could be a part of.
+    let is_within = |file: &&Attachment| parts.html.is_some() && file.is_part_of_html();
+    let (within, beside): (Vec<_>, Vec<_>) = content.attachments.iter().partition(is_within);
+    if beside.is_empty() {
+        write_related(&mut out, parts, &within, &boundaries)?;
     } else {
         body::open_multipart(&mut out, "mixed", &boundaries.mixed);
         body::next_part(&mut out, &boundaries.mixed);
-        write_bodies(&mut out, parts, &boundaries);
-        for file in &content.attachments {
+        write_related(&mut out, parts, &within, &boundaries)?;
+        for file in beside {
             body::next_part(&mut out, &boundaries.mixed);
             write_attachment(&mut out, file)?;
         }
@@ -135,6 +139,29 @@ fn write_headers(
     Ok(())
 }
 
+/// The bodies with the files that are parts of the HTML (RFC 2387).
+fn write_related(
+    out: &mut Vec<u8>,
+    parts: &Parts<'_>,
+    within: &[&Attachment],
+    boundaries: &Boundaries,
+) -> Result<(), ComposeError> {
+    if within.is_empty() {
+        write_bodies(out, parts, boundaries);
+        return Ok(());
+    }
+    let root = if parts.text.is_some() { "multipart/alternative" } else { "text/html" };
+    body::open_related(out, root, &boundaries.related);
+    body::next_part(out, &boundaries.related);
+    write_bodies(out, parts, boundaries);
+    for file in within {
+        body::next_part(out, &boundaries.related);
+        write_attachment(out, file)?;
+    }
+    body::close_multipart(out, &boundaries.related);
+    Ok(())
+}
+
 /// Text before HTML: the last part is the one that readers prefer (RFC 2046, section 5.1.4).
 fn write_bodies(out: &mut Vec<u8>, parts: &Parts<'_>, boundaries: &Boundaries) {
     match (&parts.text, &parts.html) {
@@ -158,7 +185,16 @@ fn write_attachment(out: &mut Vec<u8>, file: &Attachment) -> Result<(), ComposeE
             "the content type of a file is not one short line of ASCII".into(),
         ));
     }
-    header::attachment(out, content_type, file.file_name());
+    let disposition = match file.disposition() {
+        Disposition::Attachment => "attachment",
+        Disposition::Inline => "inline",
+    };
+    header::attachment(out, content_type, disposition, file.file_name());
+    if let Some(id) = file.content_id() {
+        let id = ContentId::parse(id.as_str())
+            .map_err(|problem| ComposeError(format!("the content id of a file {problem}")))?;
+        header::line(out, "Content-ID", &format!("<{}>", id.as_str()));
+    }
     if let Some(description) = file.description().filter(|text| !text.trim().is_empty()) {
         header::unstructured(out, "Content-Description", description);
     }
@@ -172,6 +208,7 @@ fn write_attachment(out: &mut Vec<u8>, file: &Attachment) -> Result<(), ComposeE
 /// 6.8). The digest keeps them apart from those of another message that is quoted whole.
 struct Boundaries {
     mixed: String,
+    related: String,
     alternative: String,
 }
 
@@ -183,6 +220,10 @@ impl Boundaries {
             unique.push(char::from(b'a' + (byte >> 4)));
             unique.push(char::from(b'a' + (byte & 15)));
         }
-        Self { mixed: format!("=_mixed_{unique}"), alternative: format!("=_alternative_{unique}") }
+        Self {
+            mixed: format!("=_mixed_{unique}"),
+            related: format!("=_related_{unique}"),
+            alternative: format!("=_alternative_{unique}"),
+        }
     }
 }

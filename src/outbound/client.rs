@@ -2,12 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, CONNECTION, HOST, HeaderValue, USER_AGENT};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
@@ -48,6 +49,19 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Whether that is all of it.
     pub complete: bool,
+}
+
+/// What came of fetching a file.
+#[derive(Debug)]
+pub enum Download {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// There was no room for all of it.
+    TooLarge,
+    /// It broke off, or took too long.
+    Broken,
+    /// Another status than 200: no file.
+    Refused(u16),
 }
 
 /// Why there is no answer, in words for whoever named the URL.
@@ -106,25 +120,54 @@ impl Client {
     pub async fn send(
         &self,
         url: &Url,
-        mut request: Request<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
         limits: Limits,
     ) -> Result<Answer, RequestError> {
-        address(&mut request, url).ok_or(RequestError::Url)?;
         // Ends with this function, however it ends: the task that drives the connection.
         let mut driver = JoinSet::new();
+        let response = self.ask(url, request, limits, &mut driver).await?;
+        Ok(read(response, limits).await)
+    }
+
+    /// Fetches a file. Its bytes are taken out of `room` as they come, which others may share.
+    pub async fn download(
+        &self,
+        url: &Url,
+        limits: Limits,
+        room: &AtomicUsize,
+    ) -> Result<Download, RequestError> {
+        let mut request = Request::new(Full::default());
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(USER_AGENT, HeaderValue::from_static("Posthaste/1.0"));
+        let mut driver = JoinSet::new();
+        let response = self.ask(url, request, limits, &mut driver).await?;
+        match response.status().as_u16() {
+            200 => Ok(read_whole(response, limits, room).await),
+            status => Ok(Download::Refused(status)),
+        }
+    }
+
+    async fn ask(
+        &self,
+        url: &Url,
+        mut request: Request<Full<Bytes>>,
+        limits: Limits,
+        driver: &mut JoinSet<()>,
+    ) -> Result<Response<Incoming>, RequestError> {
+        address(&mut request, url).ok_or(RequestError::Url)?;
         let answered = timeout_at(Instant::now() + limits.time, async {
             let stream = self.connector.connect(url).await?;
             if url.scheme() == "https" {
                 let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
                 let name = ServerName::try_from(host.to_owned()).map_err(|_| RequestError::Url)?;
                 let stream = self.tls.connect(name, stream).await.map_err(RequestError::Tls)?;
-                exchange(stream, request, &mut driver).await
+                exchange(stream, request, driver).await
             } else {
-                exchange(stream, request, &mut driver).await
+                exchange(stream, request, driver).await
             }
         });
-        let response = answered.await.map_err(|_| RequestError::TimedOut(limits.time))??;
-        Ok(read(response, limits).await)
+        answered.await.map_err(|_| RequestError::TimedOut(limits.time))?
     }
 }
 
@@ -181,6 +224,31 @@ async fn read(response: Response<Incoming>, limits: Limits) -> Answer {
         }
     };
     Answer { status, body, complete }
+}
+
+/// Reads a body to its end, as long as there is time and room.
+async fn read_whole(response: Response<Incoming>, limits: Limits, room: &AtomicUsize) -> Download {
+    let mut incoming = response.into_body();
+    if incoming.size_hint().lower() > room.load(Ordering::Relaxed) as u64 {
+        return Download::TooLarge;
+    }
+    let mut body = Vec::new();
+    let until = Instant::now() + limits.body_time;
+    loop {
+        match timeout_at(until, incoming.frame()).await {
+            Ok(None) => return Download::Whole(body),
+            Ok(Some(Ok(frame))) => {
+                let Ok(data) = frame.into_data() else { continue };
+                let take = |left: usize| left.checked_sub(data.len());
+                let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+                if taken.is_err() || body.len() + data.len() > limits.body_bytes {
+                    return Download::TooLarge;
+                }
+                body.extend_from_slice(&data);
+            }
+            Ok(Some(Err(_))) | Err(_) => return Download::Broken,
+        }
+    }
 }
 
 #[cfg(test)]

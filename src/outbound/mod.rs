@@ -8,6 +8,6 @@ pub mod guard;
 
 mod connect;
 
-pub use self::client::{Answer, Client, Limits, SetupError};
+pub use self::client::{Answer, Client, Download, Limits, SetupError};
 pub use self::connect::ConnectError;
 pub use self::guard::Guard;

@@ -183,10 +183,10 @@ impl Bounces {
 
     /// Everyone whom a mail went to, as addresses are compared.
     async fn recipients(&self, mail: MailId) -> Result<Vec<String>> {
-        let body = in_time(store::mails::body(&self.db, mail)).await.map_err(unavailable)?;
+        let body = in_time(store::mails::own_body(&self.db, mail)).await.map_err(unavailable)?;
         let body = body.ok_or(Error::NotFound("mail"))?;
         let unpacking = tokio::task::spawn_blocking(move || {
-            let content = packing::unpack(&body)?;
+            let content = packing::unpack(&body, None)?;
             Ok(content.recipients().map(crate::domain::address::EmailAddress::folded).collect())
         });
         let unpacked = unpacking.await.map_err(|error| Error::Internal(error.into()))?;

@@ -195,8 +195,9 @@ impl Erasing {
         let found = store::mails::find(&mut *transaction, project, mail).await;
         let Some(summary) = found.map_err(unavailable)? else { return Ok(true) };
         let body = store::mails::body(&mut *transaction, mail).await.map_err(unavailable)?;
-        let unpacked =
-            tokio::task::spawn_blocking(move || body.and_then(|body| packing::unpack(&body).ok()));
+        let unpacked = tokio::task::spawn_blocking(move || {
+            body.and_then(|body| packing::unpack(&body.content, body.shared.as_deref()).ok())
+        });
         let content = unpacked.await.map_err(|error| Error::Internal(error.into()))?;
         // Without a content nobody knows who else it was for, and it reaches nobody.
         let is_alone = content.as_ref().is_none_or(|content| content.recipients().count() == 1);

@@ -19,10 +19,14 @@ use crate::error::{Error, Result};
 use crate::mail::compose::{self, Identity, Recipient};
 use crate::store;
 
+pub use bulk::BulkAccepted;
+pub use fetching::Files;
 pub use search::{MailFilter, MailPage};
 pub use trying::Trial;
 
+mod bulk;
 mod decisions;
+mod fetching;
 mod preparing;
 mod preview;
 pub(super) mod rendering;
@@ -66,22 +70,24 @@ pub struct Mails {
     handoff: Option<HandOff>,
     /// One pointer, because these are copied for every request.
     domains: Arc<Domains>,
+    files: Files,
     links: Links,
     templates: Templates,
 }
 
 impl Mails {
-    /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver. `links` are those
-    /// in captured messages.
+    /// Mails are stored through `committer`, and handed over through `handoff` on nodes that deliver. What they name by
+    /// URL comes through `files`; `links` are those in captured messages.
     pub fn new(
         db: PgPool,
         committer: Committer,
         handoff: Option<HandOff>,
         domains: Domains,
+        files: Files,
         links: Links,
     ) -> Self {
         let templates = Templates::new(db.clone());
-        Self { db, committer, handoff, domains: Arc::new(domains), links, templates }
+        Self { db, committer, handoff, domains: Arc::new(domains), files, links, templates }
     }
 
     /// One mail with its deliveries and its history.
@@ -91,7 +97,8 @@ impl Mails {
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))?;
-        let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
+        let content = packing::unpack(&body.content, body.shared.as_deref())
+            .map_err(|error| Error::Internal(error.into()))?;
         let pending = in_time(store::deliveries::of_mail(&self.db, project, id))
             .await
             .map_err(unavailable)?;

@@ -71,7 +71,7 @@ pub async fn rewrite_mail(
         ),
         changed_body AS (
             UPDATE mail_bodies
-            SET content = $7
+            SET content = $7, shared_id = NULL
             WHERE mail_id = ANY (ARRAY(SELECT id FROM changed)) AND $7::bytea IS NOT NULL
         )
         DELETE FROM mail_recipients WHERE project_id = $1 AND address = $3 AND mail_id = $2

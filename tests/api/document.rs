@@ -131,6 +131,7 @@ async fn it_lists_every_route() {
       "POST /v1/inbound/bounces",
       "POST /v1/inbound/ses",
       "GET /v1/mails",
+      "POST /v1/mails/bulk",
       "POST /v1/mails/send",
       "GET /v1/mails/{id}",
       "PATCH /v1/mails/{id}",

@@ -135,3 +135,44 @@ async fn paths_that_clients_put_together_badly_are_understood() {
     assert_eq!(app.ask(request.header("content-type", "application/json")).await.status, 200);
     app.stop().await;
 }
+
+/// From the pages on sending one mail and many, as they stand there.
+const SEND: &str = r#"{ "to": { "email": "to@example.com", "name": "Jane Smith" }, "cc": [ {"email": "cc1@example.com", "name": "CC User 1"}, {"email": "cc2@example.com", "name": "CC User 2"} ], "bcc": [{"email": "bcc@example.com"}], "from": { "email": "from@yourdomain.com", "name": "Your Company" }, "subject": "Welcome to Our Platform!", "html": "<h1>Welcome, {{name}}!</h1><p>Thanks for signing up.</p>", "dynamicData": { "name": "Jane" }, "replyTo": { "email": "to@example.com" } }"#;
+const BULK: &str = r#"{ "recipients": [ { "email": "customer1@example.com", "name": "Jane Smith", "dynamicData": { "firstName": "Jane", "orderNumber": "ORD-123", "orderTotal": "$19.99" } }, { "email": "customer2@example.com", "name": "John Doe", "dynamicData": { "firstName": "John", "orderNumber": "ORD-124", "orderTotal": "$29.99" } } ], "from": { "email": "hello@mail.yourdomain.com", "name": "Your Company" }, "subject": "Welcome to Our Platform!", "html": "<h1>Welcome, {{name}}!</h1><p>Thanks for signing up.</p>", "replyTo": { "email": "support@yourdomain.com" } }"#;
+
+/// What older clients send, whose members the pages do not name any more.
+const OLDER: &str = r#"{ "to": { "email": "to@example.com" }, "from": { "email": "from@yourdomain.com" }, "subject": "Hello", "text": "Hello", "categories": ["welcome"], "campaignName": "May", "unsubscribe": {"url": "https://example.com/u", "groupId": "20XWO1"}, "test": true, "trackingClick": false, "trackingOpen": false, "bypassSuppressions": false, "attachments": [{"filename": "a.txt", "content": "aGk=", "description": "a file"}] }"#;
+
+#[tokio::test]
+async fn the_examples_of_each_endpoint_for_mails_are_answered_in_the_shape_shown() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    let post = async |path: &str, body: &str| {
+        let request = app.request(Method::POST, path).bearer_auth(key.text());
+        let request = request.header("content-type", "application/json").body(body.to_owned());
+        let reply = app.ask(request).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(reply.body["success"], true);
+        reply.body["data"].clone()
+    };
+    for (body, recipients) in [(SEND, 4), (OLDER, 1)] {
+        let data = post("/v1/mails/send", body).await;
+        assert_eq!(data["message"], "Email queued successfully.");
+        assert_eq!(data["totalRecipients"], recipients);
+        let id = data["emailId"].as_str().unwrap();
+        app.mail_in(&key, id, "captured").await;
+        let status = app.get(&format!("/v1/mails/{id}/status"), &key).await.body["data"].clone();
+        for member in ["id", "projectId", "status", "subject", "recipient", "sender", "sentAt"] {
+            assert!(!status[member].is_null(), "{member}: {status}");
+        }
+        for member in ["deliveredAt", "openedAt", "clickedAt", "bouncedAt"] {
+            assert!(status.get(member).is_some(), "{member}: {status}");
+        }
+    }
+    let data = post("/v1/mails/bulk", BULK).await;
+    let counts =
+        ["totalRecipients", "successCount", "failedCount"].map(|count| data[count].clone());
+    assert_eq!(counts, [2, 2, 0]);
+    assert!(data["batchId"].as_str().unwrap().parse::<uuid::Uuid>().is_ok(), "{data}");
+    app.stop().await;
+}

@@ -8,6 +8,7 @@ mod app;
 mod audit_log;
 mod authentication;
 mod bounces;
+mod bulk;
 mod contacts;
 #[path = "../support/database.rs"]
 mod database;
@@ -16,6 +17,7 @@ mod database_link;
 mod decisions;
 mod deleted_projects;
 mod delivering;
+mod details;
 mod dialects;
 #[path = "../support/dns_server.rs"]
 mod dns_server;
@@ -24,6 +26,7 @@ mod domains;
 mod erasing;
 mod errors;
 mod examples;
+mod files;
 mod hostile;
 mod idempotency;
 mod key_lists;

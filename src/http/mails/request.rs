@@ -1,6 +1,8 @@
 //! The body of a send request as it comes over the wire, and its way into the domain.
 
 pub(in crate::http) mod addresses;
+mod bulk;
+mod details;
 mod files;
 mod headers;
 pub(in crate::http) mod variables;
@@ -11,12 +13,15 @@ use utoipa::ToSchema;
 pub use self::addresses::AddressBody;
 pub(in crate::http) use self::addresses::Addresses;
 use self::addresses::{mailboxes, single};
+pub use self::bulk::{BulkMailRequest, BulkRecipientBody};
+use self::details::{Metadata, Tags, WrittenPriority, priority, tags};
 pub use self::files::AttachmentBody;
 use self::files::attachments;
 pub(in crate::http) use self::files::{EncodedBytes, Files, read_files};
 pub(in crate::http) use self::headers::Headers;
 use self::headers::custom_headers;
 pub(in crate::http) use self::variables::Variables;
+use crate::domain::address::Mailbox;
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
 use crate::domain::mail::Content;
@@ -76,6 +81,15 @@ pub struct SendMailRequest {
     pub(in crate::http) test: Option<bool>,
     /// When to send it (RFC 3339), within the next 30 days; at once where it is absent.
     pub(in crate::http) scheduled_at: Option<String>,
+    /// Words to find the mail by: at most 20, each of 1 to 64 characters.
+    #[schema(value_type = Option<Vec<String>>)]
+    tags: Option<Tags>,
+    /// Values of your own, which webhooks tell with the mail: at most 50 texts, numbers or truth values, and 4 KB.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>)]
+    metadata: Option<Metadata>,
+    /// `high`, `normal` or `low`, or a number from 1 (highest) to 5.
+    #[schema(value_type = Option<String>)]
+    priority: Option<WrittenPriority>,
     /// Sends to suppressed addresses all the same.
     pub(in crate::http) bypass_suppressions: Option<bool>,
 
@@ -83,6 +97,8 @@ pub struct SendMailRequest {
     /// way to unsubscribe in the mail's header.
     unsubscribe_group_id: Option<String>,
 
+    #[schema(ignore)]
+    categories: Option<Tags>,
     #[schema(ignore)]
     tracking_click: Option<bool>,
     #[schema(ignore)]
@@ -100,22 +116,54 @@ impl SendMailRequest {
     /// About the memory that it takes beyond the bytes it was read from.
     pub fn weight(&self) -> usize {
         self.dynamic_data.as_ref().map_or(0, Variables::weight)
+            + self.attachments.as_ref().map_or(0, Files::weight)
     }
 }
 
 impl TryFrom<SendMailRequest> for Draft {
     type Error = Error;
 
-    fn try_from(request: SendMailRequest) -> Result<Self> {
+    fn try_from(mut request: SendMailRequest) -> Result<Self> {
         let mut violations = Violations::default();
-        refuse_what_is_not_there_yet(&request, &mut violations);
+        let (to, cc, bcc) = (request.to.take(), request.cc.take(), request.bcc.take());
+        let envelope = Envelope::read(to, cc, bcc, &mut violations);
+        let draft = request.without_recipients(&mut violations)?;
+        let Envelope { to, cc, bcc } = envelope;
+        if to.is_empty() && !is_told(&violations, "to") {
+            violations.add("to", "is required");
+        }
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        Ok(Self { to, cc, bcc, ..draft })
+    }
+}
 
-        let SendMailRequest { to, cc, bcc, from, reply_to, subject, html, text, .. } = request;
-        let to = mailboxes("to", to, &mut violations);
-        let cc = mailboxes("cc", cc, &mut violations);
-        let bcc = mailboxes("bcc", bcc, &mut violations);
-        let from = single("from", from, &mut violations);
-        let reply_to = single("replyTo", reply_to, &mut violations);
+/// Whether a field is known to be at fault, which may have left nothing behind.
+fn is_told(violations: &Violations, field: &str) -> bool {
+    violations.iter().any(|violation| violation.field.starts_with(field))
+}
+
+/// Whom a mail goes to.
+struct Envelope {
+    to: Vec<Mailbox>,
+    cc: Vec<Mailbox>,
+    bcc: Vec<Mailbox>,
+}
+
+impl Envelope {
+    fn read(
+        to: Option<Addresses>,
+        cc: Option<Addresses>,
+        bcc: Option<Addresses>,
+        violations: &mut Violations,
+    ) -> Self {
+        let envelope = Self {
+            to: mailboxes("to", to, violations),
+            cc: mailboxes("cc", cc, violations),
+            bcc: mailboxes("bcc", bcc, violations),
+        };
+        let Self { to, cc, bcc } = &envelope;
         let recipients = to.len() + cc.len() + bcc.len();
         if recipients > Content::MAX_RECIPIENTS {
             violations.add(
@@ -123,12 +171,19 @@ impl TryFrom<SendMailRequest> for Draft {
                 format!("to, cc and bcc may have 50 recipients together, and have {recipients}"),
             );
         }
-        let template = request.template_id.filter(|id| !id.is_empty());
+        envelope
+    }
+}
+
+impl SendMailRequest {
+    /// All but the recipients. What is at fault is noted; then the draft is of no use.
+    fn without_recipients(self, violations: &mut Violations) -> Result<Draft> {
+        refuse_what_is_not_there_yet(&self, violations);
+        let Self { from, reply_to, subject, html, text, .. } = self;
+        let from = single("from", from, violations);
+        let reply_to = single("replyTo", reply_to, violations);
+        let template = self.template_id.filter(|id| !id.is_empty());
         let has_template = template.is_some();
-        let template = template.map(|id| {
-            // What is no id names no template.
-            id.parse().map_err(|_| Error::NotFound("template"))
-        });
         let mut subject = subject.unwrap_or_default();
         if has_template && subject.trim().is_empty() {
             subject.clear();
@@ -146,39 +201,34 @@ impl TryFrom<SendMailRequest> for Draft {
             let longer = if length(&html) < length(&text) { "text" } else { "html" };
             violations.add(longer, "html and text may have 5 MB together");
         }
-        let data = request.dynamic_data.map(|variables| variables.checked(&mut violations));
-        let headers = custom_headers(request.headers, &mut violations);
-        let attachments = attachments(request.attachments.unwrap_or_default(), &mut violations);
-        let scheduled_at = request
+        let data = self.dynamic_data.map(|variables| variables.checked("dynamicData", violations));
+        let mut headers = custom_headers(self.headers, violations);
+        let priority = priority(self.priority.as_ref(), &mut headers, violations);
+        let tags = tags(self.tags, self.categories, violations);
+        let metadata = self.metadata.map(|metadata| metadata.checked(violations));
+        let (attachments, remote_files) =
+            attachments(self.attachments.unwrap_or_default(), violations);
+        let scheduled_at = self
             .scheduled_at
             .and_then(|text| violations.check("scheduledAt", schedule::parse(&text)));
-        let unsubscribe_group_id = request
+        let unsubscribe_group_id = self
             .unsubscribe_group_id
             .filter(|text| !text.trim().is_empty())
             .and_then(|text| violations.check("unsubscribeGroupId", text.parse::<GroupCode>()))
             .map(String::from);
-        let on_ambiguous = on_ambiguous(request.on_ambiguous.as_deref(), &mut violations);
-
-        // A field at fault may have left nothing behind.
-        let is_told = |violations: &Violations, field: &str| {
-            violations.iter().any(|violation| violation.field.starts_with(field))
-        };
-        if from.is_none() && !has_template && !is_told(&violations, "from") {
+        let on_ambiguous = on_ambiguous(self.on_ambiguous.as_deref(), violations);
+        if from.is_none() && !has_template && !is_told(violations, "from") {
             violations.add("from", "is required");
         }
-        if to.is_empty() && !is_told(&violations, "to") {
-            violations.add("to", "is required");
-        }
-        if !violations.is_empty() {
-            return Err(Error::Invalid(violations));
-        }
-        let template = template.transpose()?.map(|id| TemplateChoice { id, version: None });
-        Ok(Self {
+        let template = match template.map(|id| id.parse()) {
+            Some(Ok(id)) => Some(TemplateChoice { id, version: None }),
+            // What is no id names no template.
+            Some(Err(_)) if violations.is_empty() => return Err(Error::NotFound("template")),
+            _ => None,
+        };
+        Ok(Draft {
             template,
             from,
-            to,
-            cc,
-            bcc,
             reply_to,
             subject,
             html: html.filter(|html| !html.is_empty()),
@@ -186,11 +236,19 @@ impl TryFrom<SendMailRequest> for Draft {
             data,
             headers,
             attachments,
+            remote_files,
             on_ambiguous,
-            test: request.test.unwrap_or_default(),
-            bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
-            details: MailDetails { unsubscribe_group_id, scheduled_at, ..MailDetails::default() },
-            ..Self::default()
+            test: self.test.unwrap_or_default(),
+            bypass_suppressions: self.bypass_suppressions.unwrap_or_default(),
+            details: MailDetails {
+                unsubscribe_group_id,
+                tags,
+                metadata: metadata.unwrap_or_default(),
+                scheduled_at,
+                priority,
+                ..MailDetails::default()
+            },
+            ..Draft::default()
         })
     }
 }

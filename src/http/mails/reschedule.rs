@@ -21,30 +21,26 @@ use crate::service::mails::Mails;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateMailRequest {
-    /// When it is to be sent (RFC 3339), within the next 30 days; null for now.
+    /// When it is to be sent (RFC 3339), within the next 30 days; null for now. What is left out stays as it is.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     scheduled_at: Change<Option<String>>,
 }
 
 impl UpdateMailRequest {
-    /// The time; nothing for now.
-    fn check(self) -> Result<Option<DateTime<Utc>>> {
+    /// The time, where there is another; nothing for now.
+    fn check(self) -> Result<Change<Option<DateTime<Utc>>>> {
         let mut violations = Violations::default();
         let text = match self.scheduled_at {
-            Change::Keep => return Err(violated("is required: a time, or null for now")),
-            Change::Set(None) => return Ok(None),
+            Change::Keep => return Ok(Change::Keep),
+            Change::Set(None) => return Ok(Change::Set(None)),
             Change::Set(Some(text)) => text,
         };
         match violations.check("scheduledAt", schedule::parse(&text)) {
-            Some(time) => Ok(Some(time)),
+            Some(time) => Ok(Change::Set(Some(time))),
             None => Err(Error::Invalid(violations)),
         }
     }
-}
-
-fn violated(problem: &str) -> Error {
-    Error::Invalid(Violations::one("scheduledAt", problem))
 }
 
 /// Gives a scheduled mail another time.

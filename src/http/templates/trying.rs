@@ -134,5 +134,5 @@ impl TryTemplateRequest {
 }
 
 fn values(given: Option<Variables>, violations: &mut Violations) -> Map<String, Value> {
-    given.map(|variables| variables.checked(violations)).unwrap_or_default()
+    given.map(|variables| variables.checked("dynamicData", violations)).unwrap_or_default()
 }

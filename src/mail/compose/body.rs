@@ -16,6 +16,16 @@ pub(super) fn open_multipart(out: &mut Vec<u8>, subtype: &str, boundary: &str) {
     );
 }
 
+/// The header of a multipart whose first part, of the type `root`, is shown with the others (RFC 2387, section 3.1).
+pub(super) fn open_related(out: &mut Vec<u8>, root: &str, boundary: &str) {
+    out.extend_from_slice(
+        format!(
+            "Content-Type: multipart/related; type=\"{root}\";\r\n boundary=\"{boundary}\"\r\n"
+        )
+        .as_bytes(),
+    );
+}
+
 /// The line before a part. The line break before it belongs to it, and not to the part that it ends.
 pub(super) fn next_part(out: &mut Vec<u8>, boundary: &str) {
     out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());

@@ -69,12 +69,17 @@ pub(super) fn addresses<'a>(
 /// A name that is more than plain ASCII is written by RFC 2231, and once more as encoded words in the content type, as
 /// Thunderbird and Apple Mail do, for readers who know only those. A plain `filename` beside the other would be shown
 /// instead of it by some.
-pub(super) fn attachment(out: &mut Vec<u8>, content_type: &str, file_name: &str) {
+pub(super) fn attachment(
+    out: &mut Vec<u8>,
+    content_type: &str,
+    disposition: &str,
+    file_name: &str,
+) {
     let is_safe = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"\\".contains(&byte);
     // Some readers decode words in a plain name too, which could bring another extension to light.
     if file_name.bytes().all(is_safe) && !file_name.contains("=?") {
         line(out, "Content-Type", content_type);
-        line(out, "Content-Disposition", &format!("attachment;\r\n filename=\"{file_name}\""));
+        line(out, "Content-Disposition", &format!("{disposition};\r\n filename=\"{file_name}\""));
         return;
     }
     let mut words = Vec::new();
@@ -82,7 +87,7 @@ pub(super) fn attachment(out: &mut Vec<u8>, content_type: &str, file_name: &str)
     let words = String::from_utf8_lossy(words.trim_ascii_start());
     line(out, "Content-Type", &format!("{content_type};\r\n name=\"{words}\""));
 
-    let mut value = String::from("attachment");
+    let mut value = String::from(disposition);
     let pieces = percent_encoded(file_name);
     for (number, piece) in pieces.iter().enumerate() {
         let section = if pieces.len() > 1 { format!("*{number}*") } else { "*".into() };

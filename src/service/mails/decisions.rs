@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::sending::check_schedule;
 use super::{MailDetail, Mails};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
 use crate::domain::id::{DeliveryId, MailId, ProjectId};
-use crate::domain::schedule;
-use crate::domain::violations::Violations;
+use crate::domain::key_change::Change;
 use crate::error::{Error, Result};
 use crate::service::unavailable;
 use crate::store;
@@ -67,15 +67,11 @@ impl Mails {
         caller: &Caller,
         project: ProjectId,
         id: MailId,
-        at: Option<DateTime<Utc>>,
+        at: Change<Option<DateTime<Utc>>>,
     ) -> Result<MailDetail> {
+        let Change::Set(at) = at else { return self.find(project, id).await };
         let now = Utc::now();
-        if let Some(at) = at {
-            let checked = schedule::check(at, now);
-            checked.map_err(|problem| {
-                Error::Invalid(Violations::one("scheduledAt", problem.to_string()))
-            })?;
-        }
+        check_schedule(at)?;
         let decision = Decision::Reschedule(at.unwrap_or(now));
         if self.decide(caller, project, id, decision).await? {
             return self.find(project, id).await;

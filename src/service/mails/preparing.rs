@@ -36,17 +36,27 @@ pub(super) fn author(draft: &Draft) -> Result<&Mailbox> {
 
 /// Holds a mail to what its key may send, from and to whom.
 pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
-    let restrictions = &key.restrictions;
+    allow_sender(key, draft)?;
+    allow_recipients(key, draft)
+}
+
+/// Holds a mail to the addresses from which its key may send.
+pub(super) fn allow_sender(key: &ApiKey, draft: &Draft) -> Result<()> {
     let from = author(draft)?;
-    if !restrictions.allow_sender(&from.address) {
-        let sender = from.address.domain();
-        return Err(Error::Forbidden {
-            code: "FROM_DOMAIN_NOT_ALLOWED",
-            message: format!("This API key may not send from {sender}."),
-        });
+    if key.restrictions.allow_sender(&from.address) {
+        return Ok(());
     }
+    let sender = from.address.domain();
+    Err(Error::Forbidden {
+        code: "FROM_DOMAIN_NOT_ALLOWED",
+        message: format!("This API key may not send from {sender}."),
+    })
+}
+
+/// Holds a mail to the addresses to which its key may send.
+pub(super) fn allow_recipients(key: &ApiKey, draft: &Draft) -> Result<()> {
     let mut recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
-    if recipients.all(|recipient| restrictions.allow_recipient(&recipient.address)) {
+    if recipients.all(|recipient| key.restrictions.allow_recipient(&recipient.address)) {
         return Ok(());
     }
     Err(Error::Forbidden {
@@ -76,7 +86,7 @@ pub(super) async fn prepare(
 }
 
 /// Fills in the variables, and checks what only then can be checked.
-fn render(
+pub(super) fn render(
     draft: Draft,
     project: ProjectId,
     signed_by: Option<DomainId>,

@@ -15,6 +15,7 @@ use self::request::{ListQuery, SendBody, UpdateBody};
 use self::response::{EmailBody, EmailList, Named};
 use super::replayed;
 use crate::domain::id::MailId;
+use crate::domain::key_change::Change;
 use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadMails, SendMails};
@@ -69,7 +70,7 @@ async fn update(
     Json { value, .. }: Json<UpdateBody>,
 ) -> Result<Json<EmailBody>> {
     let (id, at) = (mail_id(&id)?, value.check(Utc::now())?);
-    let detail = mails.reschedule(&caller, caller.project, id, Some(at)).await?;
+    let detail = mails.reschedule(&caller, caller.project, id, Change::Set(Some(at))).await?;
     Ok(Json::new(EmailBody::reference(detail.summary.id)))
 }
 

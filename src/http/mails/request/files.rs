@@ -1,5 +1,6 @@
 //! Files as they come over the wire: read no further than what a mail may have, and each decoded where it stands.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -7,8 +8,11 @@ use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use utoipa::ToSchema;
 
-use crate::domain::attachment::{self, Attachment, InvalidBase64};
+use crate::domain::attachment::{self, Attachment, Disposition, InvalidBase64};
+use crate::domain::content_id::ContentId;
+use crate::domain::draft::RemoteFile;
 use crate::domain::violations::Violations;
+use crate::domain::webhook::endpoint::{EndpointUrl, InvalidEndpointUrl};
 
 /// A file.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -17,15 +21,19 @@ pub struct AttachmentBody {
     /// What the recipient sees; `filename` is read as well.
     #[serde(alias = "filename")]
     file_name: Option<String>,
-    /// The bytes, in base64.
+    /// The bytes, in base64; it or `fileUrl` is required.
     #[schema(value_type = Option<String>)]
     content: Option<EncodedBytes>,
     /// Guessed from the file name where it is absent.
     content_type: Option<String>,
     /// What it is, in words.
     description: Option<String>,
-    #[schema(ignore)]
-    file_url: Option<IgnoredAny>,
+    /// Where to fetch the bytes from, once, before the answer; in place of `content`.
+    file_url: Option<String>,
+    /// What the HTML shows it by, as `cid:` and this: letters, digits and . _ - + = @.
+    content_id: Option<String>,
+    /// `attachment` or `inline`, which is the default for files with a `contentId`.
+    disposition: Option<String>,
 }
 
 impl AttachmentBody {
@@ -145,6 +153,16 @@ impl<'de, P: Piece> Visitor<'de> for FilesVisitor<P> {
     }
 }
 
+/// What is taken up by files that are fetched, in bytes: as much as may come.
+const FETCHED: usize = attachment::MAX_ENCODED_BYTES / 4 * 3;
+
+impl Files {
+    /// About the memory that they take beyond the bytes they were read from.
+    pub(super) fn weight(&self) -> usize {
+        if self.bodies.iter().any(|body| body.file_url.is_some()) { FETCHED } else { 0 }
+    }
+}
+
 fn passed_over<'de, A: SeqAccess<'de>>(
     mut items: A,
     excess: &'static str,
@@ -153,30 +171,39 @@ fn passed_over<'de, A: SeqAccess<'de>>(
     Ok(Files { bodies: Vec::new(), excess: Some(excess) })
 }
 
-/// The files, each of them checked.
-pub(super) fn attachments(files: Files, violations: &mut Violations) -> Vec<Attachment> {
+/// The files, each of them checked, and where those are that are still to be fetched.
+pub(super) fn attachments(
+    files: Files,
+    violations: &mut Violations,
+) -> (Vec<Attachment>, Vec<RemoteFile>) {
     let Files { bodies, excess } = files;
     if let Some(excess) = excess {
         violations.add("attachments", excess);
     }
-    let mut read = Vec::with_capacity(bodies.len());
+    let mut read: Vec<Attachment> = Vec::with_capacity(bodies.len());
+    let mut remote = Vec::new();
+    let mut names = HashSet::new();
     for (place, body) in bodies.into_iter().enumerate() {
         let path = format!("attachments[{place}]");
-        read.extend(attachment(&path, body, violations));
+        let Some((file, url)) = attachment(&path, body, violations) else { continue };
+        if let Some(id) = file.content_id()
+            && !names.insert(id.clone())
+        {
+            violations.add(format!("{path}.contentId"), "is the name of an earlier file too");
+        }
+        remote.extend(url.map(|url| RemoteFile { place: read.len(), url }));
+        read.push(file);
     }
-    read
+    (read, remote)
 }
 
-fn attachment(path: &str, body: AttachmentBody, violations: &mut Violations) -> Option<Attachment> {
-    if body.file_url.is_some() {
-        violations.add(
-            format!("{path}.fileUrl"),
-            "is not supported by this version yet; send `content` in base64",
-        );
-        return None;
-    }
-    let (Some(file_name), Some(content)) = (body.file_name, body.content) else {
-        violations.add(path, "must have a fileName and a content in base64");
+fn attachment(
+    path: &str,
+    body: AttachmentBody,
+    violations: &mut Violations,
+) -> Option<(Attachment, Option<EndpointUrl>)> {
+    let Some(file_name) = body.file_name else {
+        violations.add(path, "must have a fileName");
         return None;
     };
     let name = violations.check(format!("{path}.fileName"), attachment::FileName::parse(file_name));
@@ -184,12 +211,43 @@ fn attachment(path: &str, body: AttachmentBody, violations: &mut Violations) -> 
     let kind = kind.map(|kind| {
         violations.check(format!("{path}.contentType"), attachment::ContentType::parse(&kind))
     });
-    let content = violations.check(format!("{path}.content"), content.bytes);
     let described = body.description.map(|text| {
         violations.check(format!("{path}.description"), attachment::Description::parse(text))
     });
-    if kind == Some(None) || described.as_ref().is_some_and(Option::is_none) {
+    let id = body.content_id.filter(|id| !id.is_empty());
+    let id = id.map(|id| violations.check(format!("{path}.contentId"), ContentId::parse(&id)));
+    let disposition = match body.disposition.as_deref() {
+        Some("inline") => Disposition::Inline,
+        None if id.is_some() => Disposition::Inline,
+        Some("attachment") | None => Disposition::Attachment,
+        Some(_) => {
+            violations.add(format!("{path}.disposition"), "must be `inline` or `attachment`");
+            return None;
+        }
+    };
+    let (content, url) = match (body.content, body.file_url) {
+        (Some(content), None) => (violations.check(format!("{path}.content"), content.bytes), None),
+        (None, Some(url)) => {
+            let url = EndpointUrl::parse(&url).map_err(|problem| match problem {
+                InvalidEndpointUrl::Credentials => {
+                    "must not contain a user name or a password".into()
+                }
+                other => other.to_string(),
+            });
+            (Some(Vec::new()), Some(violations.check(format!("{path}.fileUrl"), url)?))
+        }
+        (None, None) => {
+            violations.add(path, "must have a content in base64, or a fileUrl");
+            return None;
+        }
+        (Some(_), Some(_)) => {
+            violations.add(path, "must have a content or a fileUrl, and not both");
+            return None;
+        }
+    };
+    if kind == Some(None) || described.as_ref().is_some_and(Option::is_none) || id == Some(None) {
         return None;
     }
-    Some(Attachment::new(name?, kind.flatten(), described.flatten(), content?))
+    let file = Attachment::new(name?, kind.flatten(), described.flatten(), content?);
+    Some((file.shown(id.flatten(), disposition), url))
 }
