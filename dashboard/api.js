@@ -65,7 +65,7 @@ export function withQuery(path, query) {
   const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
   const kept = pairs.filter(([, value]) => value !== undefined && value !== null && value !== "");
   const text = new URLSearchParams(kept).toString();
-  return text ? `${path}?${text}` : path;
+  return text ? `${path}${path.includes("?") ? "&" : "?"}${text}` : path;
 }
 
 /** Loads something for a page: `{data, error, reload, replace}`; neither data nor error while it is under way. */
@@ -83,37 +83,51 @@ export function useLoaded(path, { scoped = false } = {}) {
     return () => stop.abort();
   }, [key, turn]);
   const { data, error } = state.key === key ? state : {};
-  return { data, error, reload: () => setTurn(turn + 1), replace: (now) => setState({ key, data: now }) };
+  return { data, error, reload: () => setTurn((now) => now + 1), replace: (now) => setState({ key, data: now }) };
 }
 
-/** Loads a list page by page: `{items, error, more, busy, reload}`; `more` is null on the last page. */
-export function useList(path, name, { scoped = false } = {}) {
+/** What the next page of a list is asked for by: a cursor, or a number where pages have numbers; null on the last one. */
+function following(data) {
+  const { page, totalPages, pages } = data.pagination ?? data;
+  if (page === undefined) return data.nextCursor ?? null;
+  return page < (totalPages ?? pages ?? 0) ? page + 1 : null;
+}
+
+/**
+ * Loads a list page by page: `{items, error, more, busy, reload, about}`; `more` is null on the last page, `about` is
+ * whatever the first one said besides. A list with a `body` is searched for by POST.
+ */
+export function useList(path, name, { scoped = false, body, rowKey = "id" } = {}) {
   const [state, setState] = useState({});
   const [turn, setTurn] = useState(0);
   const [busy, setBusy] = useState(false);
-  const key = path && `${path} ${scoped ? project.value : ""}`;
-  const page = (cursor, stop) =>
-    ask("GET", cursor ? `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : path, { scoped, signal: stop });
+  const key = path && `${path} ${scoped ? project.value : ""} ${body ? JSON.stringify(body) : ""}`;
+  const page = (next, stop) => {
+    if (body) return ask("POST", path, { scoped, signal: stop, body: next ? { ...body, page: next } : body });
+    return ask("GET", next ? withQuery(path, typeof next === "number" ? { page: next } : { cursor: next }) : path, { scoped, signal: stop });
+  };
   useEffect(() => {
     if (!path) return undefined;
     const stop = new AbortController();
     page(null, stop.signal).then(
-      (data) => setState({ key, items: data[name], next: data.nextCursor ?? null }),
+      (data) => setState({ key, items: data[name], next: following(data), about: data }),
       (error) => error.name !== "AbortError" && setState({ key, error }),
     );
     return () => stop.abort();
   }, [key, turn]);
-  const { items, error, next } = state.key === key ? state : {};
+  const { items, error, next, about } = state.key === key ? state : {};
+  // Pages that have numbers shift while things are added before them.
+  const joined = (before, after) => [...before, ...after.filter((one) => before.every((known) => known[rowKey] !== one[rowKey]))];
   const more = async () => {
     setBusy(true);
     try {
       const data = await page(next);
-      setState((now) => (now.key === key ? { key, items: [...now.items, ...data[name]], next: data.nextCursor ?? null } : now));
+      setState((now) => (now.key === key ? { ...now, items: joined(now.items, data[name]), next: following(data), error: undefined } : now));
     } catch (failure) {
       setState((now) => (now.key === key ? { ...now, error: failure } : now));
     } finally {
       setBusy(false);
     }
   };
-  return { items, error, busy, more: next ? more : null, reload: () => setTurn(turn + 1) };
+  return { items, error, busy, about, more: next ? more : null, reload: () => setTurn((now) => now + 1) };
 }

@@ -1,5 +1,7 @@
 // Which page belongs to which path, and what stands around it.
 import { html, useEffect, useState } from "./html.js";
+import { DomainPage } from "./pages/domains/domain.js";
+import { DomainsPage } from "./pages/domains/list.js";
 import { KeyPage } from "./pages/keys/key.js";
 import { KeysPage } from "./pages/keys/list.js";
 import { MailPage } from "./pages/mails/mail.js";
@@ -11,6 +13,8 @@ import { ProjectsPage } from "./pages/projects.js";
 import { SettingsPage } from "./pages/settings/index.js";
 import { SignInPage } from "./pages/sign-in.js";
 import { TeamPage } from "./pages/team.js";
+import { WebhooksPage } from "./pages/webhooks/list.js";
+import { WebhookPage } from "./pages/webhooks/webhook.js";
 import { WelcomePage } from "./pages/welcome.js";
 import { Empty, Failure, Loading, Sayings } from "./parts/notice.js";
 import { Heading } from "./parts/page.js";
@@ -30,6 +34,10 @@ const PAGES = [
   [/^\/mails\/([^/]+)$/, MailPage],
   [/^\/mailbox$/, MailboxPage],
   [/^\/mailbox\/([^/]+)$/, MailPage],
+  [/^\/domains$/, DomainsPage],
+  [/^\/domains\/([^/]+)$/, DomainPage],
+  [/^\/webhooks$/, WebhooksPage],
+  [/^\/webhooks\/([^/]+)$/, WebhookPage],
   [/^\/team$/, TeamPage],
   [/^\/audit$/, AuditPage],
   [/^\/settings$/, SettingsPage],

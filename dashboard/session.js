@@ -29,12 +29,12 @@ export function chooseProject(id) {
   project.value = id;
   remember("project", id);
   const { path, query } = place.value;
-  // What one mail shows belongs to its project.
+  // What a page shows of one thing belongs to its project.
   const [, section] = path.split("/");
   if (isScoped(path)) go(address(`/${section}`, path === `/${section}` ? { ...query, project: id } : { project: id }));
 }
 
-const isScoped = (path) => /^\/(mails|mailbox)(\/|$)/.test(path);
+const isScoped = (path) => /^\/(mails|mailbox|templates|contacts|suppressions|domains|webhooks)(\/|$)/.test(path);
 
 /** The address of a page of the chosen project, so that a copied link shows the same to a colleague. */
 export function scoped(path, query = {}) {

@@ -2,6 +2,7 @@
 
 /** The look and the words of each state of a mail. */
 export const MAIL_STATES = {
+  scheduled: ["wait", "Scheduled"],
   queued: ["wait", "Queued"],
   sending: ["wait", "Sending"],
   deferred: ["warn", "Deferred"],
@@ -26,10 +27,31 @@ export const KEY_STATES = {
   revoked: ["bad", "Deleted"],
 };
 
+/** The same for domains. */
+export const DOMAIN_STATES = {
+  verified: ["good", "Verified"],
+  waiting: ["wait", "Waits for DNS"],
+  lost: ["bad", "Records are gone"],
+};
+
+/** The same for webhooks. */
+export const WEBHOOK_STATES = {
+  active: ["good", "Active"],
+  failing: ["warn", "Failing"],
+  paused: ["off", "Switched off"],
+  disabled: ["bad", "Switched off by the server"],
+};
+
 /** What each permission lets a key do. */
 export const PERMISSIONS = {
   "mails:send": "Send mail",
   "mails:read": "Read mails and what became of them",
+  "domains:read": "See domains and their DNS records",
+  "domains:write": "Add, verify and delete domains",
+  "senders:read": "See senders",
+  "senders:write": "Add and remove senders",
+  "webhooks:read": "See webhooks and what they were told, never their secrets",
+  "webhooks:write": "Make, change and delete webhooks, and reveal their secrets",
   "keys:read": "See keys, never their secrets",
   "keys:write": "Make, change and delete keys",
   "projects:read": "See projects",
@@ -75,6 +97,18 @@ export const ACTIONS = {
   "project.created": "Project made",
   "project.updated": "Project changed",
   "project.deleted": "Project deleted",
+  "domain.added": "Domain added",
+  "domain.verified": "Domain verified",
+  "domain.lost": "Domain given up: its records are gone",
+  "domain.deleted": "Domain deleted",
+  "sender.added": "Sender added",
+  "sender.deleted": "Sender removed",
+  "webhook.created": "Webhook made",
+  "webhook.updated": "Webhook changed",
+  "webhook.deleted": "Webhook deleted",
+  "webhook.disabled": "Webhook switched off by the server",
+  "webhook.secret_revealed": "Webhook secret looked at",
+  "webhook.replayed": "Webhook told again",
   "user.invited": "Person invited",
   "user.joined": "Person joined",
   "user.role_changed": "Role changed",

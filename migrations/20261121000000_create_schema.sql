@@ -361,9 +361,9 @@ CREATE INDEX deliveries_due_at ON deliveries (due_at);
 -- By the project first: that is how its unfinished mails are listed.
 CREATE INDEX deliveries_mail_id ON deliveries (project_id, mail_id);
 
--- The history of each mail, one row for each thing that happened.
+-- The history of each mail, one row for each thing that happened after it was accepted, which its own row says.
 CREATE TABLE events (
-    id       uuid PRIMARY KEY,
+    id       uuid NOT NULL,
     mail_id  uuid NOT NULL,
     -- Null for what concerns the whole mail.
     position smallint,
@@ -371,11 +371,12 @@ CREATE TABLE events (
     attempt  smallint NOT NULL DEFAULT 0,
     reply    jsonb,
     at       timestamptz NOT NULL DEFAULT now(),
-    -- Null for `queued`, `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
-    project_id uuid
+    -- Null for `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
+    project_id uuid,
+    -- One index, since an event is never looked for without its mail.
+    PRIMARY KEY (mail_id, id)
 );
 
-CREATE INDEX events_mail_id ON events (mail_id);
 -- How mails in a rare state are found, whose own rows have no index on what changes.
 CREATE INDEX events_project_id ON events (project_id, type, mail_id) WHERE project_id IS NOT NULL;
 
@@ -462,6 +463,8 @@ CREATE TABLE webhooks (
     active          boolean NOT NULL DEFAULT true,
     -- Why the server switched it off, in words.
     disabled_reason text,
+    -- Whether those who are responsible know of that.
+    owners_told     boolean NOT NULL DEFAULT true,
     -- Attempts that failed since the last one that did not, and since when.
     failures        integer NOT NULL DEFAULT 0,
     failing_since   timestamptz,
@@ -474,6 +477,7 @@ CREATE TABLE webhooks (
 ) WITH (fillfactor = 80);
 
 CREATE INDEX webhooks_project_id ON webhooks (project_id, id);
+CREATE INDEX webhooks_owners_told ON webhooks (id) WHERE NOT owners_told;
 
 -- What webhooks are told: a queue as long as `due_at` is not null, and then a log for some days.
 CREATE TABLE webhook_deliveries (

@@ -35,11 +35,12 @@ use crate::http::layers::client::Way;
 use crate::http::layers::https_only::HttpsOnly;
 use crate::http::listener::{Certificates, Listener};
 use crate::http::people::Installation;
-use crate::http::{self, Api};
+use crate::http::{self, Api, Parts};
 use crate::mail::transport::{Limits, Relay, Settings, SmtpTransport};
 use crate::outbound::{Client, Guard};
 use crate::postgres::{self, Durability, Embedded};
 use crate::secret_key;
+use crate::service::bounces::Bounces;
 use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
@@ -52,11 +53,12 @@ use crate::service::people::{OwnMails, People};
 use crate::service::pepper::Pepper;
 use crate::service::projects;
 use crate::service::retention::Retention;
+use crate::service::return_paths::ReturnPaths;
 use crate::service::seal::Seal;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
-use crate::service::webhooks::Webhooks;
 use crate::service::webhooks::dispatch::Dispatch;
+use crate::service::webhooks::{Owners, Webhooks};
 use crate::store;
 use crate::worker::delivery::{self, DeliveryWorker, Destination};
 use crate::worker::dispatch::DispatchWorker;
@@ -192,6 +194,7 @@ pub struct App {
     keys: Arc<Keys>,
     seal: Seal,
     link_key: LinkKey,
+    return_paths: ReturnPaths,
     listener: Listener,
     account: AccountId,
     /// Whether the account was made just now.
@@ -211,9 +214,21 @@ impl App {
         let link_key = LinkKey::derive(&secret_key);
         let keys = Keys::new(database.pool.clone(), pepper).with_default_limit(config.rate_limit);
         let keys = Arc::new(keys);
+        let return_paths = ReturnPaths::derive(&secret_key, config.bounce_domain.as_ref());
         let (account, is_new) = projects::set_up(&database.pool).await?;
         let clock = Clock::monotonic();
-        Ok(Self { config, database, keys, seal, link_key, listener, account, is_new, clock })
+        Ok(Self {
+            config,
+            database,
+            keys,
+            seal,
+            link_key,
+            return_paths,
+            listener,
+            account,
+            is_new,
+            clock,
+        })
     }
 
     /// Counts the limits of keys and of failures by another clock.
@@ -250,7 +265,8 @@ impl App {
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
-        let Self { config, database, keys, seal, link_key, listener, clock, .. } = self;
+        let Self { config, database, keys, seal, link_key, return_paths, listener, clock, .. } =
+            self;
         let db = database.pool.clone();
 
         let stages = Stages::default();
@@ -275,6 +291,7 @@ impl App {
         let sessions = Sessions::new(db.clone());
         let guard = Guard::new(config.outbound_allow.clone());
         let webhooks = Webhooks::new(db.clone(), seal.clone(), guard.clone());
+        let bounces = Bounces::new(db.clone(), return_paths.clone());
         let own_mails = OwnMails::new(config.system_from_at(&public_url), public_url.clone());
         let people = Arc::new(People::new(
             db.clone(),
@@ -285,10 +302,12 @@ impl App {
             committers.clone(),
         ));
         let gate = Arc::new(Gate::new(Arc::clone(&keys), sessions.clone(), clock));
+        let owners = Owners::new(db.clone(), own_mails.clone());
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
             let worker = delivery_worker(&config, &deliveries, &domains, links.clone(), attempts)?;
+            let worker = worker.with_return_paths(return_paths);
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
@@ -302,6 +321,7 @@ impl App {
             mails: mails.clone(),
             sessions: sessions.clone(),
             webhooks: webhooks.clone(),
+            owners,
             retention: Retention::new(db.clone(), config.retention),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
@@ -324,7 +344,7 @@ impl App {
             let installation = Arc::new(installation(&config, public_url));
             let way = Arc::new(way(&config));
             let (usage, keys) = (Arc::clone(&usage), Arc::clone(&keys));
-            let api = Api {
+            let api = Api::new(Parts {
                 mails,
                 domains,
                 usage,
@@ -333,12 +353,13 @@ impl App {
                 sessions,
                 installation,
                 webhooks,
+                bounces,
                 keys,
                 db,
                 links,
                 gate,
                 way,
-            };
+            });
             let certificates = certificates(&config).await?;
             listener.serve(http::router(api, dashboard::router()), certificates, stop, grace).await
         };

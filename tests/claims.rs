@@ -98,6 +98,7 @@ impl Scene {
             details: None,
             body: packing::pack(&content),
             idempotency: None,
+            due_at: None,
             lease_token: None,
         };
         assert!(mails::accept(pool, &[row], 60.0).await.unwrap()[0].stored);

@@ -76,6 +76,7 @@ fn mail(project: ProjectId, key: ApiKeyId) -> NewMailRow {
         details: None,
         body: vec![0; 100],
         idempotency: Some((Uuid::new_v4().to_string(), vec![0; 32])),
+        due_at: None,
         lease_token: None,
     }
 }

@@ -117,12 +117,9 @@ async fn write(pool: &PgPool, project: Uuid, batch: &[Waiting]) {
                                 subject, missing_variables)
              SELECT id, $7, $7, false, 'retry', 'queued', 1, from_address, to_address, subject, '{}' FROM mail
          ),
-         stored_body AS (INSERT INTO mail_bodies (mail_id, content) SELECT id, content FROM mail),
-         stored_delivery AS (
-             INSERT INTO deliveries (id, project_id, mail_id, position, hold, due_at)
-             SELECT delivery_id, $7, id, 0, false, now() FROM mail
-         )
-         INSERT INTO events (id, mail_id, type) SELECT id, id, 'queued' FROM mail",
+         stored_body AS (INSERT INTO mail_bodies (mail_id, content) SELECT id, content FROM mail)
+         INSERT INTO deliveries (id, project_id, mail_id, position, hold, due_at)
+         SELECT delivery_id, $7, id, 0, false, now() FROM mail",
     )
     .bind(ids)
     .bind(deliveries)

@@ -122,7 +122,6 @@ pub const MAILS: &[&str] = &[
     "INSERT INTO mail_bodies (mail_id, content) SELECT id, body FROM drawn ORDER BY n",
     "INSERT INTO mail_recipients (project_id, address, mail_id)
      SELECT project_id, 'copies@example.org', id FROM drawn WHERE n % 50 = 0",
-    "INSERT INTO events (id, mail_id, type, at) SELECT id, id, 'queued', at FROM drawn ORDER BY n",
     r"
     INSERT INTO events (id, mail_id, position, type, attempt, at, project_id)
     SELECT pg_temp.id_of(at + interval '1 second'), id, 0, CASE status WHEN 'held' THEN 'ambiguous' ELSE status END, 1,

@@ -1,6 +1,6 @@
 // A state in one word and one colour.
 import { html } from "../html.js";
-import { KEY_STATES, MAIL_STATES } from "../words.js";
+import { DOMAIN_STATES, KEY_STATES, MAIL_STATES, WEBHOOK_STATES } from "../words.js";
 
 export function Badge({ look = "off", children }) {
   return html`<span class=${`badge ${look}`}>${children}</span>`;
@@ -13,5 +13,15 @@ export function MailState({ state }) {
 
 export function KeyState({ state }) {
   const [look, words] = KEY_STATES[state] ?? ["off", state];
+  return html`<${Badge} look=${look}>${words}<//>`;
+}
+
+export function DomainState({ state }) {
+  const [look, words] = DOMAIN_STATES[state] ?? ["off", state];
+  return html`<${Badge} look=${look}>${words}<//>`;
+}
+
+export function WebhookState({ state }) {
+  const [look, words] = WEBHOOK_STATES[state] ?? ["off", state];
   return html`<${Badge} look=${look}>${words}<//>`;
 }

@@ -16,6 +16,8 @@ const WEEK = 7 * 24 * HOUR;
 
 /** A day without its time, as the axis of a chart shows it. `day` may be `2026-11-21`, which has no zone. */
 export const dayName = (day) => DAY.format(new Date(day.length === 10 ? `${day}T12:00` : day));
+/** A time as a field for one wants it: in the reader's zone, without saying so. */
+export const localTime = (at) => (at ? new Date(new Date(at) - new Date(at).getTimezoneOffset() * MINUTE).toISOString().slice(0, 16) : "");
 export const clockTime = (at) => CLOCK.format(new Date(at));
 
 function words(at) {

@@ -1,20 +1,37 @@
 // What stands around every page: where one can go, whose project it is, who is signed in.
 import { project } from "../api.js";
-import { html, useEffect, useState } from "../html.js";
+import { html, useEffect, useId, useState } from "../html.js";
 import { address, place } from "../router.js";
 import { chooseProject, may, me, scoped, signOut } from "../session.js";
 import { Icon, Mark } from "./icon.js";
 import { Failure } from "./notice.js";
 
-const SECTIONS = [
-  { path: "/", icon: "overview", label: "Overview" },
-  { path: "/mails", icon: "mails", label: "Mails", permission: "mails:read", scoped: true },
-  { path: "/mailbox", icon: "mailbox", label: "Mailbox", permission: "mails:read", scoped: true },
-  { path: "/keys", icon: "keys", label: "API keys", permission: "keys:read" },
-  { path: "/projects", icon: "projects", label: "Projects", permission: "projects:read" },
-  { path: "/team", icon: "team", label: "Team", permission: "users:read" },
-  { path: "/audit", icon: "audit", label: "Audit log", permission: "audit:read" },
-  { path: "/settings", icon: "settings", label: "Settings" },
+/** Where one can go, in groups; the first needs no name. */
+const GROUPS = [
+  {
+    sections: [
+      { path: "/", icon: "overview", label: "Overview" },
+      { path: "/mails", icon: "mails", label: "Mails", permission: "mails:read", scoped: true },
+      { path: "/mailbox", icon: "mailbox", label: "Mailbox", permission: "mails:read", scoped: true },
+    ],
+  },
+  {
+    name: "Set up",
+    sections: [
+      { path: "/domains", icon: "domains", label: "Domains", permission: "domains:read", scoped: true },
+      { path: "/webhooks", icon: "webhooks", label: "Webhooks", permission: "webhooks:read", scoped: true },
+      { path: "/keys", icon: "keys", label: "API keys", permission: "keys:read" },
+    ],
+  },
+  {
+    name: "Account",
+    sections: [
+      { path: "/projects", icon: "projects", label: "Projects", permission: "projects:read" },
+      { path: "/team", icon: "team", label: "Team", permission: "users:read" },
+      { path: "/audit", icon: "audit", label: "Audit log", permission: "audit:read" },
+      { path: "/settings", icon: "settings", label: "Settings" },
+    ],
+  },
 ];
 
 export function Shell({ children }) {
@@ -33,12 +50,20 @@ export function Shell({ children }) {
       </div>
       <div class="drawer" id="navigation">
         <${ProjectSwitcher} />
-        <nav aria-label="Pages"><ul>${SECTIONS.filter(({ permission }) => !permission || may(permission)).map((section) => html`<${Section} ...${section} />`)}</ul></nav>
+        <nav aria-label="Pages">${GROUPS.map((group) => html`<${Group} ...${group} />`)}</nav>
         <${Reader} />
       </div>
     </header>
     <main id="main" tabindex="-1">${children}</main>
   </div>`;
+}
+
+function Group({ name, sections }) {
+  const id = useId();
+  const shown = sections.filter(({ permission }) => !permission || may(permission));
+  if (shown.length === 0) return null;
+  return html`${name && html`<p id=${id}>${name}</p>`}
+    <ul aria-labelledby=${name && id}>${shown.map((section) => html`<${Section} ...${section} />`)}</ul>`;
 }
 
 function Section({ path, icon, label, scoped: isScoped }) {

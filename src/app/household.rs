@@ -12,7 +12,7 @@ use crate::service::mails::Mails;
 use crate::service::retention::Retention;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
-use crate::service::webhooks::Webhooks;
+use crate::service::webhooks::{Owners, Webhooks};
 use crate::worker::{housekeeping, key_changes};
 
 /// What has to be looked after on every node, whatever its role.
@@ -22,6 +22,7 @@ pub(super) struct Household {
     pub mails: Mails,
     pub sessions: Sessions,
     pub webhooks: Webhooks,
+    pub owners: Owners,
     pub retention: Retention,
     pub gate: Arc<Gate>,
     pub metrics: PrometheusHandle,
@@ -30,7 +31,8 @@ pub(super) struct Household {
 impl Household {
     /// Starts its loops; they end when `stop` is cancelled.
     pub fn keep(self, loops: &TaskTracker, stop: &CancellationToken) {
-        let Self { keys, usage, mails, sessions, webhooks, retention, gate, metrics } = self;
+        let Self { keys, usage, mails, sessions, webhooks, owners, retention, gate, metrics } =
+            self;
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), stop.clone()));
         loops.spawn(housekeeping::add_up_days(mails.clone(), stop.clone()));
         loops.spawn(housekeeping::write_requests(Arc::clone(&usage), stop.clone()));
@@ -39,6 +41,7 @@ impl Household {
         loops.spawn(housekeeping::remove_old_mails(retention, stop.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions, stop.clone()));
         loops.spawn(housekeeping::forget_webhook_deliveries(webhooks, stop.clone()));
+        loops.spawn(housekeeping::tell_owners(owners, stop.clone()));
         let sweep = move || {
             gate.sweep();
             metrics.run_upkeep();

@@ -25,6 +25,7 @@ use url::Url;
 pub use self::settings::Settings;
 use self::values::{LogFormat, RequireHttps, Role};
 use crate::domain::address::Mailbox;
+use crate::domain::domain_name::DomainName;
 use crate::domain::rate_limit::RateLimit;
 
 /// All settings, checked and with their defaults in place. None of its secrets can be printed.
@@ -42,6 +43,8 @@ pub struct Config {
     pub postgres_bin_dir: Option<PathBuf>,
     /// `SMTP_URL`: the relay; without it mail goes to the capture mailbox. The transport knows its fine print.
     pub smtp_url: Option<SecretString>,
+    /// `BOUNCE_DOMAIN`: where bounces come back to; to the author without it.
+    pub bounce_domain: Option<DomainName>,
     /// `REQUIRE_VERIFIED_DOMAINS`: whether mail is accepted from verified domains only.
     pub require_verified_domains: bool,
     /// `DNS_SERVER`: who is asked for the records of domains, instead of the resolver of this machine.

@@ -16,11 +16,15 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::values::{MIN_SECRET_KEY, duration};
 use super::{Problem, TlsFiles};
-use crate::domain::address::Mailbox;
+use crate::domain::address::{EmailAddress, Mailbox};
+use crate::domain::domain_name::DomainName;
 use crate::domain::rate_limit::RateLimit;
 
 /// Far beyond what any supervisor waits, and far from what overflows a clock.
 const MAX_SHUTDOWN_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// An address has 254 characters at most, and its local part up to 64.
+const LONGEST_BOUNCE_DOMAIN: usize = EmailAddress::MAX_BYTES - 65;
 
 /// Reads values and notes what is wrong with them.
 pub(super) struct Reader<'a>(pub(super) &'a mut Vec<Problem>);
@@ -197,6 +201,16 @@ impl Reader<'_> {
 
     pub(super) fn mailbox(&mut self, setting: &str, value: Option<String>) -> Option<Mailbox> {
         self.checked(setting, value, str::parse)
+    }
+
+    /// A domain that leaves room for the longest local part of ours.
+    pub(super) fn bounce_domain(&mut self, value: Option<String>) -> Option<DomainName> {
+        self.checked("BOUNCE_DOMAIN", value, |text| match text.parse::<DomainName>() {
+            Ok(domain) if domain.as_str().len() > LONGEST_BOUNCE_DOMAIN => {
+                Err(format!("must have at most {LONGEST_BOUNCE_DOMAIN} characters"))
+            }
+            read => read.map_err(|error| error.to_string()),
+        })
     }
 
     pub(super) fn secret_key(

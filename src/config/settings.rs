@@ -42,6 +42,12 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub smtp_connections: Option<String>,
 
+    /// The domain that bounces come back to: every mail leaves with an address there as its return path, of which this
+    /// server knows whose mail it was. Its MX must lead to INBOUND_ADDR, or to whoever passes bounces on. Without it
+    /// bounces go to the author of the mail
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "DOMAIN")]
+    pub bounce_domain: Option<String>,
+
     /// Requests in any second for a key that names no limits of its own [default: 2]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub rate_limit_per_second: Option<String>,

@@ -34,6 +34,7 @@ impl Settings {
             postgres_bin_dir,
             smtp_url,
             smtp_connections,
+            bounce_domain,
             rate_limit_per_second,
             rate_limit_per_minute,
             require_https,
@@ -83,6 +84,7 @@ impl Settings {
                 .number("SMTP_CONNECTIONS", smtp_connections, 1000)
                 .and_then(|number| NonZeroU16::try_from(number).ok())
                 .unwrap_or(const { NonZeroU16::new(16).expect("sixteen is not zero") }),
+            bounce_domain: read.bounce_domain(bounce_domain),
             rate_limit: read.rate_limit(rate_limit_per_second, rate_limit_per_minute),
             require_https: read
                 .choice("REQUIRE_HTTPS", require_https)

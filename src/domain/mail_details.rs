@@ -28,6 +28,32 @@ pub struct MailDetails {
     /// When it is to be sent, if not at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<DateTime<Utc>>,
+    /// How important it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+}
+
+/// How important a mail is, in the author's eyes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// More than others.
+    High,
+    /// As others.
+    Normal,
+    /// Less than others.
+    Low,
+}
+
+impl Priority {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
 }
 
 impl MailDetails {

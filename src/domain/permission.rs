@@ -56,6 +56,8 @@ permissions! {
     WebhooksRead = "webhooks:read",
     /// Makes, changes, replays and deletes webhooks, and reveals their secrets.
     WebhooksWrite = "webhooks:write",
+    /// Reports bounces and complaints about mails.
+    BouncesWrite = "bounces:write",
     /// Reads who gets no mail, and the groups of mail that can be wanted or not.
     SuppressionsRead = "suppressions:read",
     /// Suppresses addresses, lets them have mail again, and manages the groups.

@@ -15,7 +15,7 @@ pub struct MailSummary {
     pub project: ProjectId,
     /// Whether it was sent in test mode and never leaves the house.
     pub test: bool,
-    /// `queued`, `deferred`, `sent`, `partially_sent`, `captured`, `bounced`, `failed`, `suppressed`, `held` or
+    /// `scheduled`, `queued`, `deferred`, `sent`, `partially_sent`, `captured`, `bounced`, `failed`, `suppressed`, `held` or
     /// `cancelled`.
     pub status: String,
     /// Recipients who are still to be served.
@@ -44,6 +44,14 @@ pub struct MailSummary {
     pub created_at: DateTime<Utc>,
 }
 
+impl MailSummary {
+    /// When it was to be sent: the date in its header, and the start of the time in which it must arrive.
+    pub fn starts_at(&self) -> DateTime<Utc> {
+        let scheduled = self.details.as_ref().and_then(|details| details.scheduled_at);
+        scheduled.unwrap_or(self.created_at)
+    }
+}
+
 /// A delivery that is still to be made.
 #[derive(Clone, Debug)]
 pub struct PendingDelivery {
@@ -68,7 +76,7 @@ pub struct Event {
     pub id: EventId,
     /// The recipient's place; `None` when the whole mail is meant.
     pub position: Option<i16>,
-    /// `queued`, `deferred`, `sent`, `captured`, `complained`, `bounced`, `failed`, `suppressed`, `ambiguous`,
+    /// `scheduled`, `queued`, `deferred`, `sent`, `captured`, `complained`, `bounced`, `failed`, `suppressed`, `ambiguous`,
     /// `retried` or `cancelled`; or one of [`OF_RECIPIENTS`].
     pub kind: String,
     /// The attempt that it came from, counted from one; zero for what was no attempt.
@@ -93,5 +101,10 @@ impl Event {
     /// Whether it says how the delivery goes.
     pub fn is_of_delivery(&self) -> bool {
         !OF_RECIPIENTS.contains(&self.kind.as_str())
+    }
+
+    /// Whether it was reported by another mail system after the mail had left us, and came from no attempt.
+    pub fn is_reported(&self) -> bool {
+        self.attempt == 0 && ["bounced", "deferred", "complained"].contains(&self.kind.as_str())
     }
 }

@@ -8,6 +8,7 @@ pub mod domains;
 pub mod error;
 pub mod extract;
 pub mod health;
+pub mod inbound;
 pub mod key_usage;
 pub mod layers;
 pub mod listener;
@@ -53,6 +54,7 @@ use self::layers::usage::count;
 use self::people::Installation;
 use crate::domain::links::Links;
 use crate::error::Error;
+use crate::service::bounces::Bounces;
 use crate::service::domains::Domains;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -66,8 +68,14 @@ use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
 /// What handlers ask for; each takes only its part.
+///
+/// Routes are copied for every request, and their state with them: so it is one pointer.
+#[derive(Clone)]
+pub struct Api(Arc<Parts>);
+
+/// The parts of an [`Api`].
 #[derive(Clone, FromRef)]
-pub struct Api {
+pub struct Parts {
     /// Mails.
     pub mails: Mails,
     /// Domains.
@@ -84,6 +92,8 @@ pub struct Api {
     pub installation: Arc<Installation>,
     /// Webhooks.
     pub webhooks: Webhooks,
+    /// Bounces and complaints.
+    pub bounces: Bounces,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
@@ -96,21 +106,60 @@ pub struct Api {
     pub way: Arc<Way>,
 }
 
-impl FromRef<Api> for Senders {
-    fn from_ref(api: &Api) -> Self {
-        Self::new(api.db.clone(), api.domains.clone())
+impl FromRef<Parts> for Senders {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.domains.clone())
     }
 }
 
-impl FromRef<Api> for Preferences {
-    fn from_ref(api: &Api) -> Self {
-        Self::new(api.db.clone(), api.links.clone())
+impl Api {
+    /// Of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
     }
 }
 
-impl FromRef<Api> for Suppressions {
-    fn from_ref(api: &Api) -> Self {
-        Self::new(api.db.clone())
+/// Lets handlers ask for parts of these types.
+macro_rules! handed_out {
+    ($($part:ty),+ $(,)?) => {
+        $(
+            impl FromRef<Api> for $part {
+                fn from_ref(api: &Api) -> Self {
+                    FromRef::from_ref(&*api.0)
+                }
+            }
+        )+
+    };
+}
+
+handed_out!(
+    Preferences,
+    Suppressions,
+    Bounces,
+    Mails,
+    Domains,
+    Senders,
+    Arc<Usage>,
+    Overviews,
+    Arc<People>,
+    Sessions,
+    Arc<Installation>,
+    Webhooks,
+    Arc<Keys>,
+    PgPool,
+    Arc<Gate>,
+    Arc<Way>,
+);
+
+impl FromRef<Parts> for Preferences {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.links.clone())
+    }
+}
+
+impl FromRef<Parts> for Suppressions {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
     }
 }
 
@@ -146,6 +195,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(suppressions::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
+        .routes(routes!(mails::reschedule::update_mail))
         .routes(routes!(mails::preview::preview_mail))
         .routes(routes!(key_usage::get_account_key_usage))
         .routes(routes!(key_usage::get_key_usage))
@@ -158,20 +208,21 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(overview::get_overview))
         .merge(people::routes())
         .merge(webhooks::routes())
+        .merge(inbound::routes())
         .merge(api_keys::routes())
         .merge(projects::routes())
         .merge(audit_log::routes())
         .split_for_parts();
     let authenticated = authenticated
-        .route_layer(from_fn_with_state(Arc::clone(&api.gate), authenticate))
-        .route_layer(from_fn_with_state(Arc::clone(&api.usage), count))
-        .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
-        .route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (reports, reports_described) = api_keys::open_routes().split_for_parts();
-    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https));
+    let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -194,7 +245,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(reports)
         .merge(open)
         .merge(preferences::routes())
-        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.way), require_https)))
+        .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         // Outermost first: a request passes through these from top to bottom.
@@ -209,7 +260,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
                 .layer(from_fn(hold_to_http))
                 .layer(from_fn(bound_time))
                 .layer(from_fn_with_state(BodyRoom::default(), body_room::share))
-                .layer(from_fn_with_state(Arc::clone(&api.way), locate)),
+                .layer(from_fn_with_state(Arc::clone(&api.0.way), locate)),
         )
         .with_state(api);
     // Outside of the router, because it changes which route is matched.

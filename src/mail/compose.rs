@@ -26,15 +26,15 @@ pub use crate::mail::personal::Recipient;
 pub struct Identity {
     /// `local@host` in ASCII, without angle brackets; the same on every attempt.
     pub message_id: String,
-    /// The date in its header: when it was accepted.
+    /// The date in its header: when it was to be sent.
     pub date: DateTime<Utc>,
 }
 
 impl Identity {
     /// The identity of a mail's message: the same on every attempt, and whenever it is looked at.
-    pub fn of(mail: MailId, content: &Content, accepted_at: DateTime<Utc>) -> Self {
+    pub fn of(mail: MailId, content: &Content, starts_at: DateTime<Utc>) -> Self {
         let message_id = format!("{mail}@{}", content.from.address.domain());
-        Self { message_id, date: accepted_at }
+        Self { message_id, date: starts_at }
     }
 }
 

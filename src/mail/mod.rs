@@ -4,5 +4,6 @@ pub mod compose;
 pub mod dkim;
 pub mod personal;
 pub mod plain_text;
+pub mod report;
 pub mod template;
 pub mod transport;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -77,7 +78,7 @@ impl Deliveries {
             claims.jobs.push(Job {
                 mail: mail.id,
                 test: mail.test,
-                accepted_at: mail.created_at,
+                starts_at: mail.starts_at,
                 content: Arc::new(content),
                 deliveries,
                 room: Some(room),
@@ -91,7 +92,7 @@ impl Deliveries {
         tracing::error!(mail.id = %mail.id, "The body of mail {} cannot be read", mail.id);
         for lease in leases {
             let reply = Reply::described("The stored content of this mail cannot be read.");
-            self.record(lease, mail.created_at, Outcome::Deferred(reply), "").await?;
+            self.record(lease, mail.starts_at, Outcome::Deferred(reply), "").await?;
         }
         Ok(())
     }
@@ -112,10 +113,7 @@ impl Deliveries {
             return Ok(Portion::default());
         }
         leased.extend(claimed.iter().map(|delivery| delivery.id));
-        let abandoned: Vec<Change> = claimed
-            .iter()
-            .filter_map(|delivery| after_abandoned_attempt(delivery, token, Utc::now()))
-            .collect();
+        let abandoned = after_abandoned_attempts(&mut *transaction, &claimed, token).await?;
         if !abandoned.is_empty() {
             store::deliveries::record(&mut *transaction, &abandoned).await?;
         }
@@ -204,17 +202,36 @@ fn by_mail(mut claimed: Vec<Claimed>, token: Uuid) -> (Vec<MailId>, HashMap<Mail
     (order, due)
 }
 
+/// What is written down of attempts whose leases ran out.
+async fn after_abandoned_attempts(
+    db: impl PgExecutor<'_>,
+    claimed: &[Claimed],
+    token: Uuid,
+) -> sqlx::Result<Vec<Change>> {
+    let abandoned: Vec<&Claimed> = claimed.iter().filter(|delivery| delivery.abandoned).collect();
+    if abandoned.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mails: Vec<MailId> = abandoned.iter().map(|delivery| delivery.mail).collect();
+    let starts: HashMap<MailId, DateTime<Utc>> =
+        store::mails::starts(db, &mails).await?.into_iter().collect();
+    let now = Utc::now();
+    let is_too_late = |mail| starts.get(mail).is_some_and(|start| now > *start + GIVE_UP_AFTER);
+    Ok(abandoned
+        .into_iter()
+        .filter_map(|delivery| {
+            after_abandoned_attempt(delivery, token, is_too_late(&delivery.mail))
+        })
+        .collect())
+}
+
 /// What is written down of an attempt whose lease ran out.
 ///
 /// Without `hold` nothing was written when the attempt began, because that would cost a commit for each mail; so it is
 /// not known whether it did, and the record says no more than that. With `hold`, what had not begun was not sent.
-fn after_abandoned_attempt(delivery: &Claimed, token: Uuid, now: DateTime<Utc>) -> Option<Change> {
-    if !delivery.abandoned {
-        return None;
-    }
+fn after_abandoned_attempt(delivery: &Claimed, token: Uuid, is_too_late: bool) -> Option<Change> {
     let may_be_out = !delivery.hold || delivery.begun;
-    let is_last = delivery.times_abandoned >= GIVE_UP_AFTER_ABANDONED
-        || generated_at(delivery.mail).is_some_and(|at| now > at + GIVE_UP_AFTER);
+    let is_last = delivery.times_abandoned >= GIVE_UP_AFTER_ABANDONED || is_too_late;
     let (step, event) = match (delivery.hold, may_be_out, is_last) {
         (true, true, _) => (Step::Held, "ambiguous"),
         (_, true, true) => (Step::Failed, "ambiguous"),
@@ -262,12 +279,6 @@ fn after_cancellation(delivery: &Claimed, token: Uuid) -> Change {
         reply: None,
         suppress: None,
     }
-}
-
-/// When a mail was named, which is when it was accepted.
-fn generated_at(mail: MailId) -> Option<DateTime<Utc>> {
-    let (seconds, nanoseconds) = mail.as_uuid().get_timestamp()?.to_unix();
-    DateTime::from_timestamp(seconds.try_into().ok()?, nanoseconds)
 }
 
 fn without_content(lease: &Lease) -> Change {

@@ -106,9 +106,9 @@ async fn store_and_hand_over(
                 if deliveries.is_empty() {
                     continue;
                 }
-                let accepted_at = accepted.accepted_at;
+                let starts_at = accepted.accepted_at;
                 let (mail, test) = (row.id, row.test);
-                let job = Job { mail, test, accepted_at, content, deliveries, room };
+                let job = Job { mail, test, starts_at, content, deliveries, room };
                 handoff.hand_over(job, asked);
             }
         }

@@ -84,11 +84,11 @@ impl Deliveries {
     pub async fn record(
         &self,
         lease: &Lease,
-        accepted_at: DateTime<Utc>,
+        starts_at: DateTime<Utc>,
         outcome: Outcome,
         recipient: &str,
     ) -> Result<bool> {
-        let change = change_for(lease, accepted_at, outcome, recipient, rand::random());
+        let change = change_for(lease, starts_at, outcome, recipient, rand::random());
         let mut panics = 0;
         loop {
             // An outcome is known to nobody else, so that a database that is away only delays its record. Whatever was
@@ -205,13 +205,13 @@ pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
 /// What an outcome changes. `jitter` is between 0 and 1.
 fn change_for(
     lease: &Lease,
-    accepted_at: DateTime<Utc>,
+    starts_at: DateTime<Utc>,
     outcome: Outcome,
     recipient: &str,
     jitter: f64,
 ) -> Change {
     let delay = delay_after(lease.attempt, jitter);
-    let too_late = Utc::now() + delay > accepted_at + GIVE_UP_AFTER;
+    let too_late = Utc::now() + delay > starts_at + GIVE_UP_AFTER;
     let mut change = Change {
         id: lease.id,
         token: lease.token,

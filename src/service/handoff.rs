@@ -23,8 +23,8 @@ pub struct Job {
     pub mail: MailId,
     /// Whether it ends in the capture mailbox.
     pub test: bool,
-    /// When it was accepted.
-    pub accepted_at: DateTime<Utc>,
+    /// When it was to be sent: the date in its header, and the start of the time in which it must arrive.
+    pub starts_at: DateTime<Utc>,
     /// What is in it.
     pub content: Arc<Content>,
     /// Whom it goes to.

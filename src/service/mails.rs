@@ -1,5 +1,7 @@
 //! Mails: accepting them and reading what became of them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
@@ -33,6 +35,8 @@ pub struct Accepted {
     pub recipients: usize,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
+    /// When it is to be sent, if not at once.
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// Whether this is the answer to an earlier request with the same idempotency key.
     pub replayed: bool,
 }
@@ -56,7 +60,8 @@ pub struct Mails {
     db: PgPool,
     committer: Committer,
     handoff: Option<HandOff>,
-    domains: Domains,
+    /// One pointer, because these are copied for every request.
+    domains: Arc<Domains>,
     links: Links,
 }
 
@@ -70,7 +75,7 @@ impl Mails {
         domains: Domains,
         links: Links,
     ) -> Self {
-        Self { db, committer, handoff, domains, links }
+        Self { db, committer, handoff, domains: Arc::new(domains), links }
     }
 
     /// One mail with its deliveries and its history.
@@ -105,12 +110,13 @@ impl Mails {
         let MailDetail { summary, content, events, .. } = self.find(project, id).await?;
         let is_captured = |event: &Event| {
             event.position == Some(position)
+                && !event.is_reported()
                 && ["captured", "complained"].contains(&event.kind.as_str())
         };
         if !events.iter().any(is_captured) {
             return Err(Error::NotFound("captured message"));
         }
-        let identity = Identity::of(id, &content, summary.created_at);
+        let identity = Identity::of(id, &content, summary.starts_at());
         let signer = self.domains.signing().signer(&content).await.map_err(Error::from)?;
         let links = self.links.clone();
         let work = move || {

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backoff;
 pub mod batch;
+pub mod bounces;
 pub mod claims;
 pub mod clock;
 pub mod committer;
@@ -22,6 +23,7 @@ pub mod projects;
 pub mod rate_limit;
 pub mod restart;
 pub mod retention;
+pub mod return_paths;
 pub mod room;
 pub mod seal;
 pub mod senders;

@@ -24,6 +24,9 @@ use crate::store::webhooks::NewWebhook;
 pub use crate::store::webhooks::Update as WebhookUpdate;
 
 pub mod dispatch;
+mod owners;
+
+pub use owners::Owners;
 
 /// How long what was told is remembered, and so the furthest that a replay goes back.
 pub const KEPT: Duration = Duration::days(7);

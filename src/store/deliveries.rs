@@ -253,7 +253,11 @@ pub async fn record(db: impl PgExecutor<'_>, changes: &[Change]) -> sqlx::Result
                 held = mails.held + tally.held,
                 status = CASE
                     WHEN mails.pending > tally.sent + tally.failed + tally.held
-                        THEN CASE WHEN tally.sent + tally.failed + tally.held = 0 THEN 'deferred' ELSE mails.status END
+                        THEN CASE
+                            WHEN tally.sent + tally.failed + tally.held = 0 THEN 'deferred'
+                            WHEN mails.status = 'scheduled' THEN 'queued'
+                            ELSE mails.status
+                        END
                     WHEN mails.held + tally.held > 0 THEN 'held'
                     WHEN mails.sent + tally.sent > 0 AND mails.failed + tally.failed > 0 THEN 'partially_sent'
                     WHEN mails.sent + tally.sent > 0
@@ -374,7 +378,8 @@ pub async fn of_mail(
         .collect())
 }
 
-/// How many deliveries wait, counted up to `limit`, and since when the oldest has been due.
+/// How many deliveries wait, counted up to `limit`, and since when the oldest has been due. What is scheduled for later
+/// waits for nothing but its time, and does not count.
 pub async fn backlog(
     db: impl PgExecutor<'_>,
     limit: i64,
@@ -382,7 +387,15 @@ pub async fn backlog(
     let row = sqlx::query!(
         r#"
         SELECT count(*) AS "waiting!", min(due_at) AS oldest
-        FROM (SELECT due_at FROM deliveries ORDER BY due_at LIMIT $1) AS waiting
+        FROM (
+            SELECT due_at, attempts, lease_token
+            FROM deliveries
+            -- Longer than any attempt waits for the next one.
+            WHERE due_at <= now() + interval '2 hours'
+            ORDER BY due_at
+            LIMIT $1
+        ) AS waiting
+        WHERE due_at <= now() OR attempts > 0 OR lease_token IS NOT NULL
         "#,
         limit,
     )

@@ -7,14 +7,19 @@ use crate::domain::delivery::Reply;
 use crate::domain::id::{EventId, MailId, ProjectId};
 use crate::domain::record::Event;
 
-/// The history of a mail, oldest first.
+/// The history of a mail, oldest first. It begins with `queued`, which carries the id of the mail and is nowhere stored.
 pub async fn list(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<Event>> {
     let rows = sqlx::query!(
         r#"
-        SELECT id AS "id: EventId", position, type AS kind, attempt, reply AS "reply: Json<Reply>", at
+        SELECT id AS "id!: EventId", NULL::smallint AS position, 'queued' AS "kind!", 0::smallint AS "attempt!",
+               NULL::jsonb AS "reply: Json<Reply>", created_at AS "at!"
+        FROM mails
+        WHERE id = $1
+        UNION ALL
+        SELECT id, position, type, attempt, reply, at
         FROM events
         WHERE mail_id = $1
-        ORDER BY at, id
+        ORDER BY 6, 1
         "#,
         mail as _,
     )
@@ -33,14 +38,19 @@ pub async fn list(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<Eve
         .collect())
 }
 
-/// These events, of whatever mails.
-pub async fn find(db: impl PgExecutor<'_>, ids: &[EventId]) -> sqlx::Result<Vec<Event>> {
+/// These events of these mails.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    mails: &[MailId],
+    ids: &[EventId],
+) -> sqlx::Result<Vec<Event>> {
     let rows = sqlx::query!(
         r#"
         SELECT id AS "id: EventId", position, type AS kind, attempt, reply AS "reply: Json<Reply>", at
         FROM events
-        WHERE id = ANY ($1)
+        WHERE mail_id = ANY ($1) AND id = ANY ($2)
         "#,
+        mails as _,
         ids as _,
     )
     .fetch_all(db)

@@ -97,8 +97,8 @@ pub struct WorkRow {
     pub id: MailId,
     /// Whether it ends in the capture mailbox.
     pub test: bool,
-    /// When it was accepted: the date in its header, and the start of the time in which it must arrive.
-    pub created_at: DateTime<Utc>,
+    /// When it was to be sent: the date in its header, and the start of the time in which it must arrive.
+    pub starts_at: DateTime<Utc>,
     /// The content, packed.
     pub body: Vec<u8>,
 }
@@ -108,7 +108,8 @@ pub async fn for_work(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<V
     sqlx::query_as!(
         WorkRow,
         r#"
-        SELECT mails.id AS "id: MailId", test, created_at, content AS body
+        SELECT mails.id AS "id: MailId", test, content AS body,
+               coalesce((details->>'scheduledAt')::timestamptz, created_at) AS "starts_at!"
         FROM mails
         JOIN mail_bodies ON mail_id = mails.id AND mail_id = ANY ($1)
         WHERE mails.id = ANY ($1)
@@ -117,6 +118,25 @@ pub async fn for_work(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<V
     )
     .fetch_all(db)
     .await
+}
+
+/// When these mails were to be sent.
+pub async fn starts(
+    db: impl PgExecutor<'_>,
+    ids: &[MailId],
+) -> sqlx::Result<Vec<(MailId, DateTime<Utc>)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT id AS "id: MailId",
+               coalesce((details->>'scheduledAt')::timestamptz, created_at) AS "starts_at!"
+        FROM mails
+        WHERE id = ANY ($1)
+        "#,
+        ids as _,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.starts_at)).collect())
 }
 
 /// Which of these mails are stored.
@@ -141,8 +161,8 @@ pub struct ToldRow {
     pub to_name: Option<String>,
     /// The subject.
     pub subject: String,
-    /// When it was accepted.
-    pub created_at: DateTime<Utc>,
+    /// When it was to be sent.
+    pub starts_at: DateTime<Utc>,
 }
 
 /// What webhooks are told of these mails.
@@ -150,7 +170,8 @@ pub async fn for_telling(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Resul
     sqlx::query_as!(
         ToldRow,
         r#"
-        SELECT id AS "id: MailId", test, from_address, to_address, to_name, subject, created_at
+        SELECT id AS "id: MailId", test, from_address, to_address, to_name, subject,
+               coalesce((details->>'scheduledAt')::timestamptz, created_at) AS "starts_at!"
         FROM mails
         WHERE id = ANY ($1)
         "#,

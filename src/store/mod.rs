@@ -11,6 +11,7 @@ pub mod api_key_requests;
 pub mod api_key_would_have_blocked;
 pub mod api_keys;
 pub mod audit_log;
+pub mod bounces;
 pub mod codec;
 pub mod credentials;
 pub mod deliveries;

@@ -22,7 +22,7 @@ pub struct OwnMail<'a> {
     pub body: &'a [u8],
 }
 
-/// Stores a mail with its body, its delivery, which is due at once, and its first event.
+/// Stores a mail with its body, and its delivery, which is due at once.
 pub async fn insert(db: impl PgExecutor<'_>, mail: &OwnMail<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
@@ -38,11 +38,8 @@ pub async fn insert(db: impl PgExecutor<'_>, mail: &OwnMail<'_>) -> sqlx::Result
         stored_delivery AS (
             INSERT INTO deliveries (id, project_id, mail_id, position, hold, due_at)
             VALUES ($2, '00000000-0000-0000-0000-000000000000', $1, 0, false, now())
-        ),
-        counted AS (
-            INSERT INTO mail_changes (project_id, accepted) VALUES ('00000000-0000-0000-0000-000000000000', 1)
         )
-        INSERT INTO events (id, mail_id, type) VALUES ($1, $1, 'queued')
+        INSERT INTO mail_changes (project_id, accepted) VALUES ('00000000-0000-0000-0000-000000000000', 1)
         "#,
         mail.id as _,
         DeliveryId::generate() as _,

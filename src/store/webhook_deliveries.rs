@@ -419,9 +419,16 @@ pub async fn repeat_span(
             SELECT project_id, $2, told.type, happened.id, mails.id, now()
             FROM mails
             CROSS JOIN LATERAL (
-                SELECT id, type FROM events WHERE events.mail_id = mails.id AND at >= $5 AND at < $6 ORDER BY at, id OFFSET 0
+                SELECT id, type, attempt
+                FROM events
+                WHERE events.mail_id = mails.id AND at >= $5 AND at < $6
+                ORDER BY at, id
+                OFFSET 0
             ) AS happened
-            JOIN UNNEST($7::text[], $8::text[]) AS told (event, type) ON told.event = happened.type
+            JOIN UNNEST($7::text[], $8::text[]) AS told (event, type)
+              ON told.event = happened.type
+             -- One that was reported came after the mail had been sent, which another event tells.
+             AND (told.event <> 'complained' OR happened.attempt > 0 OR told.type = 'email.spam_reported')
             WHERE project_id = $1 AND mails.id >= $3 AND mails.id < $4
               AND told.type = ANY ((SELECT events FROM webhooks WHERE project_id = $1 AND id = $2)::text[])
             ORDER BY mails.id

@@ -268,7 +268,7 @@ pub async fn disable(
         Disabled,
         r#"
         UPDATE webhooks
-        SET active = false, disabled_reason = reason, updated_at = now()
+        SET active = false, disabled_reason = reason, owners_told = false, updated_at = now()
         FROM UNNEST($1::uuid[], $2::text[]) AS disabled (id, reason)
         WHERE webhooks.id = disabled.id AND webhooks.id = ANY ($1) AND active
         RETURNING webhooks.id AS "id: WebhookId", project_id AS "project: ProjectId", url,
@@ -276,6 +276,42 @@ pub async fn disable(
         "#,
         ids as _,
         reasons as _,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// A webhook that was switched off, of which nobody has been told yet.
+#[derive(Debug)]
+pub struct Untold {
+    /// The owner of its project.
+    pub account: AccountId,
+    /// What its project is called.
+    pub project_name: String,
+    /// Where it was told.
+    pub url: String,
+    /// Why it was switched off.
+    pub reason: String,
+}
+
+/// Takes some webhooks that were switched off, to tell those who are responsible, in the transaction that tells them.
+/// One that was deleted or switched on again meanwhile is of no interest any more.
+pub async fn take_untold(db: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<Untold>> {
+    sqlx::query_as!(
+        Untold,
+        r#"
+        WITH told AS (
+            UPDATE webhooks
+            SET owners_told = true
+            WHERE id = ANY (ARRAY(SELECT id FROM webhooks WHERE NOT owners_told ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
+            RETURNING project_id, url, CASE WHEN NOT active THEN disabled_reason END AS reason
+        )
+        SELECT account_id AS "account: AccountId", name AS project_name, url AS "url!", reason AS "reason!"
+        FROM told
+        JOIN projects ON projects.id = told.project_id AND deleted_at IS NULL
+        WHERE reason IS NOT NULL
+        "#,
+        limit,
     )
     .fetch_all(db)
     .await

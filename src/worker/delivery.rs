@@ -19,6 +19,7 @@ use crate::service::claims::CLAIM;
 use crate::service::deliveries::Deliveries;
 use crate::service::handoff::{Job, Lease};
 use crate::service::restart;
+use crate::service::return_paths::ReturnPaths;
 use crate::service::room::Room;
 use crate::service::signing::{NoKeys, Signing};
 
@@ -43,6 +44,7 @@ pub struct DeliveryWorker {
     destination: Arc<Destination>,
     signing: Signing,
     links: Links,
+    return_paths: Option<ReturnPaths>,
     places: Arc<Semaphore>,
     /// For messages that are one recipient's alone, in KiB.
     room: Arc<Semaphore>,
@@ -60,8 +62,22 @@ impl DeliveryWorker {
     ) -> Self {
         let places = Arc::new(Semaphore::new(MAILS_AT_ONCE));
         let room = Arc::new(Semaphore::new(OWN_MESSAGES_KIB));
-        let destination = Arc::new(destination);
-        Self { deliveries, destination, signing, links, places, room, tasks }
+        Self {
+            deliveries,
+            destination: Arc::new(destination),
+            signing,
+            links,
+            return_paths: None,
+            places,
+            room,
+            tasks,
+        }
+    }
+
+    /// Lets bounces come back to these addresses instead of to the author.
+    #[must_use]
+    pub fn with_return_paths(self, return_paths: ReturnPaths) -> Self {
+        Self { return_paths: Some(return_paths), ..self }
     }
 
     /// Delivers what is handed over. When asked to stop, what has not begun goes back into the queue.
@@ -229,8 +245,7 @@ impl DeliveryWorker {
         let Some(outcome) = outcome else { return };
         metrics::counter!("posthaste_deliveries_total", "outcome" => name(&outcome)).increment(1);
         tracing::debug!(mail.id = %job.mail, attempt = lease.attempt, outcome = name(&outcome), "Attempted a delivery");
-        match self.deliveries.record(&lease, job.accepted_at, outcome, &recipient.to_string()).await
-        {
+        match self.deliveries.record(&lease, job.starts_at, outcome, &recipient.to_string()).await {
             Ok(true) => {}
             Ok(false) => {
                 tracing::warn!(mail.id = %job.mail, "Lost the lease of a delivery before its end was recorded");
@@ -288,7 +303,12 @@ impl DeliveryWorker {
         };
         let outcome = match connected {
             Ok(ready) => match self.deliveries.begin(&lease).await {
-                Ok(true) => ready.deliver(&job.content.from.address, recipient, message).await,
+                Ok(true) => {
+                    let paths = self.return_paths.as_ref();
+                    let path = paths.and_then(|paths| paths.of(job.mail, lease.position));
+                    let from = path.as_ref().unwrap_or(&job.content.from.address);
+                    ready.deliver(from, recipient, message).await
+                }
                 Ok(false) => {
                     relay.note(None);
                     return None;
@@ -350,7 +370,7 @@ async fn compose(
     signing: &Signing,
     recipient: Option<(Links, i16)>,
 ) -> Result<Vec<u8>, Unwritable> {
-    let identity = Identity::of(job.mail, &job.content, job.accepted_at);
+    let identity = Identity::of(job.mail, &job.content, job.starts_at);
     let content = Arc::clone(&job.content);
     let signer = signing.signer(&content).await.map_err(Unwritable::NoKeys)?;
     let takes_long = signer.is_some() || !content.attachments.is_empty();

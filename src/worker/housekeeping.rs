@@ -16,7 +16,7 @@ use crate::service::restart;
 use crate::service::retention::Retention;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
-use crate::service::webhooks::Webhooks;
+use crate::service::webhooks::{Owners, Webhooks};
 
 /// How often the requests of keys are written down: what a kill may lose of the counts.
 pub const REQUESTS: Duration = Duration::from_secs(10);
@@ -120,6 +120,15 @@ pub async fn forget_webhook_deliveries(webhooks: Webhooks, stop: CancellationTok
         async move { webhooks.forget_what_is_over().await }
     };
     every(FORGET, LONGEST_PAUSE, "forget what webhooks were told", stop, forget).await;
+}
+
+/// Tells people of webhooks that were switched off.
+pub async fn tell_owners(owners: Owners, stop: CancellationToken) {
+    let tell = move || {
+        let owners = owners.clone();
+        async move { owners.tell().await }
+    };
+    every(REQUESTS, LONGEST_PAUSE, "tell of webhooks that were switched off", stop, tell).await;
 }
 
 /// Does what keeps memory bounded, every few seconds.

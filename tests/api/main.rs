@@ -7,6 +7,7 @@ mod account_projects;
 mod app;
 mod audit_log;
 mod authentication;
+mod bounces;
 #[path = "../support/database.rs"]
 mod database;
 #[path = "../support/database_link.rs"]
@@ -33,6 +34,7 @@ mod people;
 mod preferences;
 mod reading;
 mod retention;
+mod scheduling;
 mod searching;
 mod sending;
 #[path = "../support/smtp_server.rs"]

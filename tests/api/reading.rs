@@ -147,23 +147,30 @@ async fn the_status_has_the_shape_of_the_upstream_api() {
         @r#"
     {
       "data": {
+        "batchId": null,
         "bouncedAt": null,
         "clickedAt": null,
         "deliveredAt": null,
         "id": "[id]",
+        "metadata": {},
         "openedAt": null,
+        "priority": null,
         "projectId": "[id]",
         "recipient": {
           "email": "ada@example.org",
           "name": "Ada"
         },
+        "scheduledAt": null,
         "sender": {
           "email": "shop@example.com",
           "name": null
         },
         "sentAt": "[time]",
         "status": "sent",
-        "subject": "Your receipt"
+        "subject": "Your receipt",
+        "tags": [],
+        "templateId": null,
+        "unsubscribeGroupId": null
       },
       "success": true
     }

@@ -30,7 +30,7 @@ const CUT_OFF: &str = "
 ";
 
 /// Looks at what the page shows now, in both themes and at both widths.
-async fn look(page: &Page, name: &str) {
+pub async fn look(page: &Page, name: &str) {
     for theme in ["light", "dark"] {
         page.theme(theme).await;
         for (width, height) in [(1280, 860), (380, 780)] {
@@ -109,6 +109,8 @@ async fn empty_pages_look_right_to_everybody() {
         ("/mails", "No mails yet", "mails"),
         ("/mails?q=nobody%40example.org", "No mail is like that", "search"),
         ("/mailbox", "The mailbox is empty", "mailbox"),
+        ("/domains", "No domains yet", "domains"),
+        ("/webhooks", "No webhooks yet", "webhooks"),
         ("/keys?q=nothing", "No key is like that", "keys"),
         ("/nowhere", "There is no such page", "nowhere"),
     ] {
@@ -197,6 +199,9 @@ async fn dialogs_look_right_to_everybody() {
     for (path, button, name) in [
         ("/keys", "Generate key", "dialog-generate"),
         ("/projects", "New project", "dialog-project"),
+        ("/domains", "Add domain", "dialog-domain"),
+        ("/domains", "Add sender", "dialog-sender"),
+        ("/webhooks", "New webhook", "dialog-webhook"),
         ("/team", "Invite", "dialog-invite"),
         ("/settings", "Turn on…", "dialog-password"),
     ] {

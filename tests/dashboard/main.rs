@@ -9,6 +9,10 @@
 #[path = "../support/api_client.rs"]
 mod api_client;
 mod appearance;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "../support/dns_server.rs"]
+mod dns_server;
+mod domains;
 mod hostile;
 mod journey;
 mod keyboard;
@@ -18,6 +22,10 @@ mod page;
 mod server_process;
 mod sessions;
 mod webdriver;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "../support/webhook_endpoint.rs"]
+mod webhook_endpoint;
+mod webhooks;
 
 /// Whether the tests can run here.
 fn has_browser() -> bool {

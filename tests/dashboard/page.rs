@@ -38,7 +38,11 @@ pub const PASSWORD: &str = "seven quiet herons wading";
 impl Page {
     /// Starts server and browser, both from nothing.
     pub async fn start() -> Self {
-        let mut server = Server::new();
+        Self::start_on(Server::new()).await
+    }
+
+    /// The same on a server with settings of its own.
+    pub async fn start_on(mut server: Server) -> Self {
         let (started, browser) = tokio::join!(server.start(), Browser::start());
         let () = started;
         let page = Self { server, browser };
@@ -49,6 +53,13 @@ impl Page {
     /// The same, where the first owner has joined already.
     pub async fn signed_in() -> Self {
         let page = Self::start().await;
+        page.set_up().await;
+        page
+    }
+
+    /// The same on a server with settings of its own.
+    pub async fn signed_in_on(server: Server) -> Self {
+        let page = Self::start_on(server).await;
         page.set_up().await;
         page
     }
@@ -160,10 +171,28 @@ impl Page {
 
     /// Asks the server from the page, with its session.
     pub async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
+        self.ask_as(method, path, body, Value::Null).await
+    }
+
+    /// The same about what belongs to a project: the first one.
+    pub async fn ask_in_project(&self, method: &str, path: &str, body: Value) -> Value {
+        let project = self.project().await;
+        self.ask_as(method, path, body, json!(project)).await
+    }
+
+    /// The id of the first project.
+    pub async fn project(&self) -> String {
+        let me = self.ask("GET", "/v1/auth/me", Value::Null).await;
+        me["projects"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn ask_as(&self, method: &str, path: &str, body: Value, project: Value) -> Value {
         let script = format!(
             "const done = arguments[arguments.length - 1];
-             const body = {body};
-             fetch({path:?}, {{method: {method:?}, headers: {{\"content-type\": \"application/json\"}}, body: body === null ? undefined : JSON.stringify(body)}})
+             const [body, project] = [{body}, {project}];
+             const headers = {{\"content-type\": \"application/json\"}};
+             if (project) headers[\"x-project-id\"] = project;
+             fetch({path:?}, {{method: {method:?}, headers, body: body === null ? undefined : JSON.stringify(body)}})
                  .then((answer) => answer.json()).then(done, (error) => done({{error: String(error)}}));"
         );
         let answer = self.browser.run_async(&script).await;

@@ -103,8 +103,14 @@ async fn a_viewer_is_offered_nothing_that_would_be_refused() {
     page.see_heading("Overview").await;
 
     let writes = "return [...document.querySelectorAll('main button, main a.button')].map((one) => one.innerText.trim())
-        .filter((words) => /key$|project$|^Invite|Delete|Rotate|Take back/i.test(words))";
-    for (path, heading) in [("/keys", "API keys"), ("/projects", "Projects"), ("/team", "Team")] {
+        .filter((words) => /key$|project$|domain$|sender$|webhook$|^Invite|Delete|Rotate|Take back/i.test(words))";
+    for (path, heading) in [
+        ("/keys", "API keys"),
+        ("/projects", "Projects"),
+        ("/team", "Team"),
+        ("/domains", "Domains"),
+        ("/webhooks", "Webhooks"),
+    ] {
         page.open(path).await;
         page.see_heading(heading).await;
         page.settled().await;

@@ -40,7 +40,7 @@ async fn tell(db: &mut PgConnection, project: ProjectId, webhook: WebhookId) {
     webhooks::list(&mut *db, project, None).await.unwrap();
     webhooks::disable(&mut *db, &[(webhook, "reason")]).await.unwrap();
     let mail = MailId::generate();
-    events::find(&mut *db, &[mail.as_uuid().into()]).await.unwrap();
+    events::find(&mut *db, &[mail], &[mail.as_uuid().into()]).await.unwrap();
     mails::for_telling(&mut *db, &[mail]).await.unwrap();
     let now = chrono::Utc::now();
     let span = Span { from: now, to: now, first_mail: mail, end_mail: MailId::generate() };

@@ -1,6 +1,7 @@
 // Everything that can be said about a key, as fields of a form: for making one and for changing one.
 import { html } from "../../html.js";
 import { Check, Choice, Field, Lines, Select, Text } from "../../parts/form.js";
+import { localTime } from "../../parts/moment.js";
 import { may } from "../../session.js";
 import { PERMISSIONS, PRESETS, presetOf } from "../../words.js";
 
@@ -12,8 +13,6 @@ export const FIELDS = ["name", "projectId", "permissions", "domains", "recipient
 
 const lines = (values) => values?.join("\n") ?? "";
 const figure = (value) => value?.toString() ?? "";
-/** A time as the field for one wants it: in the reader's zone, without saying so. */
-const localTime = (at) => (at ? new Date(new Date(at) - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : "");
 
 /** What the form starts with: a new key, or one that is there. */
 export function valuesOf(key) {

@@ -63,6 +63,8 @@ grants! {
     ReadWebhooks = WebhooksRead,
     /// Marks handlers that make, change, replay and delete webhooks.
     WriteWebhooks = WebhooksWrite,
+    /// Marks handlers that take in bounces and complaints.
+    WriteBounces = BouncesWrite,
     /// Marks handlers that read suppressions and their groups.
     ReadSuppressions = SuppressionsRead,
     /// Marks handlers that change suppressions and their groups.

@@ -44,10 +44,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !is_json(&request) {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
         }
-        let bytes = arrived_within(DEADLINE, request).await?;
+        let bytes = arrived_in_time(request).await?;
         let value = read(&bytes).map_err(IntoResponse::into_response)?;
         Ok(Self { value, bytes })
     }
+}
+
+/// The whole body, as long as it arrives in time, is not too large, and there is room for it.
+pub(super) async fn arrived_in_time(request: Request) -> Result<Bytes, Response> {
+    arrived_within(DEADLINE, request).await
 }
 
 async fn arrived_within(deadline: Duration, request: Request) -> Result<Bytes, Response> {
@@ -103,16 +108,15 @@ fn make_room(whole: &mut Vec<u8>, more: usize, announced: Option<usize>) {
     }
 }
 
+/// The type of the body without its parameters, in lower case; empty where none is named.
+pub(super) fn essence(request: &Request) -> String {
+    let value = request.headers().get(header::CONTENT_TYPE);
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 fn is_json(request: &Request) -> bool {
-    let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return false };
-    let essence = value
-        .to_str()
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = essence(request);
     essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }

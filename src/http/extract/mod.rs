@@ -5,11 +5,13 @@ pub mod body_room;
 pub mod bounded_value;
 pub mod idempotency;
 pub mod json;
+pub mod message;
 pub mod optional_json;
 pub mod parameters;
 
 pub use authorized::{AccountAuthorized, Authenticated, Authorized, Grant, Permitted, SignedIn};
 pub use idempotency::IdempotencyHeader;
 pub use json::Json;
+pub use message::Message;
 pub use optional_json::OptionalJson;
 pub use parameters::{Path, Query};

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::details::DetailsView;
 use super::response::{AddressView, timestamp};
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::Reply;
@@ -35,6 +36,8 @@ pub struct MailBody {
     /// Oldest first.
     events: Vec<EventView>,
     created_at: String,
+    #[serde(flatten)]
+    details: DetailsView,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,7 +53,7 @@ struct AttachmentView {
 #[serde(rename_all = "camelCase")]
 struct DeliveryView {
     recipient: String,
-    /// `queued`, `sending`, `deferred`, or how it ended.
+    /// `scheduled`, `queued`, `sending`, `deferred`, or how it ended.
     status: String,
     attempts: i16,
     /// When something happens next; null when it is over.
@@ -132,12 +135,17 @@ impl MailBody {
             deliveries,
             events,
             created_at: timestamp(summary.created_at),
+            details: summary.details.into(),
         }
     }
 }
 
 impl DeliveryView {
     fn under_way(recipient: &str, delivery: &PendingDelivery, now: DateTime<Utc>) -> Self {
+        let is_scheduled = !delivery.leased
+            && delivery.attempts == 0
+            && delivery.last_reply.is_none()
+            && delivery.due_at > now;
         let (status, explanation) = if delivery.leased {
             let explanation = if delivery.due_at > now {
                 let after =
@@ -160,6 +168,12 @@ impl DeliveryView {
         } else {
             ("queued", "Waits for its first attempt, which comes at once.".to_owned())
         };
+        let (status, explanation) = if is_scheduled {
+            let at = timestamp(delivery.due_at);
+            ("scheduled", format!("Is scheduled: its first attempt comes at {at}."))
+        } else {
+            (status, explanation)
+        };
         Self {
             recipient: recipient.to_owned(),
             status: status.to_owned(),
@@ -171,19 +185,31 @@ impl DeliveryView {
     }
 
     fn over(recipient: &str, position: i16, events: &[Event]) -> Self {
-        let is_its = |event: &&Event| event.position == Some(position) && event.is_of_delivery();
-        let last = events.iter().rev().find(is_its);
+        let of_recipient = || events.iter().filter(|event| event.position == Some(position));
+        // What is said of a mail on its way beyond the relay changes nothing about where it stands with us.
+        let changes = |event: &&Event| {
+            event.is_of_delivery() && (!event.is_reported() || event.kind == "bounced")
+        };
+        let last = of_recipient().rfind(changes);
         let kind = last.map_or("queued", |event| event.kind.as_str());
+        let came_back = last.is_some_and(Event::is_reported);
         let status = if kind == "ambiguous" { "held" } else { kind };
         let said = last
             .and_then(|event| event.reply.as_ref())
             .map(|reply| sentence(&reply.text))
             .unwrap_or_default();
         let explanation = match status {
-            "sent" => format!("The relay took responsibility for it. {said}"),
+            "sent" => {
+                let reported = of_recipient().rfind(|event| event.is_reported());
+                let reported = reported.map_or_else(String::new, reported_since);
+                format!("The relay took responsibility for it. {said} {reported}")
+            }
             "captured" => "It is in the capture mailbox and left this server nowhere.".to_owned(),
             "complained" => {
                 "It is in the capture mailbox; the address plays a complaint.".to_owned()
+            }
+            "bounced" if came_back => {
+                format!("The relay took responsibility for it, and then it came back: {said}")
             }
             "bounced" => format!("It was refused for good: {said}"),
             "suppressed" => {
@@ -197,11 +223,21 @@ impl DeliveryView {
         Self {
             recipient: recipient.to_owned(),
             status: status.to_owned(),
-            attempts: last.map_or(0, |event| event.attempt),
+            attempts: of_recipient().map(|event| event.attempt).max().unwrap_or_default(),
             next_attempt_at: None,
             explanation: explanation.trim_end().to_owned(),
             last_reply: last.and_then(|event| event.reply.as_ref()).map(ReplyView::from),
         }
+    }
+}
+
+/// What another mail system said about a mail that had been taken.
+fn reported_since(event: &Event) -> String {
+    let said = event.reply.as_ref().map(|reply| sentence(&reply.text)).unwrap_or_default();
+    if event.kind == "complained" {
+        said
+    } else {
+        format!("It was still under way when last heard of: {said}")
     }
 }
 

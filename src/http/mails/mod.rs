@@ -1,9 +1,11 @@
 //! `/v1/mails`: sending mail, and reading what became of it.
 
 pub mod detail;
+mod details;
 pub mod list;
 pub mod preview;
 pub mod request;
+pub mod reschedule;
 pub mod response;
 
 use axum::extract::State;

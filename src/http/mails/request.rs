@@ -19,6 +19,7 @@ use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
 use crate::domain::mail::Content;
 use crate::domain::mail_details::MailDetails;
+use crate::domain::schedule;
 use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
@@ -67,6 +68,8 @@ pub struct SendMailRequest {
     on_ambiguous: Option<String>,
     /// Ends in the capture mailbox and never leaves the server.
     test: Option<bool>,
+    /// When to send it (RFC 3339), within the next 30 days; at once where it is absent.
+    scheduled_at: Option<String>,
     /// Sends to suppressed addresses all the same.
     bypass_suppressions: Option<bool>,
 
@@ -80,8 +83,6 @@ pub struct SendMailRequest {
     tracking_click: Option<bool>,
     #[schema(ignore)]
     tracking_open: Option<bool>,
-    #[schema(ignore)]
-    scheduled_at: Option<IgnoredAny>,
 }
 
 impl SendMailRequest {
@@ -129,6 +130,9 @@ impl TryFrom<SendMailRequest> for Draft {
         let data = request.dynamic_data.map(|variables| variables.checked(&mut violations));
         let headers = custom_headers(request.headers, &mut violations);
         let attachments = attachments(request.attachments.unwrap_or_default(), &mut violations);
+        let scheduled_at = request
+            .scheduled_at
+            .and_then(|text| violations.check("scheduledAt", schedule::parse(&text)));
         let unsubscribe_group_id = request
             .unsubscribe_group_id
             .filter(|text| !text.trim().is_empty())
@@ -152,7 +156,11 @@ impl TryFrom<SendMailRequest> for Draft {
                 on_ambiguous,
                 test: request.test.unwrap_or_default(),
                 bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
-                details: MailDetails { unsubscribe_group_id, ..MailDetails::default() },
+                details: MailDetails {
+                    unsubscribe_group_id,
+                    scheduled_at,
+                    ..MailDetails::default()
+                },
             }),
             from => {
                 if from.is_none()
@@ -175,7 +183,6 @@ fn refuse_what_is_not_there_yet(request: &SendMailRequest, violations: &mut Viol
     const LATER: &str = "is not supported by this version yet; leave it out";
     for (field, given) in [
         ("templateId", request.template_id.is_some()),
-        ("scheduledAt", request.scheduled_at.is_some()),
         ("trackingClick", request.tracking_click == Some(true)),
         ("trackingOpen", request.tracking_open == Some(true)),
     ] {

@@ -4,12 +4,14 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::details::DetailsView;
 use crate::domain::address::Mailbox;
 use crate::domain::record::{Event, MailSummary};
 use crate::service::mails::{Accepted, MailPage};
 
 /// Every state that a mail can be in.
 pub const STATUSES: &[&str] = &[
+    "scheduled",
     "queued",
     "deferred",
     "sent",
@@ -67,19 +69,20 @@ pub struct SendMailBody {
     message: &'static str,
     /// to, cc and bcc together; who is named twice gets the mail once.
     total_recipients: usize,
-    /// Always `queued`.
+    /// `queued`, or `scheduled`.
     status: &'static str,
     /// When the mail was stored.
     queued_at: String,
 }
 
 impl From<Accepted> for SendMailBody {
-    fn from(Accepted { id, recipients, accepted_at, replayed: _ }: Accepted) -> Self {
+    fn from(accepted: Accepted) -> Self {
+        let Accepted { id, recipients, accepted_at, scheduled_at, replayed: _ } = accepted;
         Self {
             email_id: id.to_string(),
             message: QUEUED,
             total_recipients: recipients,
-            status: "queued",
+            status: if scheduled_at.is_some() { "scheduled" } else { "queued" },
             queued_at: timestamp(accepted_at),
         }
     }
@@ -118,6 +121,9 @@ struct MailListItem {
     subject: String,
     test: bool,
     recipients: RecipientCounts,
+    tags: Vec<String>,
+    /// When it is, or was, to be sent; null for at once.
+    scheduled_at: Option<String>,
     created_at: String,
 }
 
@@ -132,6 +138,7 @@ struct RecipientCounts {
 
 impl From<MailSummary> for MailListItem {
     fn from(mail: MailSummary) -> Self {
+        let details = mail.details.unwrap_or_default();
         Self {
             id: mail.id.to_string(),
             status: mail.status,
@@ -145,6 +152,8 @@ impl From<MailSummary> for MailListItem {
                 failed: mail.failed,
                 held: mail.held,
             },
+            tags: details.tags,
+            scheduled_at: details.scheduled_at.map(timestamp),
             created_at: timestamp(mail.created_at),
         }
     }
@@ -182,6 +191,8 @@ pub struct MailStatusBody {
     opened_at: Option<String>,
     clicked_at: Option<String>,
     bounced_at: Option<String>,
+    #[serde(flatten)]
+    details: DetailsView,
 }
 
 impl MailStatusBody {
@@ -205,6 +216,7 @@ impl MailStatusBody {
             opened_at: None,
             clicked_at: None,
             bounced_at: first(&["bounced"]),
+            details: mail.details.into(),
         }
     }
 }

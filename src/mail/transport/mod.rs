@@ -29,3 +29,5 @@ pub use opening::OpenError;
 pub use relay::{InvalidRelay, Relay, Tls};
 pub use smtp::{Ready, Settings, SetupError, SmtpTransport, Turn};
 pub use tls::TlsSetupError;
+
+pub(super) use reply::is_unprintable;

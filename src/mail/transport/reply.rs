@@ -1,6 +1,7 @@
 //! What the relay says: codes, enhanced status codes and text (RFC 5321, section 4.2; RFC 3463; RFC 2034).
 
 use crate::domain::delivery::Reply;
+use crate::domain::status_code::is_enhanced_code;
 
 /// The longest line that is read, in bytes. RFC 5321 says 512, and some relays do not keep to it.
 pub(super) const MAX_LINE: u64 = 4096;
@@ -86,13 +87,9 @@ impl ServerReply {
     /// code (RFC 2034, section 4) and whose numbers have one to three digits and no leading zero (RFC 3463, section 2).
     pub(super) fn enhanced(&self) -> Option<&str> {
         let word = self.lines.first()?.split_ascii_whitespace().next()?;
-        let mut parts = word.split('.');
-        let class = parts.next()?;
-        let well_formed = parts.clone().count() == 2
-            && matches!(class, "2" | "4" | "5")
-            && class.parse() == Ok(self.code / 100)
-            && parts.all(is_status_number);
-        well_formed.then_some(word)
+        let class = word.split('.').next()?;
+        let fits = is_enhanced_code(word) && class.parse() == Ok(self.code / 100);
+        fits.then_some(word)
     }
 
     /// The text on one line, without the enhanced status code and without control characters.
@@ -127,15 +124,9 @@ impl ServerReply {
     }
 }
 
-fn is_status_number(part: &str) -> bool {
-    (1..=3).contains(&part.len())
-        && part.bytes().all(|byte| byte.is_ascii_digit())
-        && (part.len() == 1 || !part.starts_with('0'))
-}
-
 /// Text is shown in a browser and on terminals: no control characters, and nothing that turns the direction of
 /// writing round.
-fn is_unprintable(char: char) -> bool {
+pub(in crate::mail) fn is_unprintable(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::conversation::Broken;
 use super::reply::ServerReply;
 use crate::domain::delivery::{Outcome, Reply};
+use crate::domain::status_code::condemns_the_address;
 
 /// How far a mail has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +33,6 @@ impl fmt::Display for Stage {
         })
     }
 }
-
-/// The codes of RFC 3463 (and RFC 7505) that condemn the address itself.
-const BAD_ADDRESS: &[&str] = &[
-    "5.1.1",  // there is no such mailbox
-    "5.1.2",  // there is no such mail system
-    "5.1.3",  // the address is not well formed
-    "5.1.6",  // the mailbox has moved, nobody says where
-    "5.1.10", // the domain takes no mail (null MX)
-    "5.2.1",  // the mailbox is disabled, for good as the reply code says
-];
 
 /// Words that replies without an enhanced code use for refusals that are about us or the message and not about the
 /// address. One of them too many leaves a bad address off the suppression list; one too few puts a good address on it.
@@ -106,7 +97,7 @@ fn is_hard_bounce(stage: Stage, reply: &ServerReply) -> bool {
         return false;
     }
     if let Some(enhanced) = reply.enhanced() {
-        return BAD_ADDRESS.contains(&enhanced);
+        return condemns_the_address(enhanced);
     }
     // Mailbox not found, not here, not allowed (RFC 5321, section 4.2.3), as long as nothing but the address is known.
     stage == Stage::Recipient && matches!(reply.code, 550 | 551 | 553) && {

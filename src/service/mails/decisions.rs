@@ -1,15 +1,18 @@
-//! What people decide about a mail that is not there yet: to try again now, or not any more.
+//! What people decide about a mail that is not there yet: to try again now, or not any more, or at another time.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{MailDetail, Mails};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
 use crate::domain::id::{DeliveryId, MailId, ProjectId};
+use crate::domain::schedule;
+use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::unavailable;
 use crate::store;
-use crate::store::deliveries::decisions::{self, Locked};
+use crate::store::deliveries::decisions::{self, Decided, Locked};
 
 /// How often a decision is tried that met with a batch of records that waited for it in turn.
 const TRIES: usize = 3;
@@ -18,6 +21,7 @@ const TRIES: usize = 3;
 enum Decision {
     Retry,
     Cancel,
+    Reschedule(DateTime<Utc>),
 }
 
 impl Mails {
@@ -54,6 +58,31 @@ impl Mails {
         Err(Error::Conflict {
             code: "NOTHING_TO_CANCEL",
             message: "No recipient of this mail is held or still to be served.".into(),
+        })
+    }
+
+    /// Sends a scheduled mail at another time, or now; as long as it is not being sent.
+    pub async fn reschedule(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        id: MailId,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<MailDetail> {
+        let now = Utc::now();
+        if let Some(at) = at {
+            let checked = schedule::check(at, now);
+            checked.map_err(|problem| {
+                Error::Invalid(Violations::one("scheduledAt", problem.to_string()))
+            })?;
+        }
+        let decision = Decision::Reschedule(at.unwrap_or(now));
+        if self.decide(caller, project, id, decision).await? {
+            return self.find(project, id).await;
+        }
+        Err(Error::Conflict {
+            code: "NOT_SCHEDULED",
+            message: "This mail is not scheduled, or is being sent already.".into(),
         })
     }
 
@@ -95,9 +124,15 @@ impl Mails {
                 let decided = decisions::cancel(&mut *transaction, project, id, &withdrawn).await?;
                 ("mail.cancelled", decided, being_made)
             }
+            Decision::Reschedule(at) => {
+                let moved = decisions::reschedule(&mut *transaction, project, id, at).await?;
+                ("mail.rescheduled", Decided { held: 0, waiting: i64::from(moved) }, 0)
+            }
         };
-        let details =
-            json!({"held": decided.held, "waiting": decided.waiting, "beingMade": being_made});
+        let details = match decision {
+            Decision::Reschedule(at) => json!({"scheduledAt": at}),
+            _ => json!({"held": decided.held, "waiting": decided.waiting, "beingMade": being_made}),
+        };
         if decided.held + decided.waiting == 0 && being_made == 0 {
             return Ok(false);
         }

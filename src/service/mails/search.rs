@@ -33,7 +33,7 @@ const RARE: [(&str, &[&str]); 7] = [
 ];
 
 /// States of mails that have a delivery in the queue.
-const UNFINISHED: [&str; 2] = ["queued", "deferred"];
+const UNFINISHED: [&str; 3] = ["scheduled", "queued", "deferred"];
 
 /// Some mails of a project, newest first.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
 use uuid::Uuid;
 
 use super::preparing::{Prepared, allow, prepare};
@@ -13,6 +14,8 @@ use crate::domain::draft::Draft;
 use crate::domain::id::{DeliveryId, MailId, ProjectId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::packing;
+use crate::domain::schedule;
+use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::committer::Submission;
 use crate::service::{in_time, suppressions, unavailable};
@@ -20,8 +23,8 @@ use crate::store;
 use crate::store::mails::NewMailRow;
 
 impl Mails {
-    /// Takes responsibility for a mail. When this answers, the mail, its deliveries, its first event and its
-    /// idempotency record are durable; when it fails, nothing was stored.
+    /// Takes responsibility for a mail. When this answers, the mail, its deliveries and its idempotency record
+    /// are durable; when it fails, nothing was stored.
     pub async fn send(
         &self,
         caller: &Caller,
@@ -37,6 +40,18 @@ impl Mails {
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
         let details = draft.details.clone();
+        let scheduled_at = details.scheduled_at;
+        if let Some(at) = scheduled_at
+            && let Err(problem) = schedule::check(at, Utc::now())
+        {
+            // The same request may have come before its time was over.
+            if idempotency.is_some()
+                && let Some(first) = self.first_answer(project, idempotency.as_ref()).await?
+            {
+                return Ok(Accepted { scheduled_at, ..first });
+            }
+            return Err(Error::Invalid(Violations::one("scheduledAt", problem.to_string())));
+        }
         allow(key, &draft)?;
         suppressions::permit_group(&self.db, project, &draft.details).await?;
         // Test mail goes nowhere, so it needs no domain; and its keys are given to many, who are not to get signed mail.
@@ -52,9 +67,8 @@ impl Mails {
         // A claim that another request holds may end while we look at it: then it is free to be claimed.
         for _ in 0..3 {
             let id = MailId::generate();
-            let room = self
-                .handoff
-                .as_ref()
+            let handoff = self.handoff.as_ref().filter(|_| scheduled_at.is_none());
+            let room = handoff
                 .and_then(|handoff| handoff.reserve(packing::unpacked_length(&body), recipients));
             let row = NewMailRow {
                 id,
@@ -80,6 +94,7 @@ impl Mails {
                 idempotency: idempotency
                     .as_ref()
                     .map(|claim| (claim.key.as_str().to_owned(), claim.request_digest.to_vec())),
+                due_at: scheduled_at,
                 lease_token: room.as_ref().map(|_| Uuid::new_v4()),
             };
             let accepted = self
@@ -89,7 +104,7 @@ impl Mails {
             if accepted.stored {
                 metrics::counter!("posthaste_mails_accepted_total").increment(1);
                 let accepted_at = accepted.accepted_at;
-                return Ok(Accepted { id, recipients, accepted_at, replayed: false });
+                return Ok(Accepted { id, recipients, accepted_at, scheduled_at, replayed: false });
             }
             if !accepted.key_good {
                 return Err(Error::Unauthenticated(
@@ -97,7 +112,7 @@ impl Mails {
                 ));
             }
             if let Some(first) = self.first_answer(project, idempotency.as_ref()).await? {
-                return Ok(first);
+                return Ok(Accepted { scheduled_at, ..first });
             }
         }
         Err(Error::Unavailable(anyhow::anyhow!(
@@ -137,6 +152,7 @@ impl Mails {
             id: first.mail,
             recipients: usize::try_from(first.recipients).unwrap_or_default(),
             accepted_at: first.created_at,
+            scheduled_at: None,
             replayed: true,
         }))
     }

@@ -3,6 +3,7 @@
 //! A held delivery has left the queue. It is known by the last thing that happened to its recipient: an attempt of which
 //! nobody knows how it ended, in a mail that asked to be held then.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -101,6 +102,8 @@ pub async fn retry(
             SET due_at = now()
             WHERE project_id = $1 AND mail_id = $2 AND lease_token IS NULL AND NOT cancelled
               AND due_at > clock_timestamp()
+              -- What is scheduled is sent earlier by another schedule.
+              AND (SELECT status FROM mails WHERE project_id = $1 AND id = $2) <> 'scheduled'
             RETURNING position, attempts
         ),
         tally AS MATERIALIZED (
@@ -137,6 +140,46 @@ pub async fn retry(
     )
     .fetch_one(db)
     .await
+}
+
+/// Gives a mail that is scheduled, and of which no recipient is being served, another time at which it is due; whether it
+/// is such a mail.
+pub async fn reschedule(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let moved = sqlx::query_scalar!(
+        r#"
+        WITH scheduled AS (
+            SELECT id
+            FROM mails
+            WHERE project_id = $1 AND id = $2 AND status = 'scheduled'
+              AND NOT EXISTS (SELECT FROM deliveries
+                              WHERE project_id = $1 AND mail_id = $2 AND (lease_token IS NOT NULL OR cancelled))
+        ),
+        moved AS (
+            UPDATE deliveries
+            SET due_at = $3
+            WHERE project_id = $1 AND mail_id = $2 AND EXISTS (SELECT FROM scheduled)
+            RETURNING 1
+        ),
+        noted AS (
+            UPDATE mails
+            SET details = jsonb_set(details, '{scheduledAt}', to_jsonb($4::text))
+            WHERE project_id = $1 AND id = $2 AND EXISTS (SELECT FROM moved)
+        )
+        SELECT count(*) > 0 AS "moved!" FROM moved
+        "#,
+        project as _,
+        mail as _,
+        at,
+        at.to_rfc3339_opts(SecondsFormat::Millis, true),
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(moved)
 }
 
 /// Ends deliveries that wait or are held, and those of `withdrawn`, whose leases nobody will use. Attempts that are

@@ -40,6 +40,8 @@ pub struct NewMailRow {
     pub body: Vec<u8>,
     /// The caller's idempotency key and the digest of the request.
     pub idempotency: Option<(String, Vec<u8>)>,
+    /// When it is to be sent, if not at once; it must not be leased then.
+    pub due_at: Option<DateTime<Utc>>,
     /// The token under which the deliveries are stored as already leased, if this process delivers them itself.
     pub lease_token: Option<Uuid>,
 }
@@ -59,7 +61,7 @@ pub struct AcceptedRow {
     pub suppressed: Vec<i16>,
 }
 
-/// Stores mails with their bodies, deliveries, first events and idempotency records: all that is needed to promise
+/// Stores mails with their bodies, deliveries and idempotency records: all that is needed to promise
 /// that each will be delivered, in one statement and one commit.
 ///
 /// The rows of the keys are locked against revocation until the commit, and read as they are then (promise 4); so are
@@ -79,11 +81,11 @@ pub async fn accept(
             FROM UNNEST(
                 $1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[], $5::boolean[], $6::boolean[], $7::text[], $8::text[],
                 $9::text[], $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::uuid[], $15::smallint[],
-                $21::text[], $22::text[], $23::text[]
+                $21::text[], $22::text[], $23::text[], $24::timestamptz[]
             ) AS mail (
                 id, project_id, key_id, test, hold, bypass, from_address, to_address,
                 subject, missing_variables, body, idempotency_key, request_digest, lease_token, recipients,
-                from_name, to_name, details
+                from_name, to_name, details, due_at
             )
         ),
         recipient AS (
@@ -156,7 +158,11 @@ pub async fn accept(
             INSERT INTO mails (id, project_id, key_id, test, on_ambiguous, status, pending, failed, from_address,
                                from_name, to_address, to_name, subject, missing_variables, details)
             SELECT id, project_id, key_id, test, CASE WHEN hold THEN 'hold' ELSE 'retry' END,
-                   CASE WHEN cardinality(positions) = recipients THEN 'suppressed' ELSE 'queued' END,
+                   CASE
+                       WHEN cardinality(positions) = recipients THEN 'suppressed'
+                       WHEN due_at IS NOT NULL THEN 'scheduled'
+                       ELSE 'queued'
+                   END,
                    recipients - coalesce(cardinality(positions), 0), coalesce(cardinality(positions), 0),
                    from_address, from_name, to_address, to_name, subject,
                    string_to_array(missing_variables, E'\n'), details::jsonb
@@ -178,16 +184,14 @@ pub async fn accept(
         stored_delivery AS (
             INSERT INTO deliveries (id, project_id, mail_id, position, hold, attempts, due_at, lease_token)
             SELECT recipient.id, project_id, mail_id, position, hold, (lease_token IS NOT NULL)::integer,
-                   now() + CASE WHEN lease_token IS NULL THEN '0' ELSE make_interval(secs => $20) END, lease_token
+                   coalesce(due_at, now() + CASE WHEN lease_token IS NULL THEN '0' ELSE make_interval(secs => $20) END),
+                   lease_token
             FROM recipient
             JOIN accepted ON accepted.id = mail_id
             WHERE recipient.id NOT IN (SELECT id FROM suppressed)
         ),
-        -- The first event of a mail carries the mail's own id.
         stored_event AS (
             INSERT INTO events (id, mail_id, position, type, project_id)
-            SELECT id, id, NULL, 'queued', NULL FROM accepted
-            UNION ALL
             SELECT suppressed.id, mail_id, position, 'suppressed', project_id
             FROM suppressed
             JOIN accepted ON accepted.id = mail_id
@@ -244,6 +248,7 @@ pub async fn accept(
         columns.from_names as _,
         columns.to_names as _,
         &columns.details as _,
+        &columns.due_at as _,
     )
     .fetch_all(db)
     .await
@@ -265,6 +270,7 @@ struct Columns<'a> {
     subjects: Vec<&'a str>,
     missing_variables: Vec<String>,
     details: Vec<Option<String>>,
+    due_at: Vec<Option<DateTime<Utc>>>,
     bodies: Vec<&'a [u8]>,
     idempotency_keys: Vec<Option<&'a str>>,
     request_digests: Vec<Option<&'a [u8]>>,
@@ -295,6 +301,7 @@ impl<'a> Columns<'a> {
             columns.details.push(
                 mail.details.as_ref().and_then(|details| serde_json::to_string(details).ok()),
             );
+            columns.due_at.push(mail.due_at);
             columns.bodies.push(&mail.body);
             columns.idempotency_keys.push(mail.idempotency.as_ref().map(|(key, _)| key.as_str()));
             columns

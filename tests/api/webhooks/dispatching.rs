@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use posthaste::service::people::OwnMails;
+use posthaste::service::webhooks::Owners;
 use reqwest::Method;
 use serde_json::json;
 
@@ -100,7 +102,10 @@ async fn one_that_is_switched_off_is_told_nothing_until_it_is_on_again() {
 #[tokio::test]
 async fn an_endpoint_that_is_gone_is_switched_off_at_once() {
     let gone = Behavior::Answer(410, "bye".into());
-    let (app, endpoint) = (app().await, WebhookEndpoint::behaving(gone).await);
+    let from = "posthaste@example.com";
+    let setup = Setup::default().telling_this_machine();
+    let app = setup.with(|settings| settings.system_from = Some(from.into())).start().await;
+    let endpoint = WebhookEndpoint::behaving(gone).await;
     let key = app.full_key().await;
     let hook = webhook(&app, &key, &endpoint, SENT).await;
     app.accepted(&key, letter()).await;
@@ -111,6 +116,24 @@ async fn an_endpoint_that_is_gone_is_switched_off_at_once() {
     assert_eq!(shown["disabledReason"], "The endpoint answered 410 Gone.");
     let noted = "SELECT count(*) FROM audit_log WHERE action = 'webhook.disabled' AND actor_kind = 'server'";
     assert_eq!(app.number(noted).await, 1);
+
+    // Whoever is responsible is told once, by whichever node comes first.
+    app.sql(&format!(
+        "INSERT INTO users (id, account_id, email, name, role, password_phc)
+         SELECT gen_random_uuid(), '{}', role || '@example.org', '', role, ''
+         FROM UNNEST('{{owner,member}}'::text[]) AS role",
+        app.account
+    ))
+    .await;
+    app.sql("UPDATE webhooks SET owners_told = false").await;
+    let own_mails = OwnMails::new(from.parse().ok(), "https://mail.example.com".into());
+    let owners = Owners::new(app.database.pool.clone(), own_mails);
+    let (one, other) = tokio::join!(owners.tell(), owners.tell());
+    one.and(other).unwrap();
+    owners.tell().await.unwrap();
+    let told = "SELECT count(*) FROM mails WHERE subject = 'A webhook was switched off' AND to_address LIKE";
+    assert_eq!(app.number(&format!("{told} 'owner@%'")).await, 1);
+    assert_eq!(app.number(&format!("{told} 'member@%'")).await, 0);
     app.stop().await;
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn tellings(
         (Vec::new(), Vec::new())
     } else {
         (
-            store::events::find(db, &event_ids).await.map_err(unavailable)?,
+            store::events::find(db, &mail_ids, &event_ids).await.map_err(unavailable)?,
             store::mails::for_telling(db, &mail_ids).await.map_err(unavailable)?,
         )
     };
@@ -69,7 +69,7 @@ fn given(payload: &str) -> TellingSubject {
 
 fn told_of(event: &Event, mail: &ToldRow, to: Option<(String, Option<String>)>) -> TellingSubject {
     let (to, to_name) = to.unzip();
-    let expires_at: DateTime<Utc> = mail.created_at + GIVE_UP_AFTER;
+    let expires_at: DateTime<Utc> = mail.starts_at + GIVE_UP_AFTER;
     TellingSubject::Mail(Box::new(MailTelling {
         mail: mail.id,
         from: mail.from_address.clone(),
