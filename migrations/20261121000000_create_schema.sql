@@ -528,3 +528,57 @@ CREATE TABLE suppression_groups (
     deleted_at  timestamptz,
     PRIMARY KEY (project_id, group_id)
 );
+
+-- Whom projects know: people with an address, and what a project notes of them.
+CREATE TABLE contacts (
+    id            uuid PRIMARY KEY,
+    project_id    uuid NOT NULL,
+    -- In lower case.
+    email         text NOT NULL,
+    first_name    text,
+    last_name     text,
+    -- The project's own name for the person.
+    user_id       text,
+    -- As E.164 has it.
+    mobile        text,
+    -- Text, numbers and booleans by name.
+    custom_fields jsonb NOT NULL DEFAULT '{}',
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    updated_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT contacts_email UNIQUE (project_id, email)
+);
+
+CREATE INDEX contacts_project_id ON contacts (project_id, id);
+CREATE INDEX contacts_user_id ON contacts (project_id, user_id, id) WHERE user_id IS NOT NULL;
+
+CREATE TABLE contact_lists (
+    id          uuid PRIMARY KEY,
+    project_id  uuid NOT NULL,
+    name        text NOT NULL,
+    description text,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT contact_lists_name UNIQUE (project_id, name)
+);
+
+CREATE INDEX contact_lists_project_id ON contact_lists (project_id, id);
+
+CREATE TABLE contact_list_members (
+    list_id    uuid NOT NULL REFERENCES contact_lists (id) ON DELETE CASCADE,
+    contact_id uuid NOT NULL REFERENCES contacts (id) ON DELETE CASCADE,
+    PRIMARY KEY (list_id, contact_id)
+);
+
+CREATE INDEX contact_list_members_contact_id ON contact_list_members (contact_id, list_id);
+
+-- What projects may note of their contacts, and as what type.
+CREATE TABLE contact_properties (
+    id            uuid PRIMARY KEY,
+    project_id    uuid NOT NULL,
+    name          text NOT NULL,
+    type          text NOT NULL CONSTRAINT contact_properties_type CHECK (type IN ('string', 'number', 'boolean', 'date')),
+    description   text,
+    default_value text,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT contact_properties_name UNIQUE (project_id, name)
+);

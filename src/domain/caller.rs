@@ -159,7 +159,7 @@ pub enum Role {
     Owner,
     /// Everything but changing owners.
     Admin,
-    /// Works with mails, keys and webhooks; leaves projects and people alone.
+    /// Works with mails, contacts, keys and webhooks; leaves projects and people alone.
     Member,
     /// Looks on.
     Viewer,
@@ -181,14 +181,14 @@ impl Role {
 
     /// Whether people of this role may do it.
     pub fn may(self, permission: Permission) -> bool {
-        use Permission::{KeysWrite, MailsSend, SuppressionsWrite, WebhooksWrite};
+        use Permission::{ContactsWrite, KeysWrite, MailsSend, SuppressionsWrite, WebhooksWrite};
         match self {
             Self::Owner | Self::Admin => true,
             Self::Member => {
                 permission.is_read()
                     || matches!(
                         permission,
-                        MailsSend | KeysWrite | WebhooksWrite | SuppressionsWrite
+                        MailsSend | ContactsWrite | KeysWrite | WebhooksWrite | SuppressionsWrite
                     )
             }
             Self::Viewer => permission.is_read(),

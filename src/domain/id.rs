@@ -105,6 +105,18 @@ id! {
     SenderId
 }
 id! {
+    /// Names a contact: somebody whom a project knows.
+    ContactId
+}
+id! {
+    /// Names a list of contacts.
+    ContactListId
+}
+id! {
+    /// Names what a project may note of its contacts.
+    ContactPropertyId
+}
+id! {
     /// Names an entry of the audit log.
     AuditEntryId
 }

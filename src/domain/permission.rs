@@ -38,6 +38,10 @@ permissions! {
     SendersRead = "senders:read",
     /// Adds and removes senders.
     SendersWrite = "senders:write",
+    /// Reads contacts, their lists and their properties.
+    ContactsRead = "contacts:read",
+    /// Makes, changes and removes contacts, their lists and their properties.
+    ContactsWrite = "contacts:write",
     /// Reads keys, never their secrets.
     KeysRead = "keys:read",
     /// Makes, changes and revokes keys.

@@ -28,6 +28,12 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::NotFound("project") => (StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND"),
         Error::NotFound("suppression group") => (StatusCode::NOT_FOUND, "GROUP_NOT_FOUND"),
         Error::NotFound("webhook") => (StatusCode::NOT_FOUND, "WEBHOOK_NOT_FOUND"),
+        Error::NotFound("contact") => (StatusCode::NOT_FOUND, "CONTACT_NOT_FOUND"),
+        Error::NotFound("contact list") => (StatusCode::NOT_FOUND, "CONTACT_LIST_NOT_FOUND"),
+        Error::NotFound("contact property") => {
+            (StatusCode::NOT_FOUND, "CONTACT_PROPERTY_NOT_FOUND")
+        }
+        Error::NotFound("custom field") => (StatusCode::NOT_FOUND, "CUSTOM_FIELD_NOT_FOUND"),
         Error::NotFound(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Error::Malformed(_) | Error::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_FAILED"),
         Error::InvalidResource { .. } => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR"),

@@ -4,6 +4,9 @@ pub mod alerts;
 pub mod api_keys;
 pub mod audit_log;
 pub mod client_address;
+pub mod contact_lists;
+pub mod contact_properties;
+pub mod contacts;
 pub mod domains;
 pub mod error;
 pub mod extract;
@@ -55,6 +58,7 @@ use self::people::Installation;
 use crate::domain::links::Links;
 use crate::error::Error;
 use crate::service::bounces::Bounces;
+use crate::service::contacts::Contacts;
 use crate::service::domains::Domains;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -134,6 +138,7 @@ macro_rules! handed_out {
 
 handed_out!(
     Preferences,
+    Contacts,
     Suppressions,
     Bounces,
     Mails,
@@ -163,6 +168,12 @@ impl FromRef<Parts> for Suppressions {
     }
 }
 
+impl FromRef<Parts> for Contacts {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Posthaste", description = "A self-hosted transactional email API. It speaks the AutoSend API."),
@@ -172,6 +183,7 @@ impl FromRef<Parts> for Suppressions {
         (name = "domains", description = "The domains that mail is sent from, and their DNS records"),
         (name = "senders", description = "The addresses that mail is sent from"),
         (name = "suppressions", description = "Who gets no mail, and kinds of mail that recipients can want or not want"),
+        (name = "contacts", description = "People whom a project knows, their lists, and what is noted of them"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -193,6 +205,9 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(domains::routes())
         .merge(senders::routes())
         .merge(suppressions::routes())
+        .merge(contacts::routes())
+        .merge(contact_lists::routes())
+        .merge(contact_properties::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::reschedule::update_mail))

@@ -7,6 +7,7 @@ pub mod bounces;
 pub mod claims;
 pub mod clock;
 pub mod committer;
+pub mod contacts;
 pub mod deliveries;
 pub mod domains;
 pub mod failure_limit;

@@ -201,8 +201,8 @@ async fn tell(
     if !group.is_null() {
         payload["unsubscribeGroupId"] = group;
     }
-    let payload = payload.to_string();
-    let telling = store::webhook_deliveries::insert_told(db, link.project, told, &payload);
+    let told = [(told, payload.to_string())];
+    let telling = store::webhook_deliveries::insert_for_all(db, link.project, &told);
     in_time(telling).await.map_err(unavailable)
 }
 

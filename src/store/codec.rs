@@ -7,10 +7,11 @@ use sqlx::types::Json;
 use sqlx::{Decode, Encode, Postgres, Type};
 use uuid::Uuid;
 
+use crate::domain::custom_fields::{CustomFields, FieldType};
 use crate::domain::id::{
-    AccountId, AlertId, ApiKeyId, AuditEntryId, DeliveryId, DomainId, EventId, MailId,
-    OneTimeLinkId, ProjectId, SenderId, SessionId, SuppressionGroupId, SuppressionId, UserId,
-    WebhookDeliveryId, WebhookId,
+    AccountId, AlertId, ApiKeyId, AuditEntryId, ContactId, ContactListId, ContactPropertyId,
+    DeliveryId, DomainId, EventId, MailId, OneTimeLinkId, ProjectId, SenderId, SessionId,
+    SuppressionGroupId, SuppressionId, UserId, WebhookDeliveryId, WebhookId,
 };
 use crate::domain::mail_details::MailDetails;
 use crate::domain::suppression::GroupCode;
@@ -51,6 +52,9 @@ stored_as_uuid!(
     AlertId,
     ApiKeyId,
     AuditEntryId,
+    ContactId,
+    ContactListId,
+    ContactPropertyId,
     DeliveryId,
     DomainId,
     EventId,
@@ -89,5 +93,35 @@ impl Type<Postgres> for GroupCode {
 impl<'r> Decode<'r, Postgres> for GroupCode {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(<String as Decode<Postgres>>::decode(value)?.parse()?)
+    }
+}
+
+/// Stored as `jsonb`.
+impl Type<Postgres> for CustomFields {
+    fn type_info() -> PgTypeInfo {
+        <Json<Self> as Type<Postgres>>::type_info()
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for CustomFields {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        <Json<Self> as Decode<Postgres>>::decode(value).map(|Json(fields)| fields)
+    }
+}
+
+/// Stored by its published name.
+impl Type<Postgres> for FieldType {
+    fn type_info() -> PgTypeInfo {
+        <str as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(other: &PgTypeInfo) -> bool {
+        <str as Type<Postgres>>::compatible(other)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for FieldType {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(<&str as Decode<Postgres>>::decode(value)?.parse()?)
     }
 }

@@ -343,23 +343,30 @@ pub async fn insert_given(
     .await
 }
 
-/// Tells every webhook of a project that asks for it something that is no event of a delivery; due now.
-pub async fn insert_told(
+/// Stores things of which no mail is the subject, such as what happens to contacts, for each webhook of the project that
+/// asks for them; due now. Each is a published name and the `data` that is told.
+pub async fn insert_for_all(
     db: impl PgExecutor<'_>,
     project: ProjectId,
-    kind: EventType,
-    payload: &str,
+    told: &[(EventType, String)],
 ) -> sqlx::Result<()> {
+    let (kinds, payloads): (Vec<&str>, Vec<&str>) =
+        told.iter().map(|(kind, payload)| (kind.as_str(), payload.as_str())).unzip();
     sqlx::query!(
         r#"
         INSERT INTO webhook_deliveries (project_id, webhook_id, type, payload, due_at)
-        SELECT project_id, id, $2, $3, now()
-        FROM webhooks
-        WHERE project_id = $1 AND active AND $2 = ANY (events)
+        SELECT $1, webhook.id, given.type, given.payload, now()
+        FROM UNNEST($2::text[], $3::text[]) AS given (type, payload)
+        CROSS JOIN LATERAL (
+            SELECT id
+            FROM webhooks
+            WHERE project_id = $1 AND active AND given.type = ANY (events)
+            OFFSET 0
+        ) AS webhook
         "#,
         project as _,
-        kind.as_str(),
-        payload,
+        kinds as _,
+        payloads as _,
     )
     .execute(db)
     .await

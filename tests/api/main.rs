@@ -8,6 +8,7 @@ mod app;
 mod audit_log;
 mod authentication;
 mod bounces;
+mod contacts;
 #[path = "../support/database.rs"]
 mod database;
 #[path = "../support/database_link.rs"]

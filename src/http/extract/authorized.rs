@@ -45,6 +45,10 @@ grants! {
     ReadSenders = SendersRead,
     /// Marks handlers that add and remove senders.
     WriteSenders = SendersWrite,
+    /// Marks handlers that read contacts.
+    ReadContacts = ContactsRead,
+    /// Marks handlers that make, change and remove contacts.
+    WriteContacts = ContactsWrite,
     /// Marks handlers that read keys.
     ReadKeys = KeysRead,
     /// Marks handlers that make, change and end keys.

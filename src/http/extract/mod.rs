@@ -1,5 +1,6 @@
 //! What handlers take: permissions as types, and readers whose refusals are in the envelope.
 
+pub mod at_most;
 pub mod authorized;
 pub mod body_room;
 pub mod bounded_value;
