@@ -45,6 +45,7 @@ use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
 use crate::service::domains::{DomainPolicy, Domains};
+use crate::service::engagements::Engagements;
 use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -263,6 +264,10 @@ impl App {
     }
 
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "it names every part once, in the order they are made in"
+    )]
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
         let Self { config, database, keys, seal, link_key, return_paths, listener, clock, .. } =
@@ -315,7 +320,9 @@ impl App {
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
+        let engagements = Engagements::new(db.clone(), links.clone());
         let household = Household {
+            engagements: engagements.clone(),
             keys: Arc::clone(&keys),
             usage: Arc::clone(&usage),
             mails: mails.clone(),
@@ -357,6 +364,7 @@ impl App {
                 keys,
                 db,
                 links,
+                engagements: engagements.clone(),
                 gate,
                 way,
             });
@@ -369,6 +377,9 @@ impl App {
             stages.end().await;
             if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
                 tracing::warn!(%error, "Could not write down the last use of keys");
+            }
+            if let Err(error) = engagements.flush().await {
+                tracing::warn!(%error, "Could not write down what recipients did");
             }
             // Waits for connections in use, and so for a database that does not answer.
             database.pool.close().await;

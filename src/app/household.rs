@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::http::layers::authenticate::Gate;
+use crate::service::engagements::Engagements;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::retention::Retention;
@@ -24,6 +25,7 @@ pub(super) struct Household {
     pub webhooks: Webhooks,
     pub owners: Owners,
     pub retention: Retention,
+    pub engagements: Engagements,
     pub gate: Arc<Gate>,
     pub metrics: PrometheusHandle,
 }
@@ -31,8 +33,19 @@ pub(super) struct Household {
 impl Household {
     /// Starts its loops; they end when `stop` is cancelled.
     pub fn keep(self, loops: &TaskTracker, stop: &CancellationToken) {
-        let Self { keys, usage, mails, sessions, webhooks, owners, retention, gate, metrics } =
-            self;
+        let Self {
+            keys,
+            usage,
+            mails,
+            sessions,
+            webhooks,
+            owners,
+            retention,
+            engagements,
+            gate,
+            metrics,
+        } = self;
+        loops.spawn(housekeeping::write_engagements(engagements, stop.clone()));
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), stop.clone()));
         loops.spawn(housekeeping::add_up_days(mails.clone(), stop.clone()));
         loops.spawn(housekeeping::write_requests(Arc::clone(&usage), stop.clone()));

@@ -25,6 +25,12 @@ pub struct MailDetails {
     /// Values of the author's own.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// Whether it tells that it is opened; the project's choice where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracking_open: Option<bool>,
+    /// Whether it tells that its links are followed; the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracking_click: Option<bool>,
     /// When it is to be sent, if not at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<DateTime<Utc>>,

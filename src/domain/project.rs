@@ -15,6 +15,10 @@ pub struct Project {
     pub name: String,
     /// The domain that its maker plans to send from.
     pub domain: Option<String>,
+    /// Whether its mails tell that they are opened, unless they say otherwise.
+    pub track_opens: bool,
+    /// Whether they tell that their links are followed, unless they say otherwise.
+    pub track_clicks: bool,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }

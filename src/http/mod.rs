@@ -24,6 +24,7 @@ pub mod projects;
 pub mod senders;
 mod silence;
 pub mod suppressions;
+pub mod tracking;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -60,6 +61,7 @@ use crate::error::Error;
 use crate::service::bounces::Bounces;
 use crate::service::contacts::Contacts;
 use crate::service::domains::Domains;
+use crate::service::engagements::Engagements;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
@@ -104,6 +106,8 @@ pub struct Parts {
     pub db: PgPool,
     /// Reads the links of mails.
     pub links: Links,
+    /// What recipients do with their mail.
+    pub engagements: Engagements,
     /// Who may come in.
     pub gate: Arc<Gate>,
     /// How they may come.
@@ -137,6 +141,7 @@ macro_rules! handed_out {
 }
 
 handed_out!(
+    Engagements,
     Preferences,
     Contacts,
     Suppressions,
@@ -260,6 +265,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(reports)
         .merge(open)
         .merge(preferences::routes())
+        .merge(tracking::routes())
         .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)

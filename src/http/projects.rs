@@ -50,9 +50,9 @@ pub struct ProjectBody {
     domains: Vec<String>,
     /// Always null: the data are where this server is.
     region_key: Option<String>,
-    /// Always false in this version.
+    /// Whether mails tell that they are opened, unless they say otherwise.
     tracking_open: bool,
-    /// Always false in this version.
+    /// Whether mails tell that their links are followed, unless they say otherwise.
     tracking_click: bool,
     created_at: String,
 }
@@ -65,8 +65,8 @@ impl From<Project> for ProjectBody {
             domain: project.domain,
             domains: Vec::new(),
             region_key: None,
-            tracking_open: false,
-            tracking_click: false,
+            tracking_open: project.track_opens,
+            tracking_click: project.track_clicks,
             created_at: timestamp(project.created_at),
         }
     }
@@ -96,6 +96,7 @@ pub struct CreateProjectRequest {
 
 /// A request to change a project: what is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct UpdateProjectRequest {
     /// 1 to 100 characters.
     #[serde(default)]
@@ -105,6 +106,14 @@ pub struct UpdateProjectRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     domain: Change<Option<String>>,
+    /// Whether mails tell that they are opened, unless they say otherwise. Takes effect within five seconds.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    tracking_open: Change<bool>,
+    /// The same for the links in them.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    tracking_click: Change<bool>,
 }
 
 /// What a list of projects is narrowed to.
@@ -196,7 +205,11 @@ pub async fn update_project(
     Json { value, .. }: Json<UpdateProjectRequest>,
 ) -> Result<Json<Success<ProjectBody>>> {
     let mut violations = Violations::default();
-    let mut change = ProjectChange::default();
+    let mut change = ProjectChange {
+        track_opens: value.tracking_open,
+        track_clicks: value.tracking_click,
+        ..ProjectChange::default()
+    };
     if let Change::Set(text) = value.name
         && let Some(name) = violations.check("name", text.parse())
     {

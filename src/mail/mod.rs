@@ -6,4 +6,5 @@ pub mod personal;
 pub mod plain_text;
 pub mod report;
 pub mod template;
+mod tracking;
 pub mod transport;

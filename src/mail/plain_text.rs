@@ -3,8 +3,8 @@
 //! One pass over the document, because it is a stranger's: the small libraries that were tried take time that grows
 //! with the square of a hostile document (minutes for 400 KB), and the large ones bring a browser's parser.
 
-mod markup;
-mod reference;
+pub(super) mod markup;
+pub(super) mod reference;
 mod text;
 
 use text::Text;

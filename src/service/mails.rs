@@ -5,10 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
+use self::tracking::TrackingChoices;
 use super::committer::Committer;
 use super::domains::Domains;
 use super::handoff::HandOff;
 use super::{in_time, unavailable};
+use crate::domain::engagement::Tally;
 use crate::domain::id::{MailId, ProjectId};
 use crate::domain::links::Links;
 use crate::domain::mail::Content;
@@ -25,6 +27,7 @@ mod preparing;
 mod preview;
 mod search;
 mod sending;
+mod tracking;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
@@ -52,6 +55,8 @@ pub struct MailDetail {
     pub pending: Vec<PendingDelivery>,
     /// What happened, oldest first.
     pub events: Vec<Event>,
+    /// How often recipients opened it and followed its links.
+    pub engagements: Vec<Tally>,
 }
 
 /// The mails of every project.
@@ -63,6 +68,7 @@ pub struct Mails {
     /// One pointer, because these are copied for every request.
     domains: Arc<Domains>,
     links: Links,
+    tracking: Arc<TrackingChoices>,
 }
 
 impl Mails {
@@ -75,7 +81,8 @@ impl Mails {
         domains: Domains,
         links: Links,
     ) -> Self {
-        Self { db, committer, handoff, domains: Arc::new(domains), links }
+        let tracking = Arc::new(TrackingChoices::new(db.clone()));
+        Self { db, committer, handoff, domains: Arc::new(domains), links, tracking }
     }
 
     /// One mail with its deliveries and its history.
@@ -90,7 +97,14 @@ impl Mails {
             .await
             .map_err(unavailable)?;
         let events = in_time(store::events::list(&self.db, id)).await.map_err(unavailable)?;
-        Ok(MailDetail { summary, content, pending, events })
+        let engagements = match &content.personal {
+            Some(personal) if personal.track_opens || personal.track_clicks => {
+                let counted = store::engagements::of_mail(&self.db, project, id);
+                in_time(counted).await.map_err(unavailable)?
+            }
+            _ => Vec::new(),
+        };
+        Ok(MailDetail { summary, content, pending, events, engagements })
     }
 
     /// Where a mail stands and what happened to it, without its content.

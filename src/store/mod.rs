@@ -19,6 +19,7 @@ pub mod contacts;
 pub mod credentials;
 pub mod deliveries;
 pub mod domains;
+pub mod engagements;
 pub mod events;
 pub mod idempotency_keys;
 pub mod mail_days;

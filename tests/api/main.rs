@@ -41,6 +41,7 @@ mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
 mod suppressions;
+mod tracking;
 mod usage;
 #[path = "../support/webhook_endpoint.rs"]
 mod webhook_endpoint;

@@ -150,8 +150,6 @@ async fn members_of_later_versions_are_refused_by_name_instead_of_ignored() {
     let file = json!([{"fileName": "a.pdf", "fileUrl": "http://127.0.0.1/a.pdf"}]);
     for (field, member) in [
         ("templateId", json!({"templateId": "A-abc123def456ghi789jk"})),
-        ("trackingClick", json!({"trackingClick": true})),
-        ("trackingOpen", json!({"trackingOpen": true})),
         ("attachments[0].fileUrl", json!({"attachments": file})),
     ] {
         let reply = app.send(&key, letter_with(member)).await;

@@ -76,13 +76,14 @@ pub struct SendMailRequest {
     /// The suppression group that the mail belongs to: who wants no mail of it is left out, and everybody else finds a
     /// way to unsubscribe in the mail's header.
     unsubscribe_group_id: Option<String>,
+    /// Whether links in `html` lead past the server, which tells when they are followed; the project's choice if nothing is
+    /// said.
+    tracking_click: Option<bool>,
+    /// Whether an image in `html` tells when it is looked at; the project's choice if nothing is said.
+    tracking_open: Option<bool>,
 
     #[schema(ignore)]
     template_id: Option<IgnoredAny>,
-    #[schema(ignore)]
-    tracking_click: Option<bool>,
-    #[schema(ignore)]
-    tracking_open: Option<bool>,
 }
 
 impl SendMailRequest {
@@ -159,6 +160,8 @@ impl TryFrom<SendMailRequest> for Draft {
                 details: MailDetails {
                     unsubscribe_group_id,
                     scheduled_at,
+                    tracking_open: request.tracking_open,
+                    tracking_click: request.tracking_click,
                     ..MailDetails::default()
                 },
             }),
@@ -181,11 +184,7 @@ impl TryFrom<SendMailRequest> for Draft {
 
 fn refuse_what_is_not_there_yet(request: &SendMailRequest, violations: &mut Violations) {
     const LATER: &str = "is not supported by this version yet; leave it out";
-    for (field, given) in [
-        ("templateId", request.template_id.is_some()),
-        ("trackingClick", request.tracking_click == Some(true)),
-        ("trackingOpen", request.tracking_open == Some(true)),
-    ] {
+    for (field, given) in [("templateId", request.template_id.is_some())] {
         if given {
             violations.add(field, LATER);
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::reference;
 
 /// A tag, and what follows it.
-pub(super) struct Tag<'a> {
+pub(in crate::mail) struct Tag<'a> {
     /// Its name in lower case; empty for comments, declarations and what is left unfinished.
     pub name: Cow<'a, str>,
     /// Whether it is an end tag.
@@ -21,7 +21,7 @@ pub(super) struct Tag<'a> {
 }
 
 /// Reads the tag or comment that `html` begins with; `None` where its `<` is only a sign.
-pub(super) fn tag(html: &str) -> Option<Tag<'_>> {
+pub(in crate::mail) fn tag(html: &str) -> Option<Tag<'_>> {
     let inside = html.strip_prefix('<')?;
     if let Some(comment) = inside.strip_prefix("!--") {
         return Some(Tag::skipped(after_comment(comment)));
@@ -47,7 +47,7 @@ pub(super) fn tag(html: &str) -> Option<Tag<'_>> {
 }
 
 /// The document behind the end of an element whose content is no markup, such as `script`.
-pub(super) fn after_closing<'a>(html: &'a str, name: &str) -> &'a str {
+pub(in crate::mail) fn after_closing<'a>(html: &'a str, name: &str) -> &'a str {
     let mut rest = html;
     while let Some(at) = rest.find("</") {
         rest = &rest[at + 2..];
@@ -117,7 +117,7 @@ impl<'a> Tag<'a> {
 }
 
 /// The name and the value of an attribute, and what follows; `None` if the document ends before it does.
-fn attribute(text: &str) -> Option<(&str, &str, &str)> {
+pub(in crate::mail) fn attribute(text: &str) -> Option<(&str, &str, &str)> {
     let ends = |c: char| is_space(c) || matches!(c, '/' | '>' | '=');
     // An `=` in the first place belongs to the name.
     let first = text.chars().next()?.len_utf8();
@@ -138,7 +138,7 @@ fn attribute(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// HTML's white space; a no-break space is a character like others.
-pub(super) fn is_space(c: char) -> bool {
+pub(in crate::mail) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}')
 }
 

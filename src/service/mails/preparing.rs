@@ -11,7 +11,7 @@ use crate::domain::draft::Draft;
 use crate::domain::id::{DomainId, ProjectId};
 use crate::domain::mail::Content;
 use crate::domain::packing;
-use crate::domain::personal::{self, Personal};
+use crate::domain::personal::{self, Personal, Tracking};
 use crate::domain::subject::Subject;
 use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
@@ -29,6 +29,17 @@ pub(super) struct Prepared {
     pub missing_variables: Vec<String>,
     /// The content, packed.
     pub body: Vec<u8>,
+}
+
+/// What a mail is held together with beside what its author wrote.
+#[derive(Clone, Copy)]
+pub(super) struct Around {
+    /// The owner.
+    pub project: ProjectId,
+    /// What it tells of its readers.
+    pub tracking: Tracking,
+    /// The domain with whose keys it is signed.
+    pub signed_by: Option<DomainId>,
 }
 
 /// Holds a mail to what its key may send, from and to whom.
@@ -52,16 +63,12 @@ pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
 }
 
 /// Renders and packs; off the threads that serve requests when it may take long.
-pub(super) async fn prepare(
-    draft: Draft,
-    project: ProjectId,
-    signed_by: Option<DomainId>,
-) -> Result<Prepared> {
+pub(super) async fn prepare(draft: Draft, around: Around) -> Result<Prepared> {
     let text =
         draft.html.as_ref().map_or(0, String::len) + draft.text.as_ref().map_or(0, String::len);
     let takes_long = draft.data.is_some() || !draft.attachments.is_empty() || text > 64 * 1024;
     let work = move || {
-        let (content, missing_variables) = render(draft, project, signed_by)?;
+        let (content, missing_variables) = render(draft, around)?;
         let body = packing::pack(&content);
         Ok(Prepared { content: Arc::new(content), missing_variables, body })
     };
@@ -74,8 +81,7 @@ pub(super) async fn prepare(
 /// Fills in the variables, and checks what only then can be checked.
 fn render(
     draft: Draft,
-    project: ProjectId,
-    signed_by: Option<DomainId>,
+    Around { project, tracking, signed_by }: Around,
 ) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
     let mut missing = Vec::new();
@@ -126,11 +132,13 @@ fn render(
     let text = text.flatten().or_else(|| html.as_deref().and_then(plain_text::from_html));
     let group = draft.details.unsubscribe_group_id.as_deref().and_then(|code| code.parse().ok());
     let unsubscribe = group.or_else(|| (links > 0).then(GroupCode::global));
-    let personal = unsubscribe.map(|group| Personal {
+    let has_html = html.is_some();
+    let Tracking { opens, clicks } = if has_html { tracking } else { Tracking::default() };
+    let personal = (unsubscribe.is_some() || opens || clicks).then_some(Personal {
         project,
-        unsubscribe: Some(group),
-        track_opens: false,
-        track_clicks: false,
+        unsubscribe,
+        track_opens: opens,
+        track_clicks: clicks,
     });
     let content = Content {
         from: draft.from,

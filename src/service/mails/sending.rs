@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use uuid::Uuid;
 
-use super::preparing::{Prepared, allow, prepare};
+use super::preparing::{Around, Prepared, allow, prepare};
 use super::{Accepted, Mails};
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::Caller;
@@ -39,7 +39,10 @@ impl Mails {
         let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
-        let details = draft.details.clone();
+        let mut details = draft.details.clone();
+        // What is off needs no room in every row.
+        details.tracking_open = details.tracking_open.filter(|on| *on);
+        details.tracking_click = details.tracking_click.filter(|on| *on);
         let scheduled_at = details.scheduled_at;
         if let Some(at) = scheduled_at
             && let Err(problem) = schedule::check(at, Utc::now())
@@ -60,8 +63,9 @@ impl Mails {
         } else {
             self.domains.permit(project, draft.from.address.domain()).await?
         };
-        let Prepared { content, missing_variables, body } =
-            prepare(draft, project, signed_by).await?;
+        let tracking = self.tracking.of(project, &draft).await?;
+        let around = Around { project, tracking, signed_by };
+        let Prepared { content, missing_variables, body } = prepare(draft, around).await?;
         let recipients = content.recipients().count();
 
         // A claim that another request holds may end while we look at it: then it is free to be claimed.
