@@ -31,18 +31,20 @@ const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000
 /**
  * Asks the server; answers the `data` of its answer.
  *
- * `body` is sent as JSON, `scoped` names the chosen project, `raw` answers the response itself. Reading waits when
- * there were too many requests; a change is left to the reader to repeat.
+ * `body` is sent as JSON, `scoped` names the chosen project, `raw` answers the response itself, and `key` asks with a key in
+ * place of the session. Reading waits when there were too many requests; a change is left to the reader to repeat.
  */
-export async function ask(method, path, { body, scoped = false, raw = false, signal: stop, quiet = false } = {}) {
+export async function ask(method, path, { body, scoped = false, raw = false, signal: stop, quiet = false, key } = {}) {
   const headers = {};
   if (body !== undefined) headers["content-type"] = "application/json";
   if (scoped && project.value) headers["x-project-id"] = project.value;
+  if (key) headers.authorization = `Bearer ${key}`;
+  const credentials = key ? "omit" : "same-origin";
   for (let tries = 1; ; tries += 1) {
     let response;
     try {
       const sent = body === undefined ? undefined : JSON.stringify(body);
-      response = await fetch(path, { method, headers, body: sent, signal: stop, credentials: "same-origin" });
+      response = await fetch(path, { method, headers, body: sent, signal: stop, credentials });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Refusal(0, null, "The server cannot be reached. Check your connection and try again.");
@@ -55,7 +57,7 @@ export async function ask(method, path, { body, scoped = false, raw = false, sig
       await pause(refusal.retryAfter ?? 1);
       continue;
     }
-    if (response.status === 401 && !quiet) signedOut();
+    if (response.status === 401 && !quiet && !key) signedOut();
     throw refusal;
   }
 }

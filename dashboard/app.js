@@ -1,5 +1,7 @@
 // Which page belongs to which path, and what stands around it.
 import { html, useEffect, useState } from "./html.js";
+import { ContactPage } from "./pages/contacts/contact.js";
+import { ContactsPage } from "./pages/contacts/index.js";
 import { DomainPage } from "./pages/domains/domain.js";
 import { DomainsPage } from "./pages/domains/list.js";
 import { KeyPage } from "./pages/keys/key.js";
@@ -9,10 +11,13 @@ import { MailboxPage, MailsPage } from "./pages/mails/list.js";
 import { AuditPage } from "./pages/audit.js";
 import { ForgotPage } from "./pages/forgot.js";
 import { OverviewPage } from "./pages/overview.js";
-import { ProjectsPage } from "./pages/projects.js";
+import { ProjectsPage } from "./pages/projects/list.js";
 import { SettingsPage } from "./pages/settings/index.js";
 import { SignInPage } from "./pages/sign-in.js";
+import { SuppressionsPage } from "./pages/suppressions/index.js";
 import { TeamPage } from "./pages/team.js";
+import { TemplatesPage } from "./pages/templates/list.js";
+import { TemplatePage } from "./pages/templates/template.js";
 import { WebhooksPage } from "./pages/webhooks/list.js";
 import { WebhookPage } from "./pages/webhooks/webhook.js";
 import { WelcomePage } from "./pages/welcome.js";
@@ -34,6 +39,11 @@ const PAGES = [
   [/^\/mails\/([^/]+)$/, MailPage],
   [/^\/mailbox$/, MailboxPage],
   [/^\/mailbox\/([^/]+)$/, MailPage],
+  [/^\/templates$/, TemplatesPage],
+  [/^\/templates\/([^/]+)$/, TemplatePage],
+  [/^\/contacts$/, ContactsPage],
+  [/^\/contacts\/([^/]+)$/, ContactPage],
+  [/^\/suppressions$/, SuppressionsPage],
   [/^\/domains$/, DomainsPage],
   [/^\/domains\/([^/]+)$/, DomainPage],
   [/^\/webhooks$/, WebhooksPage],

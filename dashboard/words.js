@@ -17,6 +17,12 @@ export const MAIL_STATES = {
   held: ["warn", "Held"],
   cancelled: ["off", "Cancelled"],
   retried: ["wait", "Tried again"],
+  rescheduled: ["wait", "Moved"],
+  opened: ["good", "Opened"],
+  clicked: ["good", "Clicked"],
+  unsubscribed: ["warn", "Unsubscribed"],
+  group_unsubscribed: ["warn", "Left a group"],
+  group_resubscribed: ["good", "Came back to a group"],
 };
 
 /** The same for keys. */
@@ -46,6 +52,14 @@ export const WEBHOOK_STATES = {
 export const PERMISSIONS = {
   "mails:send": "Send mail",
   "mails:read": "Read mails and what became of them",
+  "templates:read": "See templates and try them out",
+  "templates:write": "Make, change, publish and delete templates",
+  "contacts:read": "See contacts, lists and properties",
+  "contacts:write": "Make, change and delete contacts, lists and properties",
+  "suppressions:read": "See who gets no mail",
+  "suppressions:write": "Suppress addresses, let them have mail again, manage groups",
+  "recipients:erase": "Erase everything about a recipient",
+  "bounces:write": "Report bounces and complaints",
   "domains:read": "See domains and their DNS records",
   "domains:write": "Add, verify and delete domains",
   "senders:read": "See senders",
@@ -69,9 +83,8 @@ export const PRESETS = [
   ["custom", "Custom", "You choose each permission."],
 ];
 
-/** The preset that a list of permissions is, or `custom`. */
-export function presetOf(permissions) {
-  const all = Object.keys(PERMISSIONS);
+/** The preset that a list of permissions is, or `custom`; `all` are those that the server knows. */
+export function presetOf(permissions, all) {
   const same = (wanted) => wanted.length === permissions.length && wanted.every((one) => permissions.includes(one));
   if (same(["mails:send"])) return "sending_access";
   if (same(all)) return "full_access";
@@ -82,7 +95,7 @@ export function presetOf(permissions) {
 export const ROLES = [
   ["owner", "Owner", "Everything, and says who else is an owner."],
   ["admin", "Admin", "Everything but changing owners."],
-  ["member", "Member", "Works with mails and keys."],
+  ["member", "Member", "Works with mails, templates, contacts, webhooks and keys."],
   ["viewer", "Viewer", "Looks on and changes nothing."],
 ];
 
@@ -109,6 +122,20 @@ export const ACTIONS = {
   "webhook.disabled": "Webhook switched off by the server",
   "webhook.secret_revealed": "Webhook secret looked at",
   "webhook.replayed": "Webhook told again",
+  "template.created": "Template made",
+  "template.updated": "Template changed",
+  "template.published": "Template published",
+  "template.reverted": "Template taken back to an old version",
+  "template.deleted": "Template deleted",
+  "contact_list.created": "List of contacts made",
+  "contact_list.deleted": "List of contacts deleted",
+  "contact_property.created": "Property of contacts made",
+  "contact_property.deleted": "Property of contacts deleted",
+  "suppression.added": "Addresses suppressed",
+  "suppression.removed": "Addresses let have mail again",
+  "suppression_group.created": "Suppression group made",
+  "suppression_group.updated": "Suppression group changed",
+  "suppression_group.deleted": "Suppression group deleted",
   "user.invited": "Person invited",
   "user.joined": "Person joined",
   "user.role_changed": "Role changed",
@@ -121,6 +148,7 @@ export const ACTIONS = {
   "session.ended": "Session ended",
   "mail.retried": "Mail tried again",
   "mail.cancelled": "Mail cancelled",
+  "mail.rescheduled": "Mail given another time",
 };
 
 export const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;

@@ -14,12 +14,15 @@ CREATE TABLE projects (
     -- Whether its mails tell that they are opened, and that their links are followed, unless they say otherwise.
     track_opens  boolean NOT NULL DEFAULT false,
     track_clicks boolean NOT NULL DEFAULT false,
+    -- Mails are kept for so long; null for as long as the server keeps them.
+    retention_days integer CONSTRAINT projects_retention_days CHECK (retention_days > 0),
     created_at timestamptz NOT NULL DEFAULT now(),
     -- A deleted project keeps its mails for a month or the retention time, and does nothing any more.
     deleted_at timestamptz
 );
 
 CREATE INDEX projects_account_id ON projects (account_id, id);
+CREATE INDEX projects_retention_days ON projects (id) WHERE retention_days IS NOT NULL;
 CREATE INDEX projects_deleted_at ON projects (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE api_keys (
@@ -602,3 +605,63 @@ CREATE TABLE engagements (
     last_at   timestamptz NOT NULL,
     PRIMARY KEY (mail_id, position, type, automated, link)
 );
+
+-- Subjects and bodies that a project keeps. What they say is in their versions.
+CREATE TABLE templates (
+    -- A number that the API shows in base 62.
+    id                uuid PRIMARY KEY,
+    project_id        uuid NOT NULL REFERENCES projects (id),
+    name              text NOT NULL,
+    description       text NOT NULL,
+    type              text NOT NULL CONSTRAINT templates_type CHECK (type IN ('transactional', 'marketing')),
+    builder           text NOT NULL CONSTRAINT templates_builder CHECK (builder IN ('code', 'visual')),
+    -- Whom its mails are from, where the request does not say. A sender in use stays.
+    sender_id         uuid CONSTRAINT templates_sender REFERENCES senders (id),
+    latest_version    integer NOT NULL,
+    -- What is sent; null before anything was published.
+    published_version integer,
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    updated_at        timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX templates_project_id ON templates (project_id, id);
+CREATE INDEX templates_sender_id ON templates (sender_id) WHERE sender_id IS NOT NULL;
+
+-- What templates say and said. Rows never change.
+CREATE TABLE template_versions (
+    template_id  uuid NOT NULL REFERENCES templates (id) ON DELETE CASCADE,
+    version      integer NOT NULL,
+    subject      text NOT NULL,
+    preview_text text NOT NULL,
+    html         text,
+    text         text,
+    variables    jsonb NOT NULL,
+    -- The version that it was made from.
+    based_on     integer,
+    created_by   text NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (template_id, version)
+);
+
+-- People who are to be forgotten, and how far that is.
+CREATE TABLE erasures (
+    id                uuid PRIMARY KEY,
+    account_id        uuid NOT NULL,
+    project_id        uuid NOT NULL,
+    -- HMAC of the address under a key derived from SECRET_KEY: it tells one person from another, and not who it is.
+    digest            text NOT NULL,
+    -- Encrypted with SECRET_KEY; null once nothing is left to be done.
+    address           bytea,
+    keep_suppressions boolean NOT NULL,
+    -- Nobody else works on it before then.
+    claimed_until     timestamptz,
+    -- How far what webhooks were told has been looked through.
+    looked_until      uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    mails_removed     bigint NOT NULL DEFAULT 0,
+    mails_changed     bigint NOT NULL DEFAULT 0,
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    completed_at      timestamptz
+);
+
+CREATE UNIQUE INDEX erasures_unfinished ON erasures (project_id, digest) WHERE completed_at IS NULL;
+CREATE INDEX erasures_to_do ON erasures (id) WHERE completed_at IS NULL;

@@ -46,6 +46,7 @@ use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
 use crate::service::domains::{DomainPolicy, Domains};
 use crate::service::engagements::Engagements;
+use crate::service::erasing::Erasing;
 use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -194,8 +195,8 @@ pub struct App {
     database: Database,
     keys: Arc<Keys>,
     seal: Seal,
-    link_key: LinkKey,
     return_paths: ReturnPaths,
+    link_key: LinkKey,
     listener: Listener,
     account: AccountId,
     /// Whether the account was made just now.
@@ -223,8 +224,8 @@ impl App {
             database,
             keys,
             seal,
-            link_key,
             return_paths,
+            link_key,
             listener,
             account,
             is_new,
@@ -270,7 +271,7 @@ impl App {
     )]
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
-        let Self { config, database, keys, seal, link_key, return_paths, listener, clock, .. } =
+        let Self { config, database, keys, seal, return_paths, link_key, listener, clock, .. } =
             self;
         let db = database.pool.clone();
 
@@ -321,6 +322,7 @@ impl App {
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
         let engagements = Engagements::new(db.clone(), links.clone());
+        let erasing = Erasing::new(db.clone(), seal.clone());
         let household = Household {
             engagements: engagements.clone(),
             keys: Arc::clone(&keys),
@@ -330,6 +332,7 @@ impl App {
             webhooks: webhooks.clone(),
             owners,
             retention: Retention::new(db.clone(), config.retention),
+            erasing: erasing.clone(),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
         };
@@ -361,6 +364,7 @@ impl App {
                 installation,
                 webhooks,
                 bounces,
+                erasing,
                 keys,
                 db,
                 links,

@@ -9,6 +9,8 @@ mod database;
 mod keys;
 #[path = "plans/suppressions.rs"]
 mod suppressions;
+#[path = "plans/templates.rs"]
+mod templates;
 #[path = "plans/webhooks.rs"]
 mod webhooks;
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use api_client::{Answer, ApiClient, mail_to};
 use database::TestDatabase;
-use posthaste::domain::api_key::KeyMode;
+use posthaste::domain::api_key::{KeyMode, Spelling};
 use posthaste::domain::audit::Doer;
 use posthaste::domain::caller::KeyStatus;
 use posthaste::domain::id::{AccountId, ApiKeyId};
@@ -84,6 +84,7 @@ impl Scene {
             name: "To be revoked".into(),
             project: Some(project),
             mode: KeyMode::Live,
+            spelling: Spelling::Native,
             permissions: permission::preset("sending_access").unwrap(),
             restrictions: Restrictions::default(),
             per_second: None,

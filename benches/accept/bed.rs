@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use posthaste::app::Database;
-use posthaste::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
+use posthaste::domain::api_key::{ApiKeyToken, KeyMode, KeyType, Spelling};
 use posthaste::domain::audit::Doer;
 use posthaste::domain::id::ApiKeyId;
 use posthaste::domain::permission;
@@ -88,6 +88,7 @@ impl Bed {
             name: "Benchmark".into(),
             project: Some(project),
             mode: KeyMode::Live,
+            spelling: Spelling::Native,
             permissions: permission::preset("full_access").unwrap(),
             restrictions: Restrictions::default(),
             per_second: None,

@@ -101,8 +101,11 @@ fn writers(pool: &PgPool) -> mpsc::Sender<Waiting> {
 async fn write(pool: &PgPool, project: Uuid, batch: &[Waiting]) {
     let ids: Vec<Uuid> = batch.iter().map(|_| MailId::generate().as_uuid()).collect();
     let deliveries: Vec<Uuid> = batch.iter().map(|_| DeliveryId::generate().as_uuid()).collect();
-    let from: Vec<String> =
-        batch.iter().map(|waiting| waiting.draft.from.address.to_string()).collect();
+    let from: Vec<String> = batch
+        .iter()
+        .flat_map(|waiting| &waiting.draft.from)
+        .map(|from| from.address.to_string())
+        .collect();
     let to: Vec<String> =
         batch.iter().map(|waiting| waiting.draft.to[0].address.to_string()).collect();
     let subjects: Vec<&str> = batch.iter().map(|waiting| waiting.draft.subject.as_str()).collect();

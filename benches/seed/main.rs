@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use posthaste::app::Database;
 use posthaste::config::{Config, Settings};
-use posthaste::domain::api_key::KeyMode;
+use posthaste::domain::api_key::{KeyMode, Spelling};
 use posthaste::domain::audit::Doer;
 use posthaste::domain::id::AccountId;
 use posthaste::domain::mail::Content;
@@ -134,6 +134,7 @@ async fn usable_key(db: &PgPool, pepper: Pepper, account: AccountId) -> String {
         name: "Looking around".into(),
         project: None,
         mode: KeyMode::Live,
+        spelling: Spelling::Native,
         permissions: Permission::ALL.to_vec(),
         per_second: Some(1000),
         per_minute: Some(10_000),

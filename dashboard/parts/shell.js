@@ -13,6 +13,14 @@ const GROUPS = [
       { path: "/", icon: "overview", label: "Overview" },
       { path: "/mails", icon: "mails", label: "Mails", permission: "mails:read", scoped: true },
       { path: "/mailbox", icon: "mailbox", label: "Mailbox", permission: "mails:read", scoped: true },
+      { path: "/templates", icon: "templates", label: "Templates", permission: "templates:read", scoped: true },
+    ],
+  },
+  {
+    name: "Recipients",
+    sections: [
+      { path: "/contacts", icon: "contacts", label: "Contacts", permission: "contacts:read", scoped: true },
+      { path: "/suppressions", icon: "suppressions", label: "Suppressions", permission: "suppressions:read", scoped: true },
     ],
   },
   {

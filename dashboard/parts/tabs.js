@@ -1,11 +1,14 @@
 // Several views of one thing; the arrow keys go from one to the next (WAI-ARIA, tabs).
 import { html, useId, useState } from "../html.js";
+import { place, setQuery } from "../router.js";
 
-/** `tabs` are `{name, label, show}`. */
-export function Tabs({ label, tabs }) {
+/** `tabs` are `{name, label, show}`. `query` names the part of the address in which the choice stands, if it does. */
+export function Tabs({ label, tabs, query }) {
   const id = useId();
   const all = tabs.filter(Boolean);
-  const [chosen, setChosen] = useState(all[0].name);
+  const [kept, keep] = useState(all[0].name);
+  const chosen = query ? place.value.query[query] : kept;
+  const setChosen = (name) => (query ? setQuery({ [query]: name === all[0].name ? "" : name }) : keep(name));
   const open = all.find(({ name }) => name === chosen) ?? all[0];
   const move = (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::http::layers::authenticate::Gate;
 use crate::service::engagements::Engagements;
+use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::retention::Retention;
@@ -26,6 +27,7 @@ pub(super) struct Household {
     pub owners: Owners,
     pub retention: Retention,
     pub engagements: Engagements,
+    pub erasing: Erasing,
     pub gate: Arc<Gate>,
     pub metrics: PrometheusHandle,
 }
@@ -42,6 +44,7 @@ impl Household {
             owners,
             retention,
             engagements,
+            erasing,
             gate,
             metrics,
         } = self;
@@ -52,6 +55,7 @@ impl Household {
         loops.spawn(housekeeping::watch_use(usage, stop.clone()));
         loops.spawn(housekeeping::forget_what_is_over(mails, stop.clone()));
         loops.spawn(housekeeping::remove_old_mails(retention, stop.clone()));
+        loops.spawn(housekeeping::erase_recipients(erasing, stop.clone()));
         loops.spawn(housekeeping::forget_sessions(sessions, stop.clone()));
         loops.spawn(housekeeping::forget_webhook_deliveries(webhooks, stop.clone()));
         loops.spawn(housekeeping::tell_owners(owners, stop.clone()));

@@ -70,6 +70,7 @@ async fn create(
             KeyMode::Live => api_key::KeyMode::Live,
             KeyMode::Test => api_key::KeyMode::Test,
         },
+        spelling: asked.spelling,
         permissions: permission::preset(preset)?,
         restrictions: Restrictions::default(),
         per_second: asked.per_second,

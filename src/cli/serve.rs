@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::say;
 use crate::app::{App, first_key_file};
 use crate::config::Config;
-use crate::domain::api_key::{ApiKeyToken, KeyMode};
+use crate::domain::api_key::{ApiKeyToken, KeyMode, Spelling};
 use crate::domain::audit::Doer;
 use crate::domain::permission;
 use crate::domain::restrictions::Restrictions;
@@ -126,6 +126,7 @@ async fn first_key(app: &App, config: &Config) -> Result<Option<ApiKeyToken>> {
         name: "First key".into(),
         project,
         mode: KeyMode::Live,
+        spelling: Spelling::Native,
         permissions: permission::preset("full_access")?,
         restrictions: Restrictions::default(),
         per_second: None,

@@ -26,11 +26,19 @@ static FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/dashboard");
 /// The page that all others are drawn in.
 const INDEX: &str = "index.html";
 
+/// The empty page that a page of ours fills with the HTML of a template, to show what it looks like.
+const FRAME: &str = "frame.html";
+
 /// Scripts and styles come from us alone and never stand inside a page, so that text of strangers that got into one
 /// would still run nothing. A mail's HTML is shown in a frame, which its own answer puts into a sandbox.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; frame-src 'self'; form-action 'none'; base-uri 'none'; \
                       frame-ancestors 'none'";
+
+/// HTML of strangers is put into this page, which can do nothing but be looked at: no script runs in it, whoever wrote it,
+/// and nothing is loaded. It has styles of its own, as mails do, and is of our origin, because our page writes into it.
+const FRAME_POLICY: &str = "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+                            form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 
 /// What every answer carries. A browser asks each time whether its copy is still the one of this binary.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -98,6 +106,9 @@ async fn page(request: Request) -> Response {
     let mut headers: HeaderMap =
         HEADERS.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
     headers.insert(ETAG, file.tag.clone());
+    if path == FRAME {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(FRAME_POLICY));
+    }
     if is_known(request.headers(), &file.tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }

@@ -2,7 +2,8 @@
 //!
 //! `AS_` (project) or `ASA_` (account), `test_` in test mode, then 50 characters of `0-9A-Za-z`: 12 of public id, 32 of
 //! secret (190 bits from the operating system) and 6 of CRC-32 over all that came before. The checksum lets us refuse a
-//! mistyped or truncated key without a look-up, and lets secret scanners know one when they see it.
+//! mistyped or truncated key without a look-up, and lets secret scanners know one when they see it. In another
+//! [`Spelling`] only the prefix differs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,12 +85,82 @@ impl FromStr for KeyMode {
     }
 }
 
+/// How a key is written: as ours are, or with the prefix that clients of another service look for. It is the same key
+/// whatever the prefix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Spelling {
+    /// `AS_` and `ASA_`, with `test_` behind them in test mode.
+    #[default]
+    Native,
+    /// `re_`.
+    Resend,
+    /// `SG.`, without which their clients warn.
+    SendGrid,
+    /// `tsend_`.
+    ToSend,
+    /// `tsend_admin_`, without which their client for administrators refuses a key.
+    ToSendAdmin,
+    /// `sk_live_` and `sk_test_`.
+    SendMailOs,
+    /// `ms_live_` and `ms_test_`.
+    MailSage,
+}
+
+impl Spelling {
+    /// Every spelling.
+    pub const ALL: [Self; 7] = [
+        Self::Native,
+        Self::Resend,
+        Self::SendGrid,
+        Self::ToSend,
+        Self::ToSendAdmin,
+        Self::SendMailOs,
+        Self::MailSage,
+    ];
+
+    /// The published name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Resend => "resend",
+            Self::SendGrid => "sendgrid",
+            Self::ToSend => "tosend",
+            Self::ToSendAdmin => "tosend_admin",
+            Self::SendMailOs => "sendmailos",
+            Self::MailSage => "mailsage",
+        }
+    }
+
+    /// The spelling of a key of which only [`ApiKeyToken::display`] is known.
+    pub fn of_displayed(display: &str) -> Self {
+        PREFIXES
+            .iter()
+            .find(|prefix| {
+                let seen = prefix.text.len().min(DISPLAYED);
+                display.starts_with(&prefix.text[..seen])
+            })
+            .map_or(Self::Native, |prefix| prefix.spelling)
+    }
+}
+
+/// The text names no spelling of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of native, resend, sendgrid, tosend, tosend_admin, sendmailos and mailsage")]
+pub struct UnknownSpelling;
+
+impl FromStr for Spelling {
+    type Err = UnknownSpelling;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSpelling> {
+        Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or(UnknownSpelling)
+    }
+}
+
 /// The whole text of a key. It is the only type that ever holds the secret, and it leaves by one door:
 /// [`ApiKeyToken::reveal`].
 #[derive(Clone)]
 pub struct ApiKeyToken {
-    key_type: KeyType,
-    mode: KeyMode,
+    prefix: &'static Prefix,
     text: SecretString,
 }
 
@@ -104,12 +175,51 @@ const SECRET: usize = 32;
 const CHECKSUM: usize = 6;
 const TAIL: usize = PUBLIC_ID + SECRET + CHECKSUM;
 
-/// Every prefix with what it says. Longer ones first, because `AS_` begins `AS_test_`.
-const PREFIXES: [(&str, KeyType, KeyMode); 4] = [
-    ("ASA_test_", KeyType::Account, KeyMode::Test),
-    ("AS_test_", KeyType::Project, KeyMode::Test),
-    ("ASA_", KeyType::Account, KeyMode::Live),
-    ("AS_", KeyType::Project, KeyMode::Live),
+/// How many characters of a key's beginning may be shown.
+const DISPLAYED: usize = 8;
+
+/// The beginning of a key, and what it says.
+#[derive(Debug)]
+struct Prefix {
+    text: &'static str,
+    spelling: Spelling,
+    /// `None` where the prefix does not tell.
+    key_type: Option<KeyType>,
+    /// `None` where the prefix does not tell.
+    mode: Option<KeyMode>,
+}
+
+impl Prefix {
+    const fn new(
+        text: &'static str,
+        spelling: Spelling,
+        key_type: Option<KeyType>,
+        mode: Option<KeyMode>,
+    ) -> Self {
+        Self { text, spelling, key_type, mode }
+    }
+
+    /// Whether a key of this kind may begin so.
+    fn suits(&self, key_type: KeyType, mode: KeyMode) -> bool {
+        self.key_type.is_none_or(|said| said == key_type)
+            && self.mode.is_none_or(|said| said == mode)
+    }
+}
+
+/// Every prefix. Longer ones first, because `AS_` begins `AS_test_`.
+static PREFIXES: [Prefix; 12] = [
+    Prefix::new("ASA_test_", Spelling::Native, Some(KeyType::Account), Some(KeyMode::Test)),
+    Prefix::new("AS_test_", Spelling::Native, Some(KeyType::Project), Some(KeyMode::Test)),
+    Prefix::new("ASA_", Spelling::Native, Some(KeyType::Account), Some(KeyMode::Live)),
+    Prefix::new("AS_", Spelling::Native, Some(KeyType::Project), Some(KeyMode::Live)),
+    Prefix::new("tsend_admin_", Spelling::ToSendAdmin, None, None),
+    Prefix::new("tsend_", Spelling::ToSend, None, None),
+    Prefix::new("sk_live_", Spelling::SendMailOs, None, Some(KeyMode::Live)),
+    Prefix::new("sk_test_", Spelling::SendMailOs, None, Some(KeyMode::Test)),
+    Prefix::new("ms_live_", Spelling::MailSage, None, Some(KeyMode::Live)),
+    Prefix::new("ms_test_", Spelling::MailSage, None, Some(KeyMode::Test)),
+    Prefix::new("re_", Spelling::Resend, None, None),
+    Prefix::new("SG.", Spelling::SendGrid, None, None),
 ];
 
 impl ApiKeyToken {
@@ -119,20 +229,37 @@ impl ApiKeyToken {
     ///
     /// If the operating system has no randomness to give: a key without it must never exist.
     pub fn generate(key_type: KeyType, mode: KeyMode) -> Self {
-        let prefix = prefix(key_type, mode);
-        let mut text = format!("{prefix}{}", random_characters(PUBLIC_ID + SECRET));
-        text.push_str(&checksum(&text));
-        Self { key_type, mode, text: text.into() }
+        Self::generate_spelled(Spelling::Native, key_type, mode)
     }
 
-    /// Whether the key is a project's or an account's.
-    pub fn key_type(&self) -> KeyType {
-        self.key_type
+    /// Mints a key in a spelling.
+    ///
+    /// # Panics
+    ///
+    /// As [`ApiKeyToken::generate`].
+    pub fn generate_spelled(spelling: Spelling, key_type: KeyType, mode: KeyMode) -> Self {
+        let prefix = PREFIXES
+            .iter()
+            .find(|prefix| prefix.spelling == spelling && prefix.suits(key_type, mode))
+            .expect("every spelling has a prefix for every kind of key");
+        loop {
+            let mut text = format!("{}{}", prefix.text, random_characters(PUBLIC_ID + SECRET));
+            text.push_str(&checksum(&text));
+            // What is shown of a key tells its spelling: `tsend_ad…` begins those of administrators.
+            if Spelling::of_displayed(&text[..DISPLAYED]) == spelling {
+                return Self { prefix, text: text.into() };
+            }
+        }
     }
 
-    /// Whether the key is for live or for test mail.
-    pub fn mode(&self) -> KeyMode {
-        self.mode
+    /// Whether the prefix leaves it open that this is a key of this type and mode.
+    pub fn suits(&self, key_type: KeyType, mode: KeyMode) -> bool {
+        self.prefix.suits(key_type, mode)
+    }
+
+    /// How it is written.
+    pub fn spelling(&self) -> Spelling {
+        self.prefix.spelling
     }
 
     /// The public half: finds the key's row, and may be logged and stored.
@@ -153,7 +280,7 @@ impl ApiKeyToken {
     /// The first eight and the last four characters: enough to know a key again, too little to use it.
     pub fn display(&self) -> String {
         let text = self.reveal();
-        format!("{}…{}", &text[..8], &text[text.len() - 4..])
+        format!("{}…{}", &text[..DISPLAYED], &text[text.len() - 4..])
     }
 
     fn tail(&self) -> &str {
@@ -167,38 +294,30 @@ impl FromStr for ApiKeyToken {
 
     /// Reads a key; the prefix in any case, since an older form was `as_…`.
     fn from_str(text: &str) -> Result<Self, MalformedToken> {
-        let (prefix, key_type, mode) = PREFIXES
-            .into_iter()
-            .find(|(prefix, ..)| {
-                text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        let prefix = PREFIXES
+            .iter()
+            .find(|prefix| {
+                text.get(..prefix.text.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(prefix.text))
             })
             .ok_or(MalformedToken)?;
-        let tail = &text[prefix.len()..];
+        let tail = &text[prefix.text.len()..];
         if tail.len() != TAIL || !tail.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(MalformedToken);
         }
 
-        let canonical = format!("{prefix}{tail}");
+        let canonical = format!("{}{tail}", prefix.text);
         let (body, given) = canonical.split_at(canonical.len() - CHECKSUM);
         if checksum(body) != given {
             return Err(MalformedToken);
         }
-        Ok(Self { key_type, mode, text: canonical.into() })
+        Ok(Self { prefix, text: canonical.into() })
     }
 }
 
 impl fmt::Debug for ApiKeyToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ApiKeyToken({})", self.public_id())
-    }
-}
-
-fn prefix(key_type: KeyType, mode: KeyMode) -> &'static str {
-    match (key_type, mode) {
-        (KeyType::Account, KeyMode::Test) => "ASA_test_",
-        (KeyType::Project, KeyMode::Test) => "AS_test_",
-        (KeyType::Account, KeyMode::Live) => "ASA_",
-        (KeyType::Project, KeyMode::Live) => "AS_",
     }
 }
 
@@ -235,15 +354,47 @@ mod tests {
 
     #[test]
     fn a_minted_key_reads_back_as_itself() {
-        for (prefix, key_type, mode) in PREFIXES {
-            let minted = ApiKeyToken::generate(key_type, mode);
-            let read: ApiKeyToken = minted.reveal().parse().unwrap();
+        for spelling in Spelling::ALL {
+            for (key_type, mode) in KINDS {
+                let minted = ApiKeyToken::generate_spelled(spelling, key_type, mode);
+                let read: ApiKeyToken = minted.reveal().parse().unwrap();
 
-            assert!(minted.reveal().starts_with(prefix));
-            assert_eq!(read.reveal(), minted.reveal());
-            assert_eq!((read.key_type(), read.mode()), (key_type, mode));
-            assert_eq!(read.public_id().len() + read.secret().len(), 44);
+                assert_eq!(read.reveal(), minted.reveal());
+                assert!(read.suits(key_type, mode));
+                assert_eq!(read.spelling(), spelling);
+                assert_eq!(Spelling::of_displayed(&read.display()), spelling);
+                assert_eq!(read.public_id().len() + read.secret().len(), 44);
+                assert_eq!(spelling.as_str().parse(), Ok(spelling));
+            }
         }
+    }
+
+    const KINDS: [(KeyType, KeyMode); 4] = [
+        (KeyType::Project, KeyMode::Live),
+        (KeyType::Project, KeyMode::Test),
+        (KeyType::Account, KeyMode::Live),
+        (KeyType::Account, KeyMode::Test),
+    ];
+
+    #[test]
+    fn a_native_prefix_says_what_a_key_is() {
+        for ((key_type, mode), prefix) in
+            KINDS.into_iter().zip(["AS_", "AS_test_", "ASA_", "ASA_test_"])
+        {
+            let minted = ApiKeyToken::generate(key_type, mode);
+            assert!(minted.reveal().starts_with(prefix));
+            let suited =
+                KINDS.into_iter().filter(|(key_type, mode)| minted.suits(*key_type, *mode));
+            assert_eq!(suited.collect::<Vec<_>>(), [(key_type, mode)]);
+        }
+    }
+
+    #[test]
+    fn a_key_in_another_spelling_is_another_text() {
+        let minted =
+            ApiKeyToken::generate_spelled(Spelling::Resend, KeyType::Project, KeyMode::Live);
+        let respelled = minted.reveal().replacen("re_", "tsend_", 1);
+        assert!(respelled.parse::<ApiKeyToken>().is_err());
     }
 
     #[test]
@@ -272,7 +423,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in "(AS_|ASA_|as_test_)?.{0,60}") {
+        fn no_text_makes_the_parser_panic(text in "(AS_|ASA_|as_test_|re_|SG\\.|tsend_admin_|sk_live_)?.{0,60}") {
             let _ = text.parse::<ApiKeyToken>();
         }
     }

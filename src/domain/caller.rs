@@ -159,7 +159,7 @@ pub enum Role {
     Owner,
     /// Everything but changing owners.
     Admin,
-    /// Works with mails, contacts, keys and webhooks; leaves projects and people alone.
+    /// Works with mails, contacts, templates, keys and webhooks; leaves projects and people alone.
     Member,
     /// Looks on.
     Viewer,
@@ -181,14 +181,21 @@ impl Role {
 
     /// Whether people of this role may do it.
     pub fn may(self, permission: Permission) -> bool {
-        use Permission::{ContactsWrite, KeysWrite, MailsSend, SuppressionsWrite, WebhooksWrite};
+        use Permission::{
+            ContactsWrite, KeysWrite, MailsSend, SuppressionsWrite, TemplatesWrite, WebhooksWrite,
+        };
         match self {
             Self::Owner | Self::Admin => true,
             Self::Member => {
                 permission.is_read()
                     || matches!(
                         permission,
-                        MailsSend | ContactsWrite | KeysWrite | WebhooksWrite | SuppressionsWrite
+                        MailsSend
+                            | ContactsWrite
+                            | KeysWrite
+                            | SuppressionsWrite
+                            | TemplatesWrite
+                            | WebhooksWrite
                     )
             }
             Self::Viewer => permission.is_read(),

@@ -7,12 +7,15 @@ use super::attachment::Attachment;
 use super::delivery::OnAmbiguous;
 use super::header::CustomHeader;
 use super::mail_details::MailDetails;
+use super::template::TemplateChoice;
 
 /// A request to send one mail.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Draft {
-    /// The author.
-    pub from: Mailbox,
+    /// The template that says what the draft does not.
+    pub template: Option<TemplateChoice>,
+    /// The author; absent at most until the template has named one.
+    pub from: Option<Mailbox>,
     /// One recipient at least.
     pub to: Vec<Mailbox>,
     /// The recipients of copies.
@@ -21,12 +24,16 @@ pub struct Draft {
     pub bcc: Vec<Mailbox>,
     /// Where answers go instead of to the author.
     pub reply_to: Option<Mailbox>,
-    /// The subject, perhaps with variables.
+    /// The subject, perhaps with variables; empty at most until the template has given one.
     pub subject: String,
-    /// The HTML part, perhaps with variables. It or `text` is present.
+    /// What mailboxes show beside the subject, perhaps with variables; may be empty.
+    pub preview_text: String,
+    /// The HTML part, perhaps with variables. It or `text` is present, or a template.
     pub html: Option<String>,
     /// The text part, perhaps with variables.
     pub text: Option<String>,
+    /// Which of these parts are a stored template's.
+    pub stored: StoredParts,
     /// The values of variables; `None` substitutes nothing.
     pub data: Option<Map<String, Value>>,
     /// Headers of the author's own.
@@ -41,4 +48,15 @@ pub struct Draft {
     pub bypass_suppressions: bool,
     /// What else its author says of it.
     pub details: MailDetails,
+}
+
+/// Which parts of a draft come from a stored template. It may write values as they are; what a request brings may not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoredParts {
+    /// The subject.
+    pub subject: bool,
+    /// The HTML part.
+    pub html: bool,
+    /// The text part.
+    pub text: bool,
 }

@@ -16,6 +16,9 @@ pub struct MailDetails {
     /// The template that it was made from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template_id: Option<String>,
+    /// Which version of that template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template_version: Option<i32>,
     /// The suppression group that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsubscribe_group_id: Option<String>,

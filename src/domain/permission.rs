@@ -42,6 +42,8 @@ permissions! {
     ContactsRead = "contacts:read",
     /// Makes, changes and removes contacts, their lists and their properties.
     ContactsWrite = "contacts:write",
+    /// Erases all that is known of a recipient.
+    RecipientsErase = "recipients:erase",
     /// Reads keys, never their secrets.
     KeysRead = "keys:read",
     /// Makes, changes and revokes keys.
@@ -66,6 +68,10 @@ permissions! {
     SuppressionsRead = "suppressions:read",
     /// Suppresses addresses, lets them have mail again, and manages the groups.
     SuppressionsWrite = "suppressions:write",
+    /// Reads templates and their versions, and shows what they would make.
+    TemplatesRead = "templates:read",
+    /// Makes, changes, publishes and deletes templates.
+    TemplatesWrite = "templates:write",
 }
 
 impl Permission {

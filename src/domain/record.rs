@@ -100,13 +100,13 @@ pub const OF_RECIPIENTS: [&str; 6] = [
 ];
 
 impl Event {
-    /// Whether it says how the delivery goes.
-    pub fn is_of_delivery(&self) -> bool {
-        !OF_RECIPIENTS.contains(&self.kind.as_str())
-    }
-
     /// Whether it was reported by another mail system after the mail had left us, and came from no attempt.
     pub fn is_reported(&self) -> bool {
         self.attempt == 0 && ["bounced", "deferred", "complained"].contains(&self.kind.as_str())
+    }
+
+    /// Whether it says how the delivery goes.
+    pub fn is_of_delivery(&self) -> bool {
+        !OF_RECIPIENTS.contains(&self.kind.as_str())
     }
 }

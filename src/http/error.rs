@@ -27,8 +27,10 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::NotFound("sender") => (StatusCode::NOT_FOUND, "AUTHENTICATED_SENDER_NOT_FOUND"),
         Error::NotFound("project") => (StatusCode::NOT_FOUND, "PROJECT_NOT_FOUND"),
         Error::NotFound("suppression group") => (StatusCode::NOT_FOUND, "GROUP_NOT_FOUND"),
+        Error::NotFound("template") => (StatusCode::NOT_FOUND, "TEMPLATE_NOT_FOUND"),
         Error::NotFound("webhook") => (StatusCode::NOT_FOUND, "WEBHOOK_NOT_FOUND"),
         Error::NotFound("contact") => (StatusCode::NOT_FOUND, "CONTACT_NOT_FOUND"),
+        Error::NotFound("erasure") => (StatusCode::NOT_FOUND, "ERASURE_NOT_FOUND"),
         Error::NotFound("contact list") => (StatusCode::NOT_FOUND, "CONTACT_LIST_NOT_FOUND"),
         Error::NotFound("contact property") => {
             (StatusCode::NOT_FOUND, "CONTACT_PROPERTY_NOT_FOUND")

@@ -7,6 +7,7 @@ pub mod client_address;
 pub mod contact_lists;
 pub mod contact_properties;
 pub mod contacts;
+pub mod dialects;
 pub mod domains;
 pub mod error;
 pub mod extract;
@@ -21,9 +22,11 @@ pub mod page;
 pub mod people;
 pub mod preferences;
 pub mod projects;
+pub mod recipients;
 pub mod senders;
 mod silence;
 pub mod suppressions;
+pub mod templates;
 pub mod tracking;
 pub mod webhooks;
 
@@ -62,6 +65,7 @@ use crate::service::bounces::Bounces;
 use crate::service::contacts::Contacts;
 use crate::service::domains::Domains;
 use crate::service::engagements::Engagements;
+use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
@@ -70,6 +74,7 @@ use crate::service::preferences::Preferences;
 use crate::service::senders::Senders;
 use crate::service::sessions::Sessions;
 use crate::service::suppressions::Suppressions;
+use crate::service::templates::Templates;
 use crate::service::usage::Usage;
 use crate::service::webhooks::Webhooks;
 
@@ -100,6 +105,8 @@ pub struct Parts {
     pub webhooks: Webhooks,
     /// Bounces and complaints.
     pub bounces: Bounces,
+    /// Forgetting people.
+    pub erasing: Erasing,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
@@ -142,7 +149,10 @@ macro_rules! handed_out {
 
 handed_out!(
     Engagements,
+    Erasing,
+    Templates,
     Preferences,
+    Links,
     Contacts,
     Suppressions,
     Bounces,
@@ -161,12 +171,6 @@ handed_out!(
     Arc<Way>,
 );
 
-impl FromRef<Parts> for Preferences {
-    fn from_ref(parts: &Parts) -> Self {
-        Self::new(parts.db.clone(), parts.links.clone())
-    }
-}
-
 impl FromRef<Parts> for Suppressions {
     fn from_ref(parts: &Parts) -> Self {
         Self::new(parts.db.clone())
@@ -174,6 +178,18 @@ impl FromRef<Parts> for Suppressions {
 }
 
 impl FromRef<Parts> for Contacts {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone())
+    }
+}
+
+impl FromRef<Parts> for Preferences {
+    fn from_ref(parts: &Parts) -> Self {
+        Self::new(parts.db.clone(), parts.links.clone())
+    }
+}
+
+impl FromRef<Parts> for Templates {
     fn from_ref(parts: &Parts) -> Self {
         Self::new(parts.db.clone())
     }
@@ -189,6 +205,7 @@ impl FromRef<Parts> for Contacts {
         (name = "senders", description = "The addresses that mail is sent from"),
         (name = "suppressions", description = "Who gets no mail, and kinds of mail that recipients can want or not want"),
         (name = "contacts", description = "People whom a project knows, their lists, and what is noted of them"),
+        (name = "templates", description = "Subjects and bodies that are kept here, in versions"),
         (name = "people", description = "Signing in, and who belongs to the account"),
         (name = "api-keys", description = "Keys, and what they may do"),
         (name = "projects", description = "Owners of mails and keys"),
@@ -213,6 +230,8 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(contacts::routes())
         .merge(contact_lists::routes())
         .merge(contact_properties::routes())
+        .merge(templates::routes())
+        .merge(recipients::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::reschedule::update_mail))
@@ -235,6 +254,12 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .split_for_parts();
     let authenticated = authenticated
         .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
+    // Beside the document: these APIs are described by those whose they are.
+    let foreign = dialects::routes()
+        .route_layer(from_fn_with_state(Arc::clone(&api.0.gate), authenticate))
+        .route_layer(from_fn(dialects::carry))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.usage), count))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (signing_in, signing_in_described) = people::open_routes().split_for_parts();
@@ -261,6 +286,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
 
     let routes = Router::new()
         .merge(authenticated)
+        .merge(foreign)
         .merge(signing_in)
         .merge(reports)
         .merge(open)

@@ -150,6 +150,8 @@ pub async fn get_sender(
 }
 
 /// Removes a sender.
+///
+/// 400 `AUTHENTICATED_SENDER_IN_USE` as long as a template writes from it.
 #[utoipa::path(
     delete, path = "/v1/senders/{id}", tag = "senders", operation_id = "deleteSender",
     params(("id" = String, Path, description = "The sender's id")),

@@ -4,6 +4,7 @@ pub mod compose;
 pub mod dkim;
 pub mod personal;
 pub mod plain_text;
+pub mod preheader;
 pub mod report;
 pub mod template;
 mod tracking;

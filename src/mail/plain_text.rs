@@ -61,7 +61,7 @@ pub fn from_html(html: &str) -> Option<String> {
 }
 
 /// Whether nobody reads what is in the element.
-fn is_silent(name: &str) -> bool {
+pub(super) fn is_silent(name: &str) -> bool {
     matches!(name, "iframe" | "script" | "style" | "svg" | "template" | "textarea" | "title")
 }
 

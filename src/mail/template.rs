@@ -1,8 +1,8 @@
 //! Variables in subjects and bodies: the part of Handlebars that mails use, bounded.
 //!
-//! `{{name}}`, `{{order.id}}`, `{{#if}}`, `{{#unless}}`, `{{#each}}`, `{{#with}}`, `{{else}}` and comments. What is
-//! left out on purpose: partials, decorators, helpers, sub-expressions and raw output, because a template is a
-//! stranger's program.
+//! `{{name}}`, `{{order.id}}`, `{{#if}}`, `{{#unless}}`, `{{#each}}`, `{{#with}}`, `{{else}}` and comments; `{{{name}}}`
+//! in templates that are stored. What is left out on purpose: partials, decorators, helpers and sub-expressions, because
+//! a template is a stranger's program.
 //!
 //! It is written here because the `handlebars` crate cannot be bounded from outside: what looks at a template before
 //! it does has to read it exactly as it does (`{{!-- }}{{#each a}}`, `{{else each a}}` and a tab before the `#` were
@@ -12,6 +12,7 @@ mod evaluate;
 mod parse;
 mod path;
 mod tag;
+mod variables;
 
 use serde_json::{Map, Value};
 
@@ -25,6 +26,15 @@ pub enum Escape {
     Html,
     /// For text and subjects.
     None,
+}
+
+/// Whether a template may write values as they are, `{{{name}}}` and `{{& name}}`, into HTML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raw {
+    /// It is stored, so that somebody looked at it. Its values are then as trusted as the template.
+    Allowed,
+    /// It came with a request, put together by a program that may have put anything into it.
+    Refused,
 }
 
 /// A template with its values.
@@ -57,13 +67,25 @@ pub fn render(
     source: &str,
     data: &Map<String, Value>,
     escape: Escape,
+    raw: Raw,
 ) -> Result<Rendered, TemplateError> {
     if !source.contains("{{") {
         return Ok(Rendered { text: source.to_owned(), missing: Vec::new() });
     }
-    let rendered = parse::parse(source)
+    let rendered = parse::parse(source, raw)
         .and_then(|nodes| evaluate::evaluate(&nodes, data, escape, source.len()));
     rendered.map_err(|fault| fault.placed(source))
+}
+
+/// Reads a template that is to be stored, and answers the variables that it takes from the data itself, as they are
+/// written (`order.id`), each once, in the order in which they are met; at most 100. What the turns of a loop take from
+/// their own values is not among them.
+pub fn variables(source: &str) -> Result<Vec<String>, TemplateError> {
+    if !source.contains("{{") {
+        return Ok(Vec::new());
+    }
+    let nodes = parse::parse(source, Raw::Allowed).map_err(|fault| fault.placed(source))?;
+    Ok(variables::of(&nodes))
 }
 
 /// What is wrong, and with the tag at which byte.

@@ -129,6 +129,17 @@ impl Contacts {
         found.into_iter().next().ok_or(Error::NotFound("contact"))
     }
 
+    /// The groups whose mail a contact does not want, by their names: short name and name.
+    pub async fn unsubscribed_groups(
+        &self,
+        project: ProjectId,
+        id: ContactId,
+    ) -> Result<Vec<(String, String)>> {
+        let contact = self.find(project, id).await?;
+        let groups = store::contacts::unsubscribed_groups(&self.db, project, &contact.email).await;
+        groups.map_err(unavailable)
+    }
+
     /// The contacts of a project that have one of these addresses.
     pub async fn find_by_emails(
         &self,

@@ -136,7 +136,7 @@ impl Keys {
             return Ok(None);
         }
         // The text's own claims are part of what is digested, but a row may never be used as another kind than it is.
-        let is_its_kind = (known.key.key_type, known.key.mode) == (token.key_type(), token.mode());
+        let is_its_kind = token.suits(known.key.key_type, known.key.mode);
         Ok(is_its_kind.then_some(known))
     }
 

@@ -9,6 +9,7 @@ use self::tracking::TrackingChoices;
 use super::committer::Committer;
 use super::domains::Domains;
 use super::handoff::HandOff;
+use super::templates::Templates;
 use super::{in_time, unavailable};
 use crate::domain::engagement::Tally;
 use crate::domain::id::{MailId, ProjectId};
@@ -21,13 +22,16 @@ use crate::mail::compose::{self, Identity, Recipient};
 use crate::store;
 
 pub use search::{MailFilter, MailPage};
+pub use trying::Trial;
 
 mod decisions;
 mod preparing;
 mod preview;
+pub(super) mod rendering;
 mod search;
 mod sending;
 mod tracking;
+mod trying;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]
@@ -69,6 +73,7 @@ pub struct Mails {
     domains: Arc<Domains>,
     links: Links,
     tracking: Arc<TrackingChoices>,
+    templates: Templates,
 }
 
 impl Mails {
@@ -82,7 +87,8 @@ impl Mails {
         links: Links,
     ) -> Self {
         let tracking = Arc::new(TrackingChoices::new(db.clone()));
-        Self { db, committer, handoff, domains: Arc::new(domains), links, tracking }
+        let templates = Templates::new(db.clone());
+        Self { db, committer, handoff, domains: Arc::new(domains), links, templates, tracking }
     }
 
     /// One mail with its deliveries and its history.

@@ -11,6 +11,7 @@ pub mod contacts;
 pub mod deliveries;
 pub mod domains;
 pub mod engagements;
+pub mod erasing;
 pub mod failure_limit;
 pub mod handoff;
 pub mod hashing;
@@ -33,6 +34,7 @@ pub mod sessions;
 pub mod signing;
 mod storing;
 pub mod suppressions;
+pub mod templates;
 pub mod usage;
 pub mod webhooks;
 

@@ -93,6 +93,8 @@ pub struct ProjectChange {
     pub track_opens: Change<bool>,
     /// Whether they tell that their links are followed.
     pub track_clicks: Change<bool>,
+    /// Days for which its mails are kept: 1 to [`crate::domain::project::MOST_RETENTION_DAYS`].
+    pub retention_days: Change<Option<i32>>,
 }
 
 /// Projects of an account, newest first.
@@ -159,6 +161,9 @@ pub async fn update(
     if let Change::Set(track_clicks) = change.track_clicks {
         after.track_clicks = track_clicks;
     }
+    if let Change::Set(days) = change.retention_days {
+        after.retention_days = days;
+    }
     let mut details = serde_json::Map::new();
     for (name, from, to) in [
         ("trackingOpen", before.track_opens, after.track_opens),
@@ -173,6 +178,10 @@ pub async fn update(
     }
     if before.domain != after.domain {
         details.insert("domain".into(), json!({"from": before.domain, "to": after.domain}));
+    }
+    if before.retention_days != after.retention_days {
+        let change = json!({"from": before.retention_days, "to": after.retention_days});
+        details.insert("retentionDays".into(), change);
     }
     if details.is_empty() {
         return Ok(after);

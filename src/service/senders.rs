@@ -78,6 +78,12 @@ impl Senders {
         store::senders::list(&self.db, project, MOST_SENDERS).await.map_err(unavailable)
     }
 
+    /// The first sender of a project by its address, if there is one.
+    pub async fn first(&self, project: ProjectId) -> Result<Option<Sender>> {
+        let first = store::senders::list(&self.db, project, 1).await.map_err(unavailable)?;
+        Ok(first.into_iter().next())
+    }
+
     /// One sender of a project.
     pub async fn find(&self, project: ProjectId, id: SenderId) -> Result<Sender> {
         let found = store::senders::find(&self.db, project, id).await.map_err(unavailable)?;
@@ -87,14 +93,26 @@ impl Senders {
     /// Takes a sender out of a project.
     pub async fn delete(&self, caller: &Caller, project: ProjectId, id: SenderId) -> Result<()> {
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let email =
-            store::senders::delete(&mut *transaction, project, id).await.map_err(unavailable)?;
+        let email = store::senders::delete(&mut *transaction, project, id).await.map_err(in_use)?;
         let email = email.ok_or(Error::NotFound("sender"))?;
         let entry = entry(caller, project, "sender.deleted", id, &email);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
         transaction.commit().await.map_err(unavailable)?;
         tracing::info!(sender.id = %id, "Removed a sender");
         Ok(())
+    }
+}
+
+/// A template that writes from a sender keeps it.
+fn in_use(error: sqlx::Error) -> Error {
+    let violated = error.as_database_error().and_then(|error| error.constraint());
+    if violated != Some(store::templates::SENDER_CONSTRAINT) {
+        return unavailable(error);
+    }
+    Error::Impossible {
+        code: "AUTHENTICATED_SENDER_IN_USE",
+        message: "Cannot delete authenticated sender as it is used in templates: give them another `senderId` first."
+            .into(),
     }
 }
 

@@ -10,11 +10,12 @@ use uuid::Uuid;
 use crate::domain::custom_fields::{CustomFields, FieldType};
 use crate::domain::id::{
     AccountId, AlertId, ApiKeyId, AuditEntryId, ContactId, ContactListId, ContactPropertyId,
-    DeliveryId, DomainId, EventId, MailId, OneTimeLinkId, ProjectId, SenderId, SessionId,
-    SuppressionGroupId, SuppressionId, UserId, WebhookDeliveryId, WebhookId,
+    DeliveryId, DomainId, ErasureId, EventId, MailId, OneTimeLinkId, ProjectId, SenderId,
+    SessionId, SuppressionGroupId, SuppressionId, UserId, WebhookDeliveryId, WebhookId,
 };
 use crate::domain::mail_details::MailDetails;
 use crate::domain::suppression::GroupCode;
+use crate::domain::template::TemplateId;
 
 /// Stores identifiers as `uuid`.
 macro_rules! stored_as_uuid {
@@ -57,6 +58,7 @@ stored_as_uuid!(
     ContactPropertyId,
     DeliveryId,
     DomainId,
+    ErasureId,
     EventId,
     MailId,
     OneTimeLinkId,
@@ -65,6 +67,7 @@ stored_as_uuid!(
     SessionId,
     SuppressionGroupId,
     SuppressionId,
+    TemplateId,
     UserId,
     WebhookDeliveryId,
     WebhookId

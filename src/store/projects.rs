@@ -19,7 +19,7 @@ pub async fn insert(
         INSERT INTO projects (id, account_id, name, domain)
         VALUES ($1, $2, $3, $4)
         RETURNING id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
-               track_opens, track_clicks, created_at
+               retention_days, track_opens, track_clicks, created_at
         "#,
         id as _,
         account as _,
@@ -40,7 +40,7 @@ pub async fn find(
         Project,
         r#"
         SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
-               track_opens, track_clicks, created_at
+               retention_days, track_opens, track_clicks, created_at
         FROM projects
         WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
         "#,
@@ -61,7 +61,7 @@ pub async fn lock(
         Project,
         r#"
         SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
-               track_opens, track_clicks, created_at
+               retention_days, track_opens, track_clicks, created_at
         FROM projects
         WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
         FOR NO KEY UPDATE
@@ -78,7 +78,7 @@ pub async fn update(db: impl PgExecutor<'_>, project: &Project) -> sqlx::Result<
     sqlx::query!(
         r#"
         UPDATE projects
-        SET name = $3, domain = $4, track_opens = $5, track_clicks = $6
+        SET name = $3, domain = $4, track_opens = $5, track_clicks = $6, retention_days = $7
         WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
         "#,
         project.account as _,
@@ -87,6 +87,7 @@ pub async fn update(db: impl PgExecutor<'_>, project: &Project) -> sqlx::Result<
         project.domain,
         project.track_opens,
         project.track_clicks,
+        project.retention_days,
     )
     .execute(db)
     .await
@@ -104,7 +105,7 @@ pub async fn page(
         Project,
         r#"
         SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
-               track_opens, track_clicks, created_at
+               retention_days, track_opens, track_clicks, created_at
         FROM projects
         WHERE account_id = $1 AND deleted_at IS NULL
           AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
@@ -125,7 +126,7 @@ pub async fn list(db: impl PgExecutor<'_>, account: AccountId) -> sqlx::Result<V
         Project,
         r#"
         SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
-               track_opens, track_clicks, created_at
+               retention_days, track_opens, track_clicks, created_at
         FROM projects
         WHERE account_id = $1 AND deleted_at IS NULL
         ORDER BY id
@@ -221,4 +222,19 @@ pub async fn delete(
     )
     .fetch_optional(db)
     .await
+}
+
+/// The projects that say how many days they keep their mails, and how many those are.
+pub async fn with_retention(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<(ProjectId, i32)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT id AS "id: ProjectId", retention_days AS "days!"
+        FROM projects
+        WHERE retention_days IS NOT NULL
+        ORDER BY id
+        "#,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.days)).collect())
 }

@@ -43,8 +43,8 @@ pub struct DeliveryWorker {
     deliveries: Deliveries,
     destination: Arc<Destination>,
     signing: Signing,
-    links: Links,
     return_paths: Option<ReturnPaths>,
+    links: Links,
     places: Arc<Semaphore>,
     /// For messages that are one recipient's alone, in KiB.
     room: Arc<Semaphore>,
@@ -62,16 +62,9 @@ impl DeliveryWorker {
     ) -> Self {
         let places = Arc::new(Semaphore::new(MAILS_AT_ONCE));
         let room = Arc::new(Semaphore::new(OWN_MESSAGES_KIB));
-        Self {
-            deliveries,
-            destination: Arc::new(destination),
-            signing,
-            links,
-            return_paths: None,
-            places,
-            room,
-            tasks,
-        }
+        let destination = Arc::new(destination);
+        let return_paths = None;
+        Self { deliveries, destination, signing, return_paths, links, places, room, tasks }
     }
 
     /// Lets bounces come back to these addresses instead of to the author.

@@ -133,6 +133,8 @@ async fn it_lists_every_route() {
       "GET /v1/mails/{id}/preview",
       "POST /v1/mails/{id}/retry",
       "GET /v1/mails/{id}/status",
+      "POST /v1/recipients/erase",
+      "GET /v1/recipients/erasures/{id}",
       "GET /v1/senders",
       "POST /v1/senders",
       "DELETE /v1/senders/{id}",
@@ -145,6 +147,19 @@ async fn it_lists_every_route() {
       "DELETE /v1/suppression-groups/{groupId}",
       "GET /v1/suppression-groups/{groupId}",
       "PUT /v1/suppression-groups/{groupId}",
+      "GET /v1/templates",
+      "POST /v1/templates",
+      "POST /v1/templates/preview",
+      "GET /v1/templates/search",
+      "DELETE /v1/templates/{id}",
+      "GET /v1/templates/{id}",
+      "PUT /v1/templates/{id}",
+      "POST /v1/templates/{id}/preview",
+      "PATCH /v1/templates/{id}/preview-text",
+      "POST /v1/templates/{id}/publish",
+      "POST /v1/templates/{id}/revert",
+      "POST /v1/templates/{id}/test",
+      "GET /v1/templates/{id}/versions",
       "GET /v1/webhooks",
       "POST /v1/webhooks",
       "DELETE /v1/webhooks/{id}",
@@ -208,6 +223,9 @@ async fn every_operation_answers_as_it_is_described() {
             match reply.status {
                 200 => assert!(reply.body.is_object(), "{what}"),
                 // The body of a mail is not that of a key, a project or a webhook.
+                400 if method == Method::DELETE => {
+                    assert_eq!(reply.code(), "DELETE_TEMPLATE_FAILED", "{what}");
+                }
                 400 => assert!(reply.code().starts_with("VALIDATION_"), "{what}"),
                 403 => assert!(refusals.contains(&reply.code()), "{what}"),
                 404 => assert!(reply.code().ends_with("NOT_FOUND"), "{what}"),

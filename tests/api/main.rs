@@ -16,10 +16,12 @@ mod database_link;
 mod decisions;
 mod deleted_projects;
 mod delivering;
+mod dialects;
 #[path = "../support/dns_server.rs"]
 mod dns_server;
 mod document;
 mod domains;
+mod erasing;
 mod errors;
 mod examples;
 mod hostile;
@@ -41,6 +43,7 @@ mod sending;
 #[path = "../support/smtp_server.rs"]
 mod smtp_server;
 mod suppressions;
+mod templates;
 mod tracking;
 mod usage;
 #[path = "../support/webhook_endpoint.rs"]

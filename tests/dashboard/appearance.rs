@@ -111,6 +111,9 @@ async fn empty_pages_look_right_to_everybody() {
         ("/mailbox", "The mailbox is empty", "mailbox"),
         ("/domains", "No domains yet", "domains"),
         ("/webhooks", "No webhooks yet", "webhooks"),
+        ("/contacts", "No contacts yet", "contacts"),
+        ("/contacts?view=properties", "No properties yet", "properties"),
+        ("/suppressions", "Nobody is suppressed", "suppressions"),
         ("/keys?q=nothing", "No key is like that", "keys"),
         ("/nowhere", "There is no such page", "nowhere"),
     ] {
@@ -202,6 +205,9 @@ async fn dialogs_look_right_to_everybody() {
         ("/domains", "Add domain", "dialog-domain"),
         ("/domains", "Add sender", "dialog-sender"),
         ("/webhooks", "New webhook", "dialog-webhook"),
+        ("/suppressions", "Suppress…", "dialog-suppress"),
+        ("/suppressions?view=groups", "New group", "dialog-group"),
+        ("/contacts", "Add contact", "dialog-contact"),
         ("/team", "Invite", "dialog-invite"),
         ("/settings", "Turn on…", "dialog-password"),
     ] {
@@ -220,6 +226,9 @@ async fn dialogs_look_right_to_everybody() {
     page.open("/keys?make=1").await;
     page.click("option", "Custom").await;
     page.click("button", "Restrictions and limits").await;
+    let wordless = "return [...document.querySelectorAll('.checks code')].map((one) => one.innerText)
+        .filter((code, place) => document.querySelectorAll('.checks .check')[place].innerText.startsWith(code))";
+    assert_eq!(page.browser.run(wordless, json!([])).await, json!([]), "permissions without words");
     look(&page, "dialog-generate-all").await;
     page.fill("Name", "Shop").await;
     page.click("button", "Generate").await;

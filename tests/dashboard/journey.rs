@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::api_client::{Answer, ApiClient, mail_to};
+use crate::appearance::look;
 use crate::has_browser;
 use crate::page::Page;
 
@@ -160,5 +161,42 @@ async fn a_refusal_is_told_beside_its_field() {
             && document.getElementById(field.getAttribute('aria-describedby').split(' ').at(-1)).innerText";
     let said = page.browser.wait("the word beside the field", script, json!([])).await;
     assert!(said.as_str().unwrap().len() > 10, "{said}");
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn a_mail_that_is_scheduled_is_moved_and_then_sent_at_once() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let made = json!({"name": "Shop", "type": "project", "projectId": page.project().await, "mode": "test"});
+    let key = page.ask("POST", "/v1/account/api-keys", made).await;
+    let client = client(&page, key["key"].as_str().unwrap());
+    let mut mail = mail_to("ada@example.net");
+    let later = chrono::Utc::now() + chrono::TimeDelta::days(2);
+    mail["scheduledAt"] = json!(later.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
+    let id = client.send(&mail).await.id();
+
+    page.open("/mails").await;
+    page.see("to be sent").await;
+    page.open(&format!("/mails/{id}")).await;
+    page.see("its first attempt comes").await;
+    page.see("Attempt 1").await;
+    look(&page, "mail-scheduled").await;
+    page.click("button", "Move…").await;
+    let field = "const field = document.querySelector('input[name=scheduledAt]');
+        field.value = arguments[0]; field.dispatchEvent(new Event('input', {bubbles: true}));";
+    let sooner = (later - chrono::TimeDelta::days(1)).format("%Y-%m-%dT%H:%M").to_string();
+    page.browser.run(field, json!([sooner])).await;
+    page.click("button", "Move").await;
+    page.see("It has another time now.").await;
+    let moved = page.ask_in_project("GET", &format!("/v1/mails/{id}"), json!(null)).await;
+    assert!(moved["scheduledAt"].as_str().unwrap() < mail["scheduledAt"].as_str().unwrap());
+    page.click("button", "Send now…").await;
+    page.click("button", "Send now").await;
+    page.see("It is in the capture mailbox").await;
+    page.see("Put into the capture mailbox").await;
+    page.assert_no_complaints(&["sandboxed"]).await;
     page.stop().await;
 }

@@ -9,6 +9,7 @@
 #[path = "../support/api_client.rs"]
 mod api_client;
 mod appearance;
+mod contacts;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/dns_server.rs"]
 mod dns_server;
@@ -21,6 +22,7 @@ mod page;
 #[path = "../support/server_process.rs"]
 mod server_process;
 mod sessions;
+mod suppressions;
 mod webdriver;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/webhook_endpoint.rs"]

@@ -94,6 +94,8 @@ pub async fn send_bad_mail(base: &str, key: &str) {
         "/v1/zqx?zqx=zqx",
         "/v1/mails?to=zqx-bounced@example.net",
         "/v1/mails?to=zqx&cursor=zqx&status=zqx&limit=zqx",
+        "/v1/templates/zqx",
+        "/v1/templates/search?query=zqx&templateId=zqx&sortBy=zqx",
         "/zqx//zqx/",
     ] {
         request(path).send().await.unwrap();
@@ -107,6 +109,25 @@ pub async fn send_bad_mail(base: &str, key: &str) {
             let _ = request.header("idempotency-key", key_of_request).send().await;
         }
     }
+    let words = json!({
+        "templateName": "zqx", "subject": "zqx {{zqxvariable}}", "description": "zqx", "previewText": "zqx",
+        "emailTemplate": "<p>zqx {{zqxvariable}}</p>", "dynamicVariables": {"zqx": "zqx"}, "html": "zqx {{#zqx",
+        "dynamicData": {"zqxvariable": "zqx"},
+    });
+    let post = async |path: &str, body: &Value| {
+        let request = client.post(format!("{base}{path}")).bearer_auth(key).json(body);
+        request.send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    let template = post("/v1/templates", &words).await["data"]["templateId"].clone();
+    post("/v1/templates/preview", &words).await;
+    post("/v1/templates", &json!({"templateName": ["zqx"], "emailTemplate": "{{#zqx"})).await;
+    let mut mail = rich_mail("template");
+    mail["templateId"] = template.clone();
+    assert_eq!(post("/v1/mails/send", &mail).await["success"], true);
+    let url_of = format!("{base}/v1/templates/{}", template.as_str().unwrap());
+    let put = client.put(&url_of).bearer_auth(key).json(&json!({"subject": "zqx"}));
+    assert_eq!(put.send().await.unwrap().status(), 200);
+    assert_eq!(client.delete(&url_of).bearer_auth(key).send().await.unwrap().status(), 200);
     let zqx = reqwest::Method::from_bytes(b"ZQX").unwrap();
     client.request(zqx, &url).bearer_auth(key).send().await.unwrap();
 }

@@ -2,7 +2,7 @@
 import { html } from "../../html.js";
 import { Check, Choice, Field, Lines, Select, Text } from "../../parts/form.js";
 import { localTime } from "../../parts/moment.js";
-import { may } from "../../session.js";
+import { may, me } from "../../session.js";
 import { PERMISSIONS, PRESETS, presetOf } from "../../words.js";
 
 const DAY = 86_400_000;
@@ -18,7 +18,7 @@ const figure = (value) => value?.toString() ?? "";
 export function valuesOf(key) {
   return {
     name: key?.name ?? "",
-    preset: key ? presetOf(key.permissions) : "sending_access",
+    preset: key ? presetOf(key.permissions, me.value.server.permissions) : "sending_access",
     permissions: key?.permissions ?? ["mails:send"],
     domains: lines(key?.domains),
     recipients: lines(key?.recipients),
@@ -99,6 +99,9 @@ function Limit({ form, name, label }) {
   <//>`;
 }
 
+/** In the order in which people think of them; what has no words comes last. */
+const inOrder = (permissions) => [...Object.keys(PERMISSIONS).filter((one) => permissions.includes(one)), ...permissions.filter((one) => !(one in PERMISSIONS))];
+
 function PermissionChecks({ form }) {
   const chosen = form.values.permissions;
   const change = (permission) => (event) =>
@@ -106,9 +109,9 @@ function PermissionChecks({ form }) {
   const error = form.problem("permissions");
   // Nobody makes a key that may do more than themselves.
   return html`<fieldset class="checks"><legend class="unseen">Single permissions</legend>
-    ${Object.entries(PERMISSIONS).map(([permission, words]) => html`<label class="check" key=${permission}>
+    ${inOrder(me.value.server.permissions).map((permission) => html`<label class="check" key=${permission}>
       <input type="checkbox" checked=${chosen.includes(permission)} disabled=${!may(permission)} onChange=${change(permission)} />
-      <span>${words}<small><code>${permission}</code></small></span>
+      <span>${PERMISSIONS[permission] ?? permission}<small><code>${permission}</code></small></span>
     </label>`)}
     ${error && html`<p class="error">${error}</p>`}
   </fieldset>`;

@@ -2,10 +2,13 @@
 import { html } from "../../html.js";
 import { Moment } from "../../parts/moment.js";
 import { Facts } from "../../parts/page.js";
+import { me } from "../../session.js";
 import { count, PERMISSIONS, PRESETS, presetOf } from "../../words.js";
 
+const presetNamed = (permissions) => presetOf(permissions, me.value.server.permissions);
+
 const presetName = (permissions) => {
-  const preset = presetOf(permissions);
+  const preset = presetNamed(permissions);
   return preset === "custom" ? count(permissions.length, "permission") : PRESETS.find(([name]) => name === preset)[1];
 };
 
@@ -31,7 +34,7 @@ export function Restrictions({ apiKey }) {
   const limit = (own, figure) => `${figure.toLocaleString("en")}${own === null ? " (the server’s own)" : ""}`;
   return html`<${Facts} rows=${[
     ["May", html`<span title=${permissions.join(", ")}>${presetName(permissions)}</span>
-      ${presetOf(permissions) === "custom" && html`<ul class="plain">${permissions.map((one) => html`<li>${PERMISSIONS[one] ?? one}</li>`)}</ul>`}`],
+      ${presetNamed(permissions) === "custom" && html`<ul class="plain">${permissions.map((one) => html`<li>${PERMISSIONS[one] ?? one}</li>`)}</ul>`}`],
     ["From domains", listed(domains, "Every domain")],
     ["Recipients", listed(recipients, "Everybody")],
     ["Networks", html`${listed(ipAllowlist, "Everywhere")}${ipAllowlist && ipAllowlistDryRun && html`<p class="soft small">Dry run: counted, not enforced.</p>`}`],

@@ -13,7 +13,7 @@ import { may, me, scoped } from "../../session.js";
 import { MAIL_STATES } from "../../words.js";
 
 const SHOWN = ["scheduled", "queued", "deferred", "sent", "partially_sent", "captured", "bounced", "failed", "suppressed", "held", "cancelled"];
-const FILTERS = ["q", "status", "test", "after", "before", "keyId"];
+const FILTERS = ["q", "status", "test", "after", "before", "keyId", "tag", "batchId"];
 
 /** The beginning of a day in the reader's zone, or of the one that follows it. */
 function midnight(day, later = 0) {
@@ -24,8 +24,8 @@ function midnight(day, later = 0) {
 }
 
 function useMails(fixed) {
-  const { q, status, test, after, before, keyId } = place.value.query;
-  const query = { q, status, test, keyId, after: midnight(after), before: midnight(before, 1), limit: 25, ...fixed };
+  const { q, status, test, after, before, keyId, tag, batchId } = place.value.query;
+  const query = { q, status, test, keyId, tag, batchId, after: midnight(after), before: midnight(before, 1), limit: 25, ...fixed };
   return useList(withQuery("/v1/mails", query), "mails", { scoped: true });
 }
 
@@ -48,6 +48,8 @@ export function MailsPage() {
       <${DayFilter} name="after" label="From" />
       <${DayFilter} name="before" label="To" />
       ${query.keyId && html`<span class="chip">Sent with <a href=${address(`/keys/${query.keyId}`)}>one key</a></span>`}
+      ${query.tag && html`<span class="chip">Tag: <b class="wrap">${query.tag}</b></span>`}
+      ${query.batchId && html`<span class="chip">Of one batch</span>`}
       <${ClearFilters} names=${FILTERS} />
     </div>
     <${Listing} list=${list} caption="Mails" empty=${empty} columns=${columns("/mails", true)} />`;
@@ -77,7 +79,8 @@ const columns = (base, withState) => [
   {
     head: "Subject",
     look: "main",
-    cell: (mail) => html`<a class="wrap strong" href=${scoped(`${base}/${mail.id}`)}>${mail.subject || "(no subject)"}</a> ${mail.test && html`<${Badge} look="note">Test<//>`}`,
+    cell: (mail) => html`<a class="wrap strong" href=${scoped(`${base}/${mail.id}`)}>${mail.subject || "(no subject)"}</a> ${mail.test && html`<${Badge} look="note">Test<//>`}
+      ${mail.tags.map((tag) => html` <a class="plain-link" href=${scoped("/mails", { tag })}><${Badge}>${tag}<//></a>`)}`,
   },
   {
     head: "To",
@@ -89,5 +92,5 @@ const columns = (base, withState) => [
   },
   { head: "From", look: "address", cell: ({ from }) => html`<span class="wrap">${from}</span>` },
   withState && { head: "Status", cell: ({ status }) => html`<${MailState} state=${status} />` },
-  { head: "Accepted", cell: ({ createdAt }) => html`<${Moment} at=${createdAt} />` },
+  { head: "Accepted", cell: ({ createdAt, scheduledAt, status }) => html`<${Moment} at=${createdAt} />${status === "scheduled" && html`<div class="soft small">to be sent <${Moment} at=${scheduledAt} /></div>`}` },
 ].filter(Boolean);

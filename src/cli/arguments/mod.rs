@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Problem, Settings, environment, values};
+use crate::domain::api_key::Spelling;
 
 /// A self-hosted transactional email API server.
 ///
@@ -78,6 +79,9 @@ pub struct CreateKey {
     /// Whether its mails are delivered or only captured
     #[arg(long, value_enum, default_value_t = KeyMode::Live)]
     pub mode: KeyMode,
+    /// With which beginning it is written: ours, or the one that clients of another service look for
+    #[arg(long, value_name = "SERVICE", default_value = "native")]
+    pub spelling: Spelling,
     /// What it may do
     #[arg(long, value_enum, default_value_t = PermissionPreset::FullAccess)]
     pub permission: PermissionPreset,

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::domain::api_key::{KeyMode, KeyType};
+use crate::domain::api_key::{KeyMode, KeyType, Spelling};
 use crate::domain::id::ProjectId;
 use crate::domain::key_change::{Change, KeyChange};
 use crate::domain::permission::{self, Permission};
@@ -32,6 +32,10 @@ pub struct CreateKeyRequest {
     project_id: Option<String>,
     /// `live` (the default) or `test`: its mail is captured and never sent.
     mode: Option<String>,
+    /// How it is written: `native` (the default), or as clients of another service expect theirs: `resend` (`re_…`),
+    /// `sendgrid` (`SG.…`), `tosend` (`tsend_…`), `tosend_admin` (`tsend_admin_…`), `sendmailos` (`sk_live_…`) or
+    /// `mailsage` (`ms_live_…`). It is the same key whatever its beginning.
+    spelling: Option<String>,
     /// A preset (`full_access`, `sending_access`, `read_only`) or a list of permissions.
     #[serde(default)]
     #[schema(value_type = Option<Permissions>)]
@@ -154,6 +158,10 @@ impl CreateKeyRequest {
             .and_then(|text| violations.check("type", text.parse::<KeyType>()))
             .unwrap_or(KeyType::Project);
         let mode = self.mode.and_then(|text| violations.check("mode", text.parse::<KeyMode>()));
+        let spelling = self
+            .spelling
+            .and_then(|text| violations.check("spelling", text.parse::<Spelling>()))
+            .unwrap_or_default();
         let named = self
             .project_id
             .and_then(|text| violations.check("projectId", text.parse::<ProjectId>()));
@@ -195,7 +203,7 @@ impl CreateKeyRequest {
         };
         let change = settings.read(&mut violations);
         if violations.is_empty() {
-            Ok(KeyWish { project, mode, change })
+            Ok(KeyWish { project, mode, spelling, change })
         } else {
             Err(Error::Invalid(violations))
         }

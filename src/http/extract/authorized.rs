@@ -49,6 +49,8 @@ grants! {
     ReadContacts = ContactsRead,
     /// Marks handlers that make, change and remove contacts.
     WriteContacts = ContactsWrite,
+    /// Marks handlers that erase recipients.
+    EraseRecipients = RecipientsErase,
     /// Marks handlers that read keys.
     ReadKeys = KeysRead,
     /// Marks handlers that make, change and end keys.
@@ -73,6 +75,10 @@ grants! {
     ReadSuppressions = SuppressionsRead,
     /// Marks handlers that change suppressions and their groups.
     WriteSuppressions = SuppressionsWrite,
+    /// Marks handlers that read templates.
+    ReadTemplates = TemplatesRead,
+    /// Marks handlers that make, change, publish and delete templates.
+    WriteTemplates = TemplatesWrite,
 }
 
 /// A caller with the permission `G`, working for a project.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::http::dialects::{Dialect, Facts};
 use crate::http::error::{
     ErrorBody, ErrorEnvelope, FieldError, RETRY_WHEN_UNAVAILABLE, headline, published,
 };
@@ -27,10 +28,13 @@ pub struct ForPeople;
 /// Writes the envelope of every answer that is a refusal.
 pub async fn render_errors(request: Request, next: Next) -> Response {
     let id = request.extensions().get().copied().unwrap_or(RequestId(Uuid::nil()));
+    // Of requests in a foreign dialect, what their refusals are told by; native ones cost a comparison.
+    let dialect = Dialect::of(request.uri().path())
+        .map(|dialect| (dialect, dialect.carries_key(request.headers())));
     let mut response = next.run(request).await;
     let is_refusal = response.status().is_client_error() || response.status().is_server_error();
     if is_refusal && response.extensions().get::<ForPeople>().is_none() {
-        response = refusal(response, id);
+        response = refusal(response, id, dialect);
     }
     if let Ok(value) = HeaderValue::try_from(id.0.to_string()) {
         response.headers_mut().insert("x-request-id", value);
@@ -59,7 +63,11 @@ pub fn of_no_request(status: StatusCode) -> (Uuid, Vec<u8>) {
     (id, serde_json::to_vec(&envelope).unwrap_or_default())
 }
 
-fn refusal(mut response: Response, RequestId(request_id): RequestId) -> Response {
+fn refusal(
+    mut response: Response,
+    RequestId(request_id): RequestId,
+    dialect: Option<(Dialect, bool)>,
+) -> Response {
     let status = response.status();
     let error = response.extensions_mut().remove::<Arc<Error>>();
     let (code, detail) = match error.as_deref() {
@@ -72,7 +80,7 @@ fn refusal(mut response: Response, RequestId(request_id): RequestId) -> Response
     if let Some(Error::OutcomeUnknown(_)) = error.as_deref() {
         return silence(status);
     }
-    let errors = match error.as_deref() {
+    let errors: Vec<FieldError> = match error.as_deref() {
         Some(Error::Invalid(violations) | Error::InvalidResource { violations, .. }) => {
             violations.iter().map(FieldError::from).collect()
         }
@@ -84,15 +92,22 @@ fn refusal(mut response: Response, RequestId(request_id): RequestId) -> Response
         _ => None,
     };
 
-    let envelope = ErrorEnvelope {
-        success: false,
-        message: headline(status, &detail),
-        error: ErrorBody { code: code.to_owned(), message: detail, details: errors.clone() },
-        errors,
-        retry_after,
-        request_id: request_id.to_string(),
+    let mut rendered = if let Some((dialect, key_sent)) = dialect {
+        let request_id = request_id.to_string();
+        let facts = Facts { status, code, message: detail, errors, key_sent, request_id };
+        let (status, body) = dialect.refusal(&facts);
+        (status, Json::new(body)).into_response()
+    } else {
+        let envelope = ErrorEnvelope {
+            success: false,
+            message: headline(status, &detail),
+            error: ErrorBody { code: code.to_owned(), message: detail, details: errors.clone() },
+            errors,
+            retry_after,
+            request_id: request_id.to_string(),
+        };
+        (status, Json::new(envelope)).into_response()
     };
-    let mut rendered = (status, Json::new(envelope)).into_response();
     keep(response.headers(), rendered.headers_mut());
     if let Some(seconds) = retry_after {
         rendered.headers_mut().insert(header::RETRY_AFTER, seconds.into());

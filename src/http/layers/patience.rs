@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
+use crate::http::dialects;
 
 /// How long a request may take; a statement may take a third of it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -18,7 +19,8 @@ const SEND: &str = "/v1/mails/send";
 /// Gives a request up that takes too long, as when the connection to the database carries nothing any more. What may
 /// have been changed is not called refused.
 pub async fn bound_time(request: Request, next: Next) -> Response {
-    if request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == SEND) {
+    let sends = |path: &MatchedPath| path.as_str() == SEND || dialects::is_send(path.as_str());
+    if request.extensions().get::<MatchedPath>().is_some_and(sends) {
         return next.run(request).await;
     }
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -223,11 +223,12 @@ impl DeliveryView {
     }
 
     fn over(recipient: &str, position: i16, events: &[Event]) -> Self {
-        let of_recipient = || events.iter().filter(|event| event.position == Some(position));
-        // What is said of a mail on its way beyond the relay changes nothing about where it stands with us.
-        let changes = |event: &&Event| {
-            event.is_of_delivery() && (!event.is_reported() || event.kind == "bounced")
+        let of_recipient = || {
+            let is_its = |event: &&Event| event.position == Some(position);
+            events.iter().filter(is_its).filter(|event| event.is_of_delivery())
         };
+        // What is said of a mail on its way beyond the relay changes nothing about where it stands with us.
+        let changes = |event: &&Event| !event.is_reported() || event.kind == "bounced";
         let last = of_recipient().rfind(changes);
         let kind = last.map_or("queued", |event| event.kind.as_str());
         let came_back = last.is_some_and(Event::is_reported);

@@ -16,6 +16,8 @@ pub(super) struct DetailsView {
     /// The request for many mails that it was a part of.
     batch_id: Option<String>,
     template_id: Option<String>,
+    /// The version of the template that it was made from.
+    template_version: Option<i32>,
     unsubscribe_group_id: Option<String>,
     /// `high`, `normal` or `low`; null where nothing was said.
     priority: Option<&'static str>,
@@ -29,6 +31,7 @@ impl From<Option<MailDetails>> for DetailsView {
         let MailDetails {
             batch_id,
             template_id,
+            template_version,
             unsubscribe_group_id,
             tags,
             metadata,
@@ -40,6 +43,7 @@ impl From<Option<MailDetails>> for DetailsView {
             scheduled_at: scheduled_at.map(timestamp),
             batch_id: batch_id.map(|id| id.to_string()),
             template_id,
+            template_version,
             unsubscribe_group_id,
             priority: priority.map(Priority::as_str),
             tags,

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::Installation;
 use super::response::{DoneBody, SignedInBody, UserBody};
+use crate::domain::permission::Permission;
 use crate::domain::user::PersonName;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
@@ -58,6 +59,9 @@ pub struct ServerBody {
     capture_mailbox: bool,
     /// The base of links.
     public_url: String,
+    /// Every permission that there is, whoever may have it.
+    #[schema(value_type = Vec<String>)]
+    permissions: &'static [Permission],
 }
 
 /// Says who is signed in, and where.
@@ -82,6 +86,7 @@ pub async fn get_me(
             version: env!("CARGO_PKG_VERSION"),
             capture_mailbox: installation.capture_mailbox,
             public_url: installation.public_url.clone(),
+            permissions: Permission::ALL,
         },
     })))
 }

@@ -150,11 +150,12 @@ impl Evaluation {
             match node {
                 // Its tag's place would say more, but a text alone is never too long: the source is bounded.
                 Node::Text(text) => self.write(0, text)?,
-                Node::Value { at, path } => {
+                Node::Value { at, path, raw } => {
                     self.step(*at)?;
+                    let escape = if *raw { Escape::None } else { self.escape };
                     match scope.find(path) {
                         Found::Nothing => self.note_missing(path),
-                        found => self.value(*at, found)?,
+                        found => self.value(*at, found, escape)?,
                     }
                 }
                 Node::Block(block) => {
@@ -233,7 +234,7 @@ impl Evaluation {
     }
 
     /// Writes a value as JavaScript would: Handlebars is from there, and so are its templates.
-    fn value(&mut self, at: usize, found: Found<'_>) -> Result<(), Fault> {
+    fn value(&mut self, at: usize, found: Found<'_>, escape: Escape) -> Result<(), Fault> {
         match found {
             Found::Root(_) | Found::Value(Value::Object(_)) => self.write(at, "[object Object]"),
             Found::Value(Value::Array(items)) => {
@@ -241,11 +242,11 @@ impl Evaluation {
                     if index > 0 {
                         self.write(at, ",")?;
                     }
-                    self.value(at, Found::Value(item))?;
+                    self.value(at, Found::Value(item), escape)?;
                 }
                 Ok(())
             }
-            Found::Value(Value::String(text)) => self.escaped(at, text),
+            Found::Value(Value::String(text)) => self.escaped(at, text, escape),
             Found::Value(Value::Number(number)) => match number.as_f64() {
                 Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => {
                     self.write(at, &format!("{float:.0}"))
@@ -255,13 +256,13 @@ impl Evaluation {
             Found::Value(Value::Bool(flag)) => self.write(at, if *flag { "true" } else { "false" }),
             Found::Value(Value::Null) | Found::Nothing => Ok(()),
             Found::Number(number) => self.write(at, &number.to_string()),
-            Found::Text(text) => self.escaped(at, text),
+            Found::Text(text) => self.escaped(at, text, escape),
             Found::Flag(flag) => self.write(at, if flag { "true" } else { "false" }),
         }
     }
 
-    fn escaped(&mut self, at: usize, text: &str) -> Result<(), Fault> {
-        if self.escape == Escape::None {
+    fn escaped(&mut self, at: usize, text: &str, escape: Escape) -> Result<(), Fault> {
+        if escape == Escape::None {
             return self.write(at, text);
         }
         let mut rest = text;

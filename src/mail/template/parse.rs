@@ -1,8 +1,8 @@
 //! From a template's text to its nodes, in one pass and without recursion.
 
-use super::Fault;
 use super::path::{Path, quoted, read_path};
 use super::tag::{Strip, Tag, TagKind, next_tag, read_tag, stands_alone};
+use super::{Fault, Raw};
 
 /// Blocks within blocks, the branches of an `else if` among them: the evaluation calls itself for each.
 const MAX_DEPTH: usize = 64;
@@ -18,8 +18,8 @@ const MAX_TAG: usize = 500;
 pub(super) enum Node<'s> {
     /// Copied as it is.
     Text(&'s str),
-    /// `{{path}}`.
-    Value { at: usize, path: Path<'s> },
+    /// `{{path}}`, or `{{{path}}}`, which escapes nothing.
+    Value { at: usize, path: Path<'s>, raw: bool },
     /// `{{#kind path as |a b|}}body{{else}}inverse{{/kind}}`.
     Block(Block<'s>),
 }
@@ -54,7 +54,7 @@ struct Open<'s> {
 }
 
 /// Reads a template.
-pub(super) fn parse(source: &str) -> Result<Vec<Node<'_>>, Fault> {
+pub(super) fn parse(source: &str, raw: Raw) -> Result<Vec<Node<'_>>, Fault> {
     let mut parser = Parser { source, nodes: Vec::new(), open: Vec::new() };
     let mut at = 0;
     let mut strip_left = Strip::None;
@@ -68,7 +68,7 @@ pub(super) fn parse(source: &str) -> Result<Vec<Node<'_>>, Fault> {
             at = tag + 2;
             continue;
         }
-        let Tag { end, kind, inside, tilde_before, tilde_after } = read_tag(source, tag)?;
+        let Tag { end, kind, inside, tilde_before, tilde_after } = read_tag(source, tag, raw)?;
         tags += 1;
         if tags > MAX_TAGS {
             return Err(Fault::new(tag, "the template has more than 10000 tags"));
@@ -124,9 +124,9 @@ impl<'s> Parser<'s> {
     fn tag(&mut self, at: usize, kind: TagKind, inside: &'s str) -> Result<(), Fault> {
         match kind {
             TagKind::Comment => Ok(()),
-            TagKind::Value => {
+            TagKind::Value | TagKind::RawValue => {
                 let path = read_path(inside).map_err(|message| Fault::new(at, message))?;
-                self.push(Node::Value { at, path });
+                self.push(Node::Value { at, path, raw: kind == TagKind::RawValue });
                 Ok(())
             }
             TagKind::Open => self.open(at, inside, false, false),

@@ -1,6 +1,6 @@
 //! Tags: where they begin and end, what they are for, and which white space around them is no part of the result.
 
-use super::Fault;
+use super::{Fault, Raw};
 
 /// What a tag takes from the text behind it.
 pub(super) enum Strip {
@@ -59,21 +59,27 @@ pub(super) enum TagKind {
     Else,
     Close,
     Value,
+    RawValue,
 }
 
 impl TagKind {
     pub(super) fn may_stand_alone(self) -> bool {
-        self != Self::Value
+        !matches!(self, Self::Value | Self::RawValue)
     }
 }
 
 /// Reads the tag whose `{{` is at `at`.
-pub(super) fn read_tag(source: &str, at: usize) -> Result<Tag<'_>, Fault> {
+pub(super) fn read_tag(source: &str, at: usize, raw: Raw) -> Result<Tag<'_>, Fault> {
     let unclosed = || Fault::new(at, "this tag has no end");
     let start = &source[at + 2..];
     let stripped = start.strip_prefix('~').unwrap_or(start);
     let tilde_before = stripped.len() < start.len();
     let body_start = source.len() - stripped.len();
+    if let Some(inside) = stripped.strip_prefix('{') {
+        return read_triple(source, inside, raw)
+            .map(|tag| Tag { tilde_before, ..tag })
+            .map_err(|message| Fault::new(at, message));
+    }
 
     let is_end = |place: &usize| {
         let inside = &stripped[..*place];
@@ -87,19 +93,50 @@ pub(super) fn read_tag(source: &str, at: usize) -> Result<Tag<'_>, Fault> {
     let tilde_after = inside.ends_with('~');
     let inside = inside.strip_suffix('~').unwrap_or(inside);
     let inside = inside.trim();
-    let (kind, inside) = tag_kind(inside).map_err(|message| Fault::new(at, message))?;
+    let (kind, inside) = tag_kind(inside, raw).map_err(|message| Fault::new(at, message))?;
     Ok(Tag { end, kind, inside, tilde_before, tilde_after })
 }
 
-fn tag_kind(inside: &str) -> Result<(TagKind, &str), &'static str> {
+/// Reads the rest of a `{{{`, which ends with `}}}` or `}~}}`.
+fn read_triple<'s>(source: &'s str, inside: &'s str, raw: Raw) -> Result<Tag<'s>, &'static str> {
+    if inside.starts_with('{') {
+        return Err("raw blocks ({{{{ }}}}) are not supported");
+    }
+    if raw == Raw::Refused {
+        return Err(NO_RAW);
+    }
+    let (length, tilde_after) = inside
+        .match_indices('}')
+        .find_map(|(place, _)| match &inside.as_bytes()[place..] {
+            [b'}', b'}', b'}', ..] => Some((place, false)),
+            [b'}', b'~', b'}', b'}', ..] => Some((place, true)),
+            _ => None,
+        })
+        .ok_or("this tag has no end")?;
+    let end = source.len() - inside.len() + length + if tilde_after { 4 } else { 3 };
+    Ok(Tag {
+        end,
+        kind: TagKind::RawValue,
+        inside: inside[..length].trim(),
+        tilde_before: false,
+        tilde_after,
+    })
+}
+
+/// What is said where values may not be written as they are.
+const NO_RAW: &str = "raw output ({{{ }}} and {{& }}) is for stored templates only";
+
+fn tag_kind(inside: &str, raw: Raw) -> Result<(TagKind, &str), &'static str> {
     let is_else = |rest: &str| rest.is_empty() || rest.starts_with(char::is_whitespace);
     if inside.starts_with('!') {
         return Ok((TagKind::Comment, ""));
     }
-    if inside.starts_with(['{', '&']) {
-        return Err("raw output ({{{ }}} and {{& }}) is not supported");
-    }
-    let (kind, rest) = if let Some(rest) = inside.strip_prefix('#') {
+    let (kind, rest) = if let Some(rest) = inside.strip_prefix('&') {
+        if raw == Raw::Refused {
+            return Err(NO_RAW);
+        }
+        (TagKind::RawValue, rest)
+    } else if let Some(rest) = inside.strip_prefix('#') {
         (TagKind::Open, rest)
     } else if let Some(rest) = inside.strip_prefix('^') {
         if rest.trim().is_empty() { (TagKind::Else, rest) } else { (TagKind::OpenInverse, rest) }

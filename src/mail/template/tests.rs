@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 
 fn fill(source: &str, data: &Value, escape: Escape) -> Result<Rendered, TemplateError> {
-    render(source, data.as_object().unwrap(), escape)
+    render(source, data.as_object().unwrap(), escape, Raw::Allowed)
 }
 
 fn text(source: &str, data: &Value) -> String {
@@ -118,10 +118,14 @@ fn a_mistake_is_told_with_its_place() {
         ("{{else}}", "no block"),
         ("{{#if a}}{{/each}}", "if of line 1"),
         ("{{#if a}}{{else}}{{else}}{{/if}}", "else already"),
-        ("{{{a}}}", "raw"),
-        ("{{& a}}", "raw"),
-        ("{{~{a}~}}", "raw"),
         ("{{{{a}}}}", "raw"),
+        ("{{{a}}", "no end"),
+        ("{{{a}", "no end"),
+        ("{{{a b}}}", "helpers"),
+        ("{{{#if a}}}{{/if}}", "not"),
+        ("{{{}}}", "not"),
+        ("{{&}}", "not"),
+        ("{{{> a}}}", "not"),
         ("{{> p}}", "partials"),
         ("{{#> p}}{{/p}}", "partials"),
         ("{{* d}}", "decorators"),
@@ -144,6 +148,38 @@ fn a_mistake_is_told_with_its_place() {
     ] {
         assert!(error(source).message.contains(expected), "{source}: {}", error(source));
     }
+}
+
+#[test]
+fn a_value_is_written_as_it_is_where_the_template_may_say_so() {
+    let data = json!({"a": "<b>&</b>", "list": ["<i>", 1]});
+    for (source, expected) in [
+        ("{{{a}}}{{a}}", "<b>&</b>&lt;b&gt;&amp;&lt;/b&gt;"),
+        ("x {{~{ a }~}} y", "x<b>&</b>y"),
+        ("{{&a}}{{& a }}", "<b>&</b><b>&</b>"),
+        ("{{{list}}}{{#each list}}{{{this}}}{{/each}}", "<i>,1<i>1"),
+        ("\n{{{a}}}\n", "\n<b>&</b>\n"),
+        ("\\{{{a}}}", "{{{a}}}"),
+    ] {
+        assert_eq!(text(source, &data), expected, "{source}");
+    }
+    for source in ["{{{a}}}", "{{& a}}", "{{~{a}~}}", "{{~&a}}", "{{{a", "{{{{a}}}}"] {
+        let given = data.as_object().unwrap();
+        let error = render(source, given, Escape::Html, Raw::Refused).unwrap_err();
+        assert!(error.message.contains("raw"), "{source}: {error}");
+    }
+}
+
+#[test]
+fn the_variables_of_a_template_are_those_that_it_takes_from_the_data() {
+    let source = "{{name}}{{#if order.id}}{{order/total}}{{else}}{{{note}}}{{/if}}{{#each items as |item i|}}{{n}}{{item.n}}{{../shop}}\
+                  {{@root.year}}{{@index}}{{#with this}}{{../../deep}}{{../no}}{{/with}}{{else}}{{none}}{{/each}}{{name}}{{this}}";
+    assert_eq!(
+        variables(source).unwrap(),
+        ["name", "order.id", "order.total", "note", "items", "shop", "year", "deep", "none"]
+    );
+    assert_eq!(variables("no variables").unwrap(), [] as [&str; 0]);
+    assert_eq!(variables("a\n{{#if").unwrap_err().line, 2);
 }
 
 #[test]
@@ -171,6 +207,9 @@ fn a_hostile_template_ends_with_an_error() {
     }
     for piece in [
         "{{a}}",
+        "{{{a}}}",
+        "{{{",
+        "}~",
         "{{#if a}}{{else}}{{/if}}",
         "{{!--",
         "{{! }}",
@@ -187,7 +226,7 @@ fn a_hostile_template_ends_with_an_error() {
         "|",
     ] {
         let source = format!("{{{{{}", piece.repeat(50_000));
-        let _ = fill(&source, &wide, Escape::Html);
+        let _ = (fill(&source, &wide, Escape::Html), variables(&source));
         let _ = fill(&piece.repeat(50_000), &wide, Escape::Html);
     }
 }
@@ -216,7 +255,8 @@ fn templates() -> impl Strategy<Value = String> {
         "@index",
         "@first",
     ]);
-    let value = path.prop_map(|path| format!("{{{{{path}}}}}"));
+    let form = prop::sample::select(vec![("{{", "}}"), ("{{{", "}}}"), ("{{& ", "}}")]);
+    let value = (path, form).prop_map(|(path, (open, close))| format!("{open}{path}{close}"));
     let comment = prop::sample::select(vec![
         "{{! c }}",
         "{{!-- c --}}",
@@ -268,6 +308,6 @@ proptest! {
 
     #[test]
     fn no_source_makes_it_panic(source in ".{0,60}|([{}~#/^!&>.@a \\\\-]|\\{\\{|\\}\\}|else|#if a|/if|#each|as \\|){0,30}") {
-        let _ = fill(&source, &json!({"a": [1, {"b": 2}]}), Escape::Html);
+        let _ = (fill(&source, &json!({"a": [1, {"b": 2}]}), Escape::Html), variables(&source));
     }
 }

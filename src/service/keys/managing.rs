@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::authority::{Authority, KeyScope};
 use super::minting::store_new;
 use super::{Keys, described};
-use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
+use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType, Spelling};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::{ApiKey, Caller, KeyStatus};
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
@@ -28,6 +28,8 @@ pub struct KeyWish {
     pub project: Option<ProjectId>,
     /// Live or test; `None` for that of the key that asks, and live for a person.
     pub mode: Option<KeyMode>,
+    /// How it is written.
+    pub spelling: Spelling,
     /// How it differs from a key that may do all that the caller may.
     pub change: KeyChange,
 }
@@ -41,7 +43,7 @@ impl Keys {
     ) -> Result<(KeyRecord, ApiKeyToken)> {
         let key_type = if wish.project.is_some() { KeyType::Project } else { KeyType::Account };
         let mode = wish.mode.or(caller.key().map(|key| key.mode)).unwrap_or(KeyMode::Live);
-        let minted = self.mint(key_type, mode).await?;
+        let minted = self.mint(wish.spelling, key_type, mode).await?;
 
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         let (authority, _) = Authority::hold(&mut transaction, caller, None).await?;
@@ -132,7 +134,8 @@ impl Keys {
         overlap: TimeDelta,
     ) -> Result<(KeyRecord, ApiKeyToken)> {
         let known = self.find(scope, id).await?.key;
-        let minted = self.mint(known.key_type, known.mode).await?;
+        let spelling = Spelling::of_displayed(&known.display_key);
+        let minted = self.mint(spelling, known.key_type, known.mode).await?;
 
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         let (authority, found) = Authority::hold(&mut transaction, caller, Some(id)).await?;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::{Keys, described};
-use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType};
+use crate::domain::api_key::{ApiKeyToken, KeyMode, KeyType, Spelling};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::ApiKey;
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
@@ -27,6 +27,8 @@ pub struct NewKey {
     pub project: Option<ProjectId>,
     /// Live or test.
     pub mode: KeyMode,
+    /// How it is written.
+    pub spelling: Spelling,
     /// What it may do.
     pub permissions: Vec<Permission>,
     /// From which domains, to whom and from where it may be used.
@@ -52,7 +54,7 @@ impl Keys {
     pub async fn create(&self, account: AccountId, new: NewKey) -> Result<(ApiKey, ApiKeyToken)> {
         let name = check(&new)?;
         let key_type = if new.project.is_some() { KeyType::Project } else { KeyType::Account };
-        let minted = self.mint(key_type, new.mode).await?;
+        let minted = self.mint(new.spelling, key_type, new.mode).await?;
         let key = ApiKey {
             id: ApiKeyId::generate(),
             account,
@@ -80,8 +82,13 @@ impl Keys {
     }
 
     /// Makes the text of a key, and hashes it. It takes tens of milliseconds, so no transaction should wait for it.
-    pub(super) async fn mint(&self, key_type: KeyType, mode: KeyMode) -> Result<Minted> {
-        let token = ApiKeyToken::generate(key_type, mode);
+    pub(super) async fn mint(
+        &self,
+        spelling: Spelling,
+        key_type: KeyType,
+        mode: KeyMode,
+    ) -> Result<Minted> {
+        let token = ApiKeyToken::generate_spelled(spelling, key_type, mode);
         let verifier = Verifier {
             secret_phc: self.hashing.hash(token.secret().into()).await?,
             digest: self.pepper.digest(&token).to_vec(),

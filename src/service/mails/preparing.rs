@@ -1,25 +1,22 @@
 //! What happens to a draft before it is stored: it is held to its key, rendered and packed.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::Utc;
+use serde_json::{Map, Value};
 
+use super::rendering::{Parts, fill_in};
 use crate::domain::address::Mailbox;
 use crate::domain::caller::ApiKey;
 use crate::domain::draft::Draft;
 use crate::domain::id::{DomainId, ProjectId};
 use crate::domain::mail::Content;
 use crate::domain::packing;
-use crate::domain::personal::{self, Personal, Tracking};
+use crate::domain::personal::{Personal, Tracking};
 use crate::domain::subject::Subject;
 use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::mail::{plain_text, template};
-
-/// The values of variables.
-type Data = serde_json::Map<String, serde_json::Value>;
 
 /// A mail that only needs to be stored.
 pub(super) struct Prepared {
@@ -42,11 +39,18 @@ pub(super) struct Around {
     pub signed_by: Option<DomainId>,
 }
 
+/// Whom a mail is from, once its template had its say.
+pub(super) fn author(draft: &Draft) -> Result<&Mailbox> {
+    let missing = || Violations::one("from", "is required: the template has no sender of its own");
+    draft.from.as_ref().ok_or_else(|| Error::Invalid(missing()))
+}
+
 /// Holds a mail to what its key may send, from and to whom.
 pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
     let restrictions = &key.restrictions;
-    if !restrictions.allow_sender(&draft.from.address) {
-        let sender = draft.from.address.domain();
+    let from = author(draft)?;
+    if !restrictions.allow_sender(&from.address) {
+        let sender = from.address.domain();
         return Err(Error::Forbidden {
             code: "FROM_DOMAIN_NOT_ALLOWED",
             message: format!("This API key may not send from {sender}."),
@@ -84,55 +88,26 @@ fn render(
     Around { project, tracking, signed_by }: Around,
 ) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
-    let mut missing = Vec::new();
-    let mut data = draft.data.map(|given| with_defaults(given, &draft.to));
-
-    let mut fill = |field: &str,
-                    source: String,
-                    data: Option<&Data>,
-                    escape: template::Escape|
-     -> Option<String> {
-        let Some(data) = data else { return Some(source) };
-        let rendered = violations.check(field, template::render(&source, data, escape))?;
-        for name in rendered.missing {
-            if !missing.contains(&name) {
-                missing.push(name);
-            }
-        }
-        Some(rendered.text)
+    let data = draft.data.map(|given| with_defaults(given, &draft.to));
+    let parts = Parts {
+        subject: draft.subject,
+        preview_text: draft.preview_text,
+        html: draft.html,
+        text: draft.text,
+        stored: draft.stored,
     };
-    let subject = fill("subject", draft.subject, data.as_ref(), template::Escape::None);
-    // Not in subjects: a link there is nothing that anybody could follow.
-    let (html, text) = match &mut data {
-        Some(data) => {
-            personal::add_link_variables(data);
-            (draft.html, draft.text)
-        }
-        None => (draft.html.map(with_link_tags), draft.text.map(with_link_tags)),
-    };
-    let data = data.as_ref();
-    let html = html.map(|source| fill("html", source, data, template::Escape::Html));
-    let text = text.map(|source| fill("text", source, data, template::Escape::None));
-    let subject = subject.and_then(|text| violations.check("subject", Subject::parse(text)));
-
-    let links: usize = [&html, &text]
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|part| personal::count_links(part))
-        .sum();
-    if links > personal::MOST_UNSUBSCRIBE_LINKS {
-        violations.add("html", "may have 100 links to unsubscribe, together with text");
-    }
-
-    let (Some(subject), true) = (subject, violations.is_empty()) else {
+    let filled = fill_in(parts, data, &mut violations);
+    // A subject that could not be filled in has its violation already.
+    let subject = violations
+        .is_empty()
+        .then(|| violations.check("subject", Subject::parse(filled.subject)))
+        .flatten();
+    let (Some(from), Some(subject), true) = (draft.from, subject, violations.is_empty()) else {
         return Err(Error::Invalid(violations));
     };
-    let html = html.flatten();
-    let text = text.flatten().or_else(|| html.as_deref().and_then(plain_text::from_html));
     let group = draft.details.unsubscribe_group_id.as_deref().and_then(|code| code.parse().ok());
-    let unsubscribe = group.or_else(|| (links > 0).then(GroupCode::global));
-    let has_html = html.is_some();
+    let unsubscribe = group.or_else(|| (filled.links > 0).then(GroupCode::global));
+    let has_html = filled.html.is_some();
     let Tracking { opens, clicks } = if has_html { tracking } else { Tracking::default() };
     let personal = (unsubscribe.is_some() || opens || clicks).then_some(Personal {
         project,
@@ -141,31 +116,24 @@ fn render(
         track_clicks: clicks,
     });
     let content = Content {
-        from: draft.from,
+        from,
         to: draft.to,
         cc: draft.cc,
         bcc: draft.bcc,
         reply_to: draft.reply_to,
         subject,
-        html,
-        text,
+        html: filled.html,
+        text: filled.text,
         headers: draft.headers,
         attachments: draft.attachments,
         signed_by,
         personal,
     };
-    Ok((content, missing))
-}
-
-fn with_link_tags(part: String) -> String {
-    match personal::fill_link_tags(&part) {
-        Cow::Borrowed(_) => part,
-        Cow::Owned(filled) => filled,
-    }
+    Ok((content, filled.missing_variables))
 }
 
 /// What every mail knows without being told: `{{email}}` is the first recipient and `{{date}}` the day.
-fn with_defaults(mut data: Data, to: &[Mailbox]) -> Data {
+fn with_defaults(mut data: Map<String, Value>, to: &[Mailbox]) -> Map<String, Value> {
     if let Some(first) = to.first() {
         data.entry("email").or_insert_with(|| first.address.to_string().into());
     }

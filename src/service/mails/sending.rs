@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use uuid::Uuid;
 
-use super::preparing::{Around, Prepared, allow, prepare};
+use super::preparing::{Around, Prepared, allow, author, prepare};
 use super::{Accepted, Mails};
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::Caller;
@@ -36,6 +36,19 @@ impl Mails {
             code: "API_KEY_REQUIRED",
             message: "Mail is sent with an API key; a session only looks after it.".into(),
         })?;
+        let draft = match self.templates.fill(project, draft).await {
+            Ok(draft) => draft,
+            Err(refusal) => {
+                // What was accepted once is answered again, whatever became of its template since.
+                return match (&refusal, &idempotency) {
+                    (
+                        Error::NotFound(_) | Error::Impossible { .. } | Error::Invalid(_),
+                        Some(_),
+                    ) => self.first_answer(project, idempotency.as_ref()).await?.ok_or(refusal),
+                    _ => Err(refusal),
+                };
+            }
+        };
         let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
@@ -61,7 +74,7 @@ impl Mails {
         let signed_by = if test {
             None
         } else {
-            self.domains.permit(project, draft.from.address.domain()).await?
+            self.domains.permit(project, author(&draft)?.address.domain()).await?
         };
         let tracking = self.tracking.of(project, &draft).await?;
         let around = Around { project, tracking, signed_by };

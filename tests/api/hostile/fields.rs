@@ -36,7 +36,7 @@ async fn a_value_of_another_type_is_refused_in_every_field() {
         ("onAmbiguous", ""),
         ("test", "bool"),
         ("bypassSuppressions", "bool"),
-        ("templateId", ""),
+        ("templateId", "text"),
         ("unsubscribeGroupId", ""),
         ("scheduledAt", ""),
         ("trackingClick", "bool"),

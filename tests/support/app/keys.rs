@@ -1,6 +1,6 @@
 //! Keys for tests.
 
-use posthaste::domain::api_key::{ApiKeyToken, KeyMode};
+use posthaste::domain::api_key::{ApiKeyToken, KeyMode, Spelling};
 use posthaste::domain::audit::Doer;
 use posthaste::domain::id::{ApiKeyId, ProjectId};
 use posthaste::domain::permission::Permission;
@@ -78,6 +78,7 @@ impl TestApp {
             name: "Test".into(),
             project: Some(self.project),
             mode: KeyMode::Live,
+            spelling: Spelling::Native,
             permissions: Permission::ALL.to_vec(),
             restrictions: Restrictions::default(),
             per_second: None,

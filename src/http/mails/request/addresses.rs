@@ -21,7 +21,7 @@ pub struct AddressBody {
 
 /// One address or several: an object, a list of objects, or text such as `Ada <ada@example.com>`.
 #[derive(Debug)]
-pub(super) struct Addresses {
+pub(in crate::http) struct Addresses {
     written: Vec<Written>,
     is_list: bool,
 }
@@ -31,6 +31,18 @@ pub(super) struct Addresses {
 enum Written {
     Object(AddressBody),
     Text(String),
+}
+
+impl Addresses {
+    /// One address with the name of its owner, as an object would say it.
+    pub(in crate::http) fn of(email: String, name: Option<String>) -> Self {
+        Self { written: vec![Written::Object(AddressBody { email, name })], is_list: false }
+    }
+
+    /// Texts such as `Ada <ada@example.com>`, one for each address.
+    pub(in crate::http) fn of_texts(texts: impl IntoIterator<Item = String>) -> Self {
+        Self { written: texts.into_iter().map(Written::Text).collect(), is_list: true }
+    }
 }
 
 impl<'de> Deserialize<'de> for Addresses {
@@ -78,7 +90,7 @@ impl<'de> Visitor<'de> for AddressesVisitor {
 }
 
 /// The addresses of a field that may have several.
-pub(super) fn mailboxes(
+pub(in crate::http) fn mailboxes(
     field: &str,
     addresses: Option<Addresses>,
     violations: &mut Violations,
@@ -116,7 +128,7 @@ fn mailbox_of_text(path: &str, text: &str, violations: &mut Violations) -> Optio
 }
 
 /// The address of a field that may have one.
-pub(super) fn single(
+pub(in crate::http) fn single(
     field: &str,
     addresses: Option<Addresses>,
     violations: &mut Violations,

@@ -1,8 +1,9 @@
 //! Files as they come over the wire: read no further than what a mail may have, and each decoded where it stands.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use utoipa::ToSchema;
 
@@ -10,7 +11,7 @@ use crate::domain::attachment::{self, Attachment, InvalidBase64};
 use crate::domain::violations::Violations;
 
 /// A file.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AttachmentBody {
     /// What the recipient sees; `filename` is read as well.
@@ -27,10 +28,36 @@ pub struct AttachmentBody {
     file_url: Option<IgnoredAny>,
 }
 
+impl AttachmentBody {
+    /// A file with a name, its bytes, and what kind of file it is.
+    pub(in crate::http) fn of(
+        file_name: Option<String>,
+        content: Option<EncodedBytes>,
+        content_type: Option<String>,
+    ) -> Self {
+        Self { file_name, content, content_type, ..Self::default() }
+    }
+}
+
 /// The bytes of a file, and how long their base64 was. What is too long for any mail is not decoded.
-struct EncodedBytes {
+pub(in crate::http) struct EncodedBytes {
     bytes: Result<Vec<u8>, InvalidBase64>,
     encoded: usize,
+}
+
+impl EncodedBytes {
+    /// Bytes that were written otherwise than in base64; they count as if they had been.
+    pub(in crate::http) fn of_bytes(bytes: Vec<u8>) -> Self {
+        let encoded = bytes.len().div_ceil(3) * 4;
+        Self { bytes: Ok(bytes), encoded }
+    }
+
+    /// Base64.
+    pub(in crate::http) fn of_base64(text: &str) -> Self {
+        let fits = text.len() <= attachment::MAX_ENCODED_BYTES;
+        let bytes = if fits { attachment::decode_base64(text) } else { Ok(Vec::new()) };
+        Self { bytes, encoded: text.len() }
+    }
 }
 
 impl fmt::Debug for EncodedBytes {
@@ -55,41 +82,56 @@ impl Visitor<'_> for EncodedBytesVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<EncodedBytes, E> {
-        let fits = text.len() <= attachment::MAX_ENCODED_BYTES;
-        let bytes = if fits { attachment::decode_base64(text) } else { Ok(Vec::new()) };
-        Ok(EncodedBytes { bytes, encoded: text.len() })
+        Ok(EncodedBytes::of_base64(text))
     }
 }
 
 /// The files of a mail, up to the first that is too many or too much.
 #[derive(Debug, Default)]
-pub(super) struct Files {
+pub(in crate::http) struct Files {
     bodies: Vec<AttachmentBody>,
     excess: Option<&'static str>,
 }
 
 impl<'de> Deserialize<'de> for Files {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(FilesVisitor)
+        read_files::<AttachmentBody, D>(deserializer)
     }
 }
 
-struct FilesVisitor;
+/// A file as some dialect writes it.
+pub(in crate::http) trait Piece: DeserializeOwned + Into<AttachmentBody> {}
 
-impl<'de> Visitor<'de> for FilesVisitor {
+impl<P: DeserializeOwned + Into<AttachmentBody>> Piece for P {}
+
+/// Reads files that are written as `P`; null is none.
+pub(in crate::http) fn read_files<'de, P: Piece, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Files, D::Error> {
+    deserializer.deserialize_any(FilesVisitor(PhantomData::<P>))
+}
+
+struct FilesVisitor<P>(PhantomData<P>);
+
+impl<'de, P: Piece> Visitor<'de> for FilesVisitor<P> {
     type Value = Files;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of files")
     }
 
+    fn visit_unit<E: de::Error>(self) -> Result<Files, E> {
+        Ok(Files::default())
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Files, A::Error> {
         let mut bodies: Vec<AttachmentBody> = Vec::new();
         let mut encoded = 0;
         while bodies.len() < attachment::MAX_ATTACHMENTS {
-            let Some(body) = items.next_element::<AttachmentBody>()? else {
+            let Some(piece) = items.next_element::<P>()? else {
                 return Ok(Files { bodies, excess: None });
             };
+            let body: AttachmentBody = piece.into();
             encoded += body.content.as_ref().map_or(0, |content| content.encoded);
             bodies.push(body);
             if encoded > attachment::MAX_ENCODED_BYTES {

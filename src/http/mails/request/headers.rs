@@ -10,7 +10,18 @@ use crate::domain::violations::Violations;
 
 /// Headers in the order in which they were written. A name that comes twice is refused, and not silently merged.
 #[derive(Debug)]
-pub(super) struct Headers(Vec<(String, String)>);
+pub(in crate::http) struct Headers(pub(in crate::http) Vec<(String, String)>);
+
+impl Headers {
+    /// Those of both; of two with the same name only the one in `own`.
+    pub(in crate::http) fn joined(common: Option<Self>, own: Option<Self>) -> Option<Self> {
+        let (Some(Self(common)), Some(Self(own))) = (&common, &own) else { return own.or(common) };
+        let is_own = |name: &str| own.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        let mut joined: Vec<_> = common.iter().filter(|(name, _)| !is_own(name)).cloned().collect();
+        joined.extend(own.iter().cloned());
+        Some(Self(joined))
+    }
+}
 
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {

@@ -12,7 +12,7 @@ const MAX_TEXT: usize = 1024 * 1024;
 
 /// Values by name.
 #[derive(Debug)]
-pub(super) struct Variables {
+pub(in crate::http) struct Variables {
     values: Map<String, Value>,
     /// How many there are; `None` if they were more than fit.
     count: Option<usize>,
@@ -28,12 +28,17 @@ impl<'de> Deserialize<'de> for Variables {
 
 impl Variables {
     /// About the memory that they take beyond their text, in bytes.
-    pub(super) fn weight(&self) -> usize {
+    pub(in crate::http) fn weight(&self) -> usize {
         self.count.unwrap_or_default() * VALUE_BYTES
     }
 
+    /// The values; nothing if there were more than fit.
+    pub(in crate::http) fn into_values(self) -> Option<Map<String, Value>> {
+        self.count.map(|_| self.values)
+    }
+
     /// The values, if all of them were read.
-    pub(super) fn checked(self, violations: &mut Violations) -> Map<String, Value> {
+    pub(in crate::http) fn checked(self, violations: &mut Violations) -> Map<String, Value> {
         if self.count.is_none() {
             violations.add(
                 "dynamicData",

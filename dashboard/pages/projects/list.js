@@ -1,17 +1,19 @@
 // Projects: what keeps mails and keys of one program apart from those of another.
-import { ask, project, useList } from "../api.js";
-import { html, useState } from "../html.js";
-import { Badge } from "../parts/badge.js";
-import { Copyable } from "../parts/copy.js";
-import { NameDialog, TypedConfirmation } from "../parts/dialog.js";
-import { Icon } from "../parts/icon.js";
-import { Menu } from "../parts/menu.js";
-import { Moment } from "../parts/moment.js";
-import { say } from "../parts/notice.js";
-import { Heading } from "../parts/page.js";
-import { Listing } from "../parts/table.js";
-import { address } from "../router.js";
-import { chooseProject, loadMe, may } from "../session.js";
+import { ask, project, useList } from "../../api.js";
+import { html, useState } from "../../html.js";
+import { Badge } from "../../parts/badge.js";
+import { Copyable } from "../../parts/copy.js";
+import { NameDialog, TypedConfirmation } from "../../parts/dialog.js";
+import { Icon } from "../../parts/icon.js";
+import { Menu } from "../../parts/menu.js";
+import { Moment } from "../../parts/moment.js";
+import { say } from "../../parts/notice.js";
+import { Heading } from "../../parts/page.js";
+import { Listing } from "../../parts/table.js";
+import { address } from "../../router.js";
+import { chooseProject, loadMe, may } from "../../session.js";
+import { count } from "../../words.js";
+import { ProjectSettings } from "./settings.js";
 
 export function ProjectsPage() {
   const projects = useList("/v1/account/projects", "projects");
@@ -32,12 +34,14 @@ export function ProjectsPage() {
     },
     { head: "Project id", cell: (one) => html`<${Copyable} text=${one.id} what="project id" />` },
     { head: "Created", cell: (one) => html`<${Moment} at=${one.createdAt} never="" />` },
+    { head: "Keeps mails", cell: (one) => (one.retentionDays ? count(one.retentionDays, "day") : html`<span class="soft">As the server</span>`) },
     { head: "Keys", cell: (one) => html`<a href=${address("/keys", { projectId: one.id })}>Show keys</a>` },
     {
       name: "Actions",
       look: "end",
       cell: (one) => html`<${Menu} label=${`Actions for ${one.name}`} items=${[
         one.id !== project.value && { label: "Work with this project", act: () => chooseProject(one.id) },
+        mayWrite && { label: "Settings…", act: () => setOpen({ settings: one }) },
         mayWrite && { label: "Rename…", act: () => setOpen({ rename: one }) },
         mayWrite && { label: "Delete…", look: "danger", act: () => setOpen({ remove: one }) },
       ]} />`,
@@ -52,6 +56,7 @@ export function ProjectsPage() {
         await ask("POST", "/v1/account/projects", { body: { name } });
         await done(`Project ${name} is there.`);
       }} />`}
+    ${open?.settings && html`<${ProjectSettings} project=${open.settings} onClose=${close} onDone=${() => done(`The settings of ${open.settings.name} hold from now on.`)} />`}
     ${open?.rename && html`<${NameDialog} title="Rename project" label="Name" value=${open.rename.name} action="Rename" onClose=${close}
       onSend=${async (name) => {
         await ask("PATCH", `/v1/account/projects/${open.rename.id}`, { body: { name } });

@@ -1,0 +1,88 @@
+//! Resend's API, at the root of the host, where its clients insist on it.
+
+mod refusal;
+mod request;
+mod response;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use chrono::Utc;
+
+pub(super) use self::refusal::refusal;
+use self::request::{ListQuery, SendBody, UpdateBody};
+use self::response::{EmailBody, EmailList, Named};
+use super::replayed;
+use crate::domain::id::MailId;
+use crate::error::{Error, Result};
+use crate::http::Api;
+use crate::http::extract::authorized::{ReadMails, SendMails};
+use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path, Query};
+use crate::service::mails::Mails;
+
+/// The routes of this dialect.
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/emails", post(send).get(list))
+        .route("/emails/{id}", get(find).patch(update))
+        .route("/emails/{id}/cancel", post(cancel))
+}
+
+async fn send(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    idempotency: IdempotencyHeader,
+    Json { value, bytes }: Json<SendBody>,
+) -> Result<Response> {
+    let idempotency = idempotency.of("resend/emails", &caller, &bytes)?;
+    drop(bytes);
+    let draft = value.draft(Utc::now())?;
+    let accepted = mails.send(&caller, caller.project, draft, idempotency).await?;
+    let answer = Json::new(Named { id: accepted.id.to_string() });
+    Ok(replayed(answer.into_response(), accepted.replayed))
+}
+
+async fn find(
+    caller: Authorized<ReadMails>,
+    State(mails): State<Mails>,
+    Path(id): Path<String>,
+) -> Result<Json<EmailBody>> {
+    let detail = mails.find(caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(detail.into()))
+}
+
+async fn list(
+    caller: Authorized<ReadMails>,
+    State(mails): State<Mails>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<EmailList>> {
+    let (filter, limit) = query.check()?;
+    let page = mails.list(caller.project, &filter, limit).await?;
+    Ok(Json::new(page.into()))
+}
+
+async fn update(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    Path(id): Path<String>,
+    Json { value, .. }: Json<UpdateBody>,
+) -> Result<Json<EmailBody>> {
+    let (id, at) = (mail_id(&id)?, value.check(Utc::now())?);
+    let detail = mails.reschedule(&caller, caller.project, id, Some(at)).await?;
+    Ok(Json::new(EmailBody::reference(detail.summary.id)))
+}
+
+async fn cancel(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    Path(id): Path<String>,
+) -> Result<Json<EmailBody>> {
+    let detail = mails.cancel(&caller, caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(EmailBody::reference(detail.summary.id)))
+}
+
+/// What is no id names no mail.
+fn mail_id(text: &str) -> Result<MailId> {
+    text.parse().map_err(|_| Error::NotFound("email"))
+}

@@ -1,0 +1,293 @@
+//! `SendMailOS`'s API under `/api/v1`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::author::Authors;
+use super::{Facts, draft, names, replayed};
+use crate::domain::caller::Caller;
+use crate::domain::draft::Draft;
+use crate::domain::id::{MailId, ProjectId};
+use crate::domain::mail_details::MailDetails;
+use crate::domain::record::{Event, MailSummary};
+use crate::domain::violations::Violations;
+use crate::error::{Error, Result};
+use crate::http::Api;
+use crate::http::extract::authorized::{ReadMails, SendMails};
+use crate::http::extract::body_room::BodyShare;
+use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path, Permitted};
+use crate::http::mails::request::{
+    Addresses, AttachmentBody, EncodedBytes, Files, SendMailRequest, Variables, read_files,
+};
+use crate::http::mails::response::timestamp;
+use crate::service::keys::Keys;
+use crate::service::mails::Mails;
+
+/// The longest name of the caller's own for a mail, in characters.
+const MAX_EXTERNAL_ID: usize = 255;
+
+/// The most that values of the caller's own may come to, in bytes.
+const MAX_METADATA: usize = 10_000;
+
+/// Their names of our fields.
+const NAMES: &[(&str, &str)] = &[
+    ("from", "from_email"),
+    ("dynamicData", "variables"),
+    ("fileName", "filename"),
+    ("scheduledAt", "scheduled_at"),
+];
+
+/// The routes of this dialect.
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/api/v1/send", post(send))
+        .route("/api/v1/messages", post(send))
+        .route("/api/v1/messages/{id}", get(find))
+        .route("/api/v1/messages/{id}/events", get(events))
+}
+
+async fn send(
+    caller: Permitted<SendMails>,
+    State(mails): State<Mails>,
+    State(keys): State<Arc<Keys>>,
+    State(authors): State<Authors>,
+    idempotency: IdempotencyHeader,
+    share: BodyShare,
+    Json { value, bytes }: Json<SendBody>,
+) -> Result<Response> {
+    share.take(value.variables.as_ref().map_or(0, Variables::weight))?;
+    let idempotency = idempotency.of("sendmailos/send", &caller, &bytes)?;
+    drop(bytes);
+    let project = workspace(value.workspace_id.as_deref(), &caller, &keys).await?;
+    let given = value.from_email.clone().map(|email| Addresses::of(email, value.from_name.clone()));
+    let author = authors.author(given, &caller, project).await?;
+    let draft = value.draft(author)?;
+    let accepted = mails.send(&caller, project, draft, idempotency).await?;
+    let id = accepted.id.to_string();
+    let answer = SentBody { success: true, message_id: id.clone(), id, status: "queued" };
+    Ok(replayed(Json::new(answer).into_response(), accepted.replayed))
+}
+
+async fn find(
+    caller: Authorized<ReadMails>,
+    State(mails): State<Mails>,
+    Path(id): Path<String>,
+) -> Result<Json<Answer<MessageBody>>> {
+    let (mail, _) = mails.status(caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(Answer { success: true, shown: mail.into() }))
+}
+
+async fn events(
+    caller: Authorized<ReadMails>,
+    State(mails): State<Mails>,
+    Path(id): Path<String>,
+) -> Result<Json<Answer<EventsBody>>> {
+    let (_, events) = mails.status(caller.project, mail_id(&id)?).await?;
+    let events = events.into_iter().map(EventBody::from).collect();
+    Ok(Json::new(Answer { success: true, shown: EventsBody { events } }))
+}
+
+/// The project that a request is for: named in its body, in its header, or the key's own.
+async fn workspace(named: Option<&str>, caller: &Caller, keys: &Keys) -> Result<ProjectId> {
+    let Some(named) = named.map(str::trim).filter(|text| !text.is_empty()) else {
+        return caller.project.ok_or_else(|| Error::Forbidden {
+            code: "PROJECT_REQUIRED",
+            message: "A master key needs `workspace_id`, or the header `X-Workspace-Id`, with the id of one of its \
+                      projects."
+                .into(),
+        });
+    };
+    let id: Option<ProjectId> = named.strip_prefix("ws_").unwrap_or(named).parse().ok();
+    if let Some(id) = id {
+        let is_own = match caller.project {
+            Some(own) => own == id,
+            None => {
+                caller.stands_for_account() && keys.account_of(id).await? == Some(caller.account)
+            }
+        };
+        if is_own {
+            return Ok(id);
+        }
+    }
+    Err(Error::Forbidden {
+        code: "PROJECT_NOT_ALLOWED",
+        message: "`workspace_id` names no project that you may work in.".into(),
+    })
+}
+
+/// A request to send one mail to one recipient.
+#[derive(Debug, Deserialize)]
+struct SendBody {
+    to: Option<Addresses>,
+    subject: Option<String>,
+    html: Option<String>,
+    text: Option<String>,
+    from_name: Option<String>,
+    from_email: Option<String>,
+    reply_to: Option<Addresses>,
+    variables: Option<Variables>,
+    #[serde(default, deserialize_with = "read_files::<File, _>")]
+    attachments: Files,
+    external_id: Option<String>,
+    metadata: Option<Variables>,
+    workspace_id: Option<String>,
+    #[serde(rename = "templateId")]
+    template_id: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct File {
+    filename: Option<String>,
+    content: Option<EncodedBytes>,
+    content_type: Option<String>,
+}
+
+impl From<File> for AttachmentBody {
+    fn from(File { filename, content, content_type }: File) -> Self {
+        Self::of(filename, content, content_type)
+    }
+}
+
+impl SendBody {
+    fn draft(self, author: Option<Addresses>) -> Result<Draft> {
+        let mut violations = Violations::default();
+        if self.template_id.is_some() {
+            violations.add("templateId", "is not supported by this version yet; send html");
+        }
+        let given = self.metadata.map(Variables::into_values);
+        let fits = given != Some(None);
+        let mut metadata = given.flatten().unwrap_or_default();
+        if let Some(name) = self.external_id {
+            if name.chars().count() > MAX_EXTERNAL_ID {
+                violations.add("external_id", "must have at most 255 characters");
+            }
+            metadata.insert("external_id".into(), name.into());
+        }
+        let length = |(name, value): (&String, &Value)| name.len() + value.to_string().len();
+        if !fits || metadata.iter().map(length).sum::<usize>() > MAX_METADATA {
+            violations.add("metadata", "may have 10,000 bytes together");
+        }
+        if author.is_none() {
+            violations.add("from_email", "is required, because this project has no sender");
+        }
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        let says_something =
+            [&self.html, &self.text].into_iter().flatten().any(|part| !part.is_empty());
+        let request = SendMailRequest::with(|request| {
+            request.from = author;
+            request.to = self.to;
+            request.reply_to = self.reply_to;
+            // The shortest request of their documentation has a subject only, and means a mail that says no more.
+            request.text = if says_something { self.text } else { self.subject.clone() };
+            request.subject = self.subject;
+            request.html = self.html;
+            request.dynamic_data = self.variables;
+            request.attachments = Some(self.attachments);
+        });
+        draft(request, |draft| draft.details.metadata = metadata)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct SentBody {
+    success: bool,
+    id: String,
+    message_id: String,
+    status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer<T> {
+    success: bool,
+    #[serde(flatten)]
+    shown: T,
+}
+
+/// Where a mail stands.
+#[derive(Debug, Serialize)]
+struct MessageBody {
+    message: Message,
+}
+
+#[derive(Debug, Serialize)]
+struct Message {
+    id: String,
+    status: String,
+    to: String,
+    from_email: String,
+    from_name: Option<String>,
+    subject: String,
+    test: bool,
+    external_id: Option<Value>,
+    metadata: Map<String, Value>,
+    created_at: String,
+}
+
+#[derive(Debug, Serialize)]
+struct EventsBody {
+    events: Vec<EventBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct EventBody {
+    id: String,
+    r#type: String,
+    created_at: String,
+}
+
+impl From<MailSummary> for MessageBody {
+    fn from(mail: MailSummary) -> Self {
+        let MailDetails { mut metadata, .. } = mail.details.unwrap_or_default();
+        let external_id = metadata.remove("external_id");
+        let message = Message {
+            id: mail.id.to_string(),
+            status: mail.status,
+            to: mail.to_address,
+            from_email: mail.from_address,
+            from_name: mail.from_name,
+            subject: mail.subject,
+            test: mail.test,
+            external_id,
+            metadata,
+            created_at: timestamp(mail.created_at),
+        };
+        Self { message }
+    }
+}
+
+impl From<Event> for EventBody {
+    fn from(event: Event) -> Self {
+        let word = match event.kind.as_str() {
+            "sent" | "captured" => "delivered",
+            other => other,
+        };
+        Self {
+            id: event.id.to_string(),
+            r#type: format!("email.{word}"),
+            created_at: timestamp(event.at),
+        }
+    }
+}
+
+/// What is no id names no mail.
+fn mail_id(text: &str) -> Result<MailId> {
+    text.parse().map_err(|_| Error::NotFound("message"))
+}
+
+/// A refusal in this dialect: a sentence and a code.
+pub(super) fn refusal(facts: &Facts) -> (StatusCode, Value) {
+    let code = if facts.status == StatusCode::FORBIDDEN { "FORBIDDEN" } else { facts.code };
+    let error = facts.sentence(|field| names::renamed(field, NAMES));
+    (facts.status, json!({ "success": false, "error": error, "code": code }))
+}

@@ -1,0 +1,183 @@
+//! ToSend's API under `/v2`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::few::Pairs;
+use super::{Facts, draft, names, replayed};
+use crate::domain::draft::Draft;
+use crate::domain::violations::Violations;
+use crate::error::{Error, Result};
+use crate::http::Api;
+use crate::http::error::FieldError;
+use crate::http::extract::authorized::SendMails;
+use crate::http::extract::{Authorized, IdempotencyHeader, Json};
+use crate::http::mails::request::{
+    Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, read_files,
+};
+use crate::service::mails::Mails;
+
+/// The longest name and the longest value of a tag, in characters, and the most tags.
+const MAX_TAGS: (usize, usize, usize) = (128, 256, 50);
+
+/// The longest name of the caller's own for a mail, in characters.
+const MAX_HASH: usize = 255;
+
+/// Their names of our fields.
+const NAMES: &[(&str, &str)] =
+    &[("replyTo", "reply_to"), ("html", "content"), ("fileName", "name"), ("contentType", "type")];
+
+/// The routes of this dialect.
+pub(super) fn routes() -> Router<Api> {
+    Router::new().route("/v2/emails", post(send))
+}
+
+async fn send(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    idempotency: IdempotencyHeader,
+    Json { value, bytes }: Json<SendBody>,
+) -> Result<Response> {
+    let idempotency = idempotency.of("tosend/emails", &caller, &bytes)?;
+    drop(bytes);
+    let hash = value.message_hash.clone().filter(|hash| !hash.is_empty());
+    let accepted = mails.send(&caller, caller.project, value.draft()?, idempotency).await?;
+    let email_id = accepted.id.to_string();
+    let answer = SentBody { message_id: hash.unwrap_or_else(|| email_id.clone()), email_id };
+    Ok(replayed(Json::new(answer).into_response(), accepted.replayed))
+}
+
+/// A request to send one mail.
+#[derive(Debug, Deserialize)]
+struct SendBody {
+    from: Option<Addresses>,
+    to: Option<Addresses>,
+    cc: Option<Addresses>,
+    bcc: Option<Addresses>,
+    reply_to: Option<Addresses>,
+    subject: Option<String>,
+    html: Option<String>,
+    text: Option<String>,
+    headers: Option<Headers>,
+    #[serde(default, deserialize_with = "read_files::<File, _>")]
+    attachments: Files,
+    #[serde(default)]
+    tags: Option<Pairs>,
+    message_hash: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    name: Option<String>,
+    content: Option<EncodedBytes>,
+    r#type: Option<String>,
+}
+
+impl From<File> for AttachmentBody {
+    fn from(File { name, content, r#type }: File) -> Self {
+        Self::of(name, content, r#type)
+    }
+}
+
+/// What sending answers.
+#[derive(Debug, Serialize)]
+struct SentBody {
+    /// The caller's own name for the mail if it gave one, else ours.
+    message_id: String,
+    /// Ours in any case.
+    email_id: String,
+}
+
+impl SendBody {
+    fn draft(self) -> Result<Draft> {
+        let mut violations = Violations::default();
+        let tags = self.tags.unwrap_or_default();
+        let (longest_name, longest_value, most) = MAX_TAGS;
+        if !tags.fit(most, longest_name, longest_value) {
+            violations.add("tags", "may be 50 of 256 characters, with names of 128");
+        }
+        if self.message_hash.as_ref().is_some_and(|hash| hash.chars().count() > MAX_HASH) {
+            violations.add("message_hash", "must have at most 255 characters");
+        }
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        let request = SendMailRequest::with(|request| {
+            request.from = self.from;
+            request.to = self.to;
+            request.cc = self.cc;
+            request.bcc = self.bcc;
+            request.reply_to = self.reply_to;
+            request.subject = self.subject;
+            request.html = self.html;
+            request.text = self.text;
+            request.headers = self.headers;
+            request.attachments = Some(self.attachments);
+        });
+        draft(request, |draft| {
+            draft.details.metadata = tags.into_values();
+        })
+    }
+}
+
+/// A refusal in this dialect: a missing key is 401 and a bad one 403, and fields carry codes.
+pub(super) fn refusal(facts: &Facts) -> (StatusCode, Value) {
+    const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+    let one = |field: &str, code: &str| json!({ field: { code: facts.message } });
+    let (status, kind, errors) = match (facts.status, facts.code) {
+        (StatusCode::UNAUTHORIZED, _) if !facts.key_sent => {
+            (facts.status, "unauthorized", one("api_key", "required"))
+        }
+        (StatusCode::UNAUTHORIZED, _) => {
+            (StatusCode::FORBIDDEN, "forbidden", one("api_key", "invalid"))
+        }
+        (_, "DOMAIN_NOT_VERIFIED") => {
+            (UNPROCESSABLE, "validation_error", one("from", "domain_not_verified"))
+        }
+        (_, "FROM_DOMAIN_NOT_ALLOWED") => {
+            (UNPROCESSABLE, "validation_error", one("from", "domain_not_allowed"))
+        }
+        (_, "RECIPIENT_NOT_ALLOWED") => {
+            (UNPROCESSABLE, "validation_error", one("to", "not_allowed"))
+        }
+        (StatusCode::FORBIDDEN, code) => {
+            (facts.status, "forbidden", one("api_key", &code.to_lowercase()))
+        }
+        (StatusCode::NOT_FOUND, _) => (facts.status, "not_found", json!({})),
+        (StatusCode::TOO_MANY_REQUESTS, _) => (facts.status, "rate_limit_exceeded", json!({})),
+        (StatusCode::BAD_REQUEST, _) if !facts.errors.is_empty() => {
+            (UNPROCESSABLE, "validation_error", by_field(&facts.errors))
+        }
+        (status, _) if status.is_server_error() => (status, "internal_error", json!({})),
+        (StatusCode::CONFLICT, _) => (facts.status, "conflict", json!({})),
+        (status, _) => (status, "bad_request", json!({})),
+    };
+    let message = facts.sentence(|field| names::renamed(field, NAMES));
+    let body = json!({
+        "status_code": status.as_u16(), "error_type": kind, "message": message, "errors": errors,
+    });
+    (status, body)
+}
+
+/// Sentences by the field and a code.
+fn by_field(errors: &[FieldError]) -> Value {
+    let mut fields: Map<String, Value> = Map::new();
+    for FieldError { field, message } in errors {
+        let field = names::renamed(field, NAMES);
+        let code = if message.contains("required") {
+            "required"
+        } else if message.contains("at most") || message.contains("together") {
+            "max_limit"
+        } else {
+            "invalid"
+        };
+        let codes = fields.entry(field).or_insert_with(|| json!({}));
+        codes[code] = message.as_str().into();
+    }
+    fields.into()
+}
