@@ -11,6 +11,9 @@ CREATE TABLE projects (
     name       text NOT NULL,
     -- The domain that its maker plans to send from.
     domain     text,
+    -- Whether its mails tell that they are opened, and that their links are followed, unless they say otherwise.
+    track_opens  boolean NOT NULL DEFAULT false,
+    track_clicks boolean NOT NULL DEFAULT false,
     -- Mails are kept for so long; null for as long as the server keeps them.
     retention_days integer CONSTRAINT projects_retention_days CHECK (retention_days > 0),
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -375,6 +378,8 @@ CREATE TABLE events (
     type     text NOT NULL,
     attempt  smallint NOT NULL DEFAULT 0,
     reply    jsonb,
+    -- The link that was followed.
+    url      text,
     at       timestamptz NOT NULL DEFAULT now(),
     -- Null for `deferred`, `retried` and `sent`: what happens to most mails is not indexed.
     project_id uuid,
@@ -588,6 +593,21 @@ CREATE TABLE contact_properties (
     default_value text,
     created_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT contact_properties_name UNIQUE (project_id, name)
+);
+
+-- How often recipients opened a mail and followed its links; what programs did is counted apart. Its rows are as many as
+-- recipients have links, however often those are followed.
+CREATE TABLE engagements (
+    mail_id   uuid NOT NULL,
+    position  smallint NOT NULL,
+    type      text NOT NULL,
+    automated boolean NOT NULL,
+    -- Half of the SHA-256 of its URL; empty for what is no link.
+    link      bytea NOT NULL,
+    times     bigint NOT NULL,
+    first_at  timestamptz NOT NULL,
+    last_at   timestamptz NOT NULL,
+    PRIMARY KEY (mail_id, position, type, automated, link)
 );
 
 -- Subjects and bodies that a project keeps. What they say is in their versions.

@@ -47,6 +47,7 @@ use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
 use crate::service::domains::{DomainPolicy, Domains};
+use crate::service::engagements::Engagements;
 use crate::service::erasing::Erasing;
 use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
@@ -343,8 +344,10 @@ impl App {
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
+        let engagements = Engagements::new(db.clone(), links.clone());
         let erasing = Erasing::new(db.clone(), seal.clone());
         let household = Household {
+            engagements: engagements.clone(),
             keys: Arc::clone(&keys),
             usage: Arc::clone(&usage),
             mails: mails.clone(),
@@ -390,6 +393,7 @@ impl App {
                 keys,
                 db,
                 links,
+                engagements: engagements.clone(),
                 gate,
                 way,
             });
@@ -402,6 +406,9 @@ impl App {
             stages.end().await;
             if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
                 tracing::warn!(%error, "Could not write down the last use of keys");
+            }
+            if let Err(error) = engagements.flush().await {
+                tracing::warn!(%error, "Could not write down what recipients did");
             }
             // Waits for connections in use, and so for a database that does not answer.
             database.pool.close().await;

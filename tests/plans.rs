@@ -7,6 +7,8 @@
 mod database;
 #[path = "plans/keys.rs"]
 mod keys;
+#[path = "plans/suppressions.rs"]
+mod suppressions;
 #[path = "plans/templates.rs"]
 mod templates;
 #[path = "plans/webhooks.rs"]

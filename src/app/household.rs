@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::http::layers::authenticate::Gate;
+use crate::service::engagements::Engagements;
 use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -25,6 +26,7 @@ pub(super) struct Household {
     pub webhooks: Webhooks,
     pub owners: Owners,
     pub retention: Retention,
+    pub engagements: Engagements,
     pub erasing: Erasing,
     pub gate: Arc<Gate>,
     pub metrics: PrometheusHandle,
@@ -41,10 +43,12 @@ impl Household {
             webhooks,
             owners,
             retention,
+            engagements,
             erasing,
             gate,
             metrics,
         } = self;
+        loops.spawn(housekeeping::write_engagements(engagements, stop.clone()));
         loops.spawn(housekeeping::write_usage(Arc::clone(&keys), stop.clone()));
         loops.spawn(housekeeping::add_up_days(mails.clone(), stop.clone()));
         loops.spawn(housekeeping::write_requests(Arc::clone(&usage), stop.clone()));

@@ -30,6 +30,12 @@ pub struct MailDetails {
     /// Values of the author's own.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// Whether it tells that it is opened; the project's choice where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracking_open: Option<bool>,
+    /// Whether it tells that its links are followed; the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracking_click: Option<bool>,
     /// When it is to be sent, if not at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<DateTime<Utc>>,
@@ -125,6 +131,16 @@ impl Priority {
 }
 
 impl MailDetails {
+    /// The same without choices that ask for nothing, which need no room in every row.
+    #[must_use]
+    pub fn without_what_is_off(self) -> Self {
+        Self {
+            tracking_open: self.tracking_open.filter(|on| *on),
+            tracking_click: self.tracking_click.filter(|on| *on),
+            ..self
+        }
+    }
+
     /// Whether there is nothing to keep.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -24,6 +24,15 @@ pub struct Personal {
     pub track_clicks: bool,
 }
 
+/// What a mail tells of its readers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tracking {
+    /// That they open it.
+    pub opens: bool,
+    /// That they follow its links.
+    pub clicks: bool,
+}
+
 /// The most unsubscribe links of one mail: each is ten times as long in the message as in what was asked for.
 pub const MOST_UNSUBSCRIBE_LINKS: usize = 100;
 

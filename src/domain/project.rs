@@ -18,6 +18,10 @@ pub struct Project {
     pub name: String,
     /// The domain that its maker plans to send from.
     pub domain: Option<String>,
+    /// Whether its mails tell that they are opened, unless they say otherwise.
+    pub track_opens: bool,
+    /// Whether they tell that their links are followed, unless they say otherwise.
+    pub track_clicks: bool,
     /// Days for which its mails are kept, unless the server keeps them for less; `None` for as long as the server does.
     pub retention_days: Option<i32>,
     /// When it was made.

@@ -83,6 +83,8 @@ pub struct Event {
     pub attempt: i16,
     /// What the relay said.
     pub reply: Option<Reply>,
+    /// The link that was followed.
+    pub url: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
 }

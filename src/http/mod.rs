@@ -27,6 +27,7 @@ pub mod senders;
 mod silence;
 pub mod suppressions;
 pub mod templates;
+pub mod tracking;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ use crate::error::Error;
 use crate::service::bounces::Bounces;
 use crate::service::contacts::Contacts;
 use crate::service::domains::Domains;
+use crate::service::engagements::Engagements;
 use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -114,6 +116,8 @@ pub struct Parts {
     pub db: PgPool,
     /// Reads the links of mails.
     pub links: Links,
+    /// What recipients do with their mail.
+    pub engagements: Engagements,
     /// Who may come in.
     pub gate: Arc<Gate>,
     /// How they may come.
@@ -147,6 +151,7 @@ macro_rules! handed_out {
 }
 
 handed_out!(
+    Engagements,
     Erasing,
     Templates,
     Preferences,
@@ -292,6 +297,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(reports)
         .merge(open)
         .merge(preferences::routes())
+        .merge(tracking::routes())
         .merge(pages.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https)))
         .route("/openapi.json", get(async move || Json::new(Arc::clone(&document))))
         .fallback(async || axum::http::StatusCode::NOT_FOUND)

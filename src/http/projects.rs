@@ -50,9 +50,9 @@ pub struct ProjectBody {
     domains: Vec<String>,
     /// Always null: the data are where this server is.
     region_key: Option<String>,
-    /// Always false in this version.
+    /// Whether mails tell that they are opened, unless they say otherwise.
     tracking_open: bool,
-    /// Always false in this version.
+    /// Whether mails tell that their links are followed, unless they say otherwise.
     tracking_click: bool,
     /// Days for which its mails are kept, if the server does not keep them for less; null for as long as it does.
     retention_days: Option<i32>,
@@ -67,8 +67,8 @@ impl From<Project> for ProjectBody {
             domain: project.domain,
             domains: Vec::new(),
             region_key: None,
-            tracking_open: false,
-            tracking_click: false,
+            tracking_open: project.track_opens,
+            tracking_click: project.track_clicks,
             retention_days: project.retention_days,
             created_at: timestamp(project.created_at),
         }
@@ -109,6 +109,14 @@ pub struct UpdateProjectRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     domain: Change<Option<String>>,
+    /// Whether mails tell that they are opened, unless they say otherwise. Takes effect within five seconds.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    tracking_open: Change<bool>,
+    /// The same for the links in them.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    tracking_click: Change<bool>,
     /// Days for which its mails are kept: 1 to 36500, and never for longer than the server keeps them; null for as long as
     /// it does.
     #[serde(default)]
@@ -205,7 +213,11 @@ pub async fn update_project(
     Json { value, .. }: Json<UpdateProjectRequest>,
 ) -> Result<Json<Success<ProjectBody>>> {
     let mut violations = Violations::default();
-    let mut change = ProjectChange::default();
+    let mut change = ProjectChange {
+        track_opens: value.tracking_open,
+        track_clicks: value.tracking_click,
+        ..ProjectChange::default()
+    };
     if let Change::Set(text) = value.name
         && let Some(name) = violations.check("name", text.parse())
     {

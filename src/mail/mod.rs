@@ -7,4 +7,5 @@ pub mod plain_text;
 pub mod preheader;
 pub mod report;
 pub mod template;
+mod tracking;
 pub mod transport;

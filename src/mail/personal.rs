@@ -6,7 +6,8 @@ use crate::domain::id::MailId;
 use crate::domain::link_token::{Place, Unsubscribe};
 use crate::domain::links::Links;
 use crate::domain::mail::Content;
-use crate::domain::personal::with_links;
+use crate::domain::personal::{Personal, with_links};
+use crate::mail::tracking::tracked;
 
 /// Whose message it is.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,30 @@ impl<'a> Parts<'a> {
             (parts.text, parts.html) = (fill(&content.text), fill(&content.html));
             parts.unsubscribe = Some(link);
         }
+        // After the links to unsubscribe stand in it, which are not tracked.
+        if let Some(html) = parts.html.take() {
+            parts.html = Some(with_tracking(html, personal, recipient.links, place));
+        }
         parts
+    }
+}
+
+fn with_tracking<'a>(
+    html: Cow<'a, str>,
+    personal: &Personal,
+    links: &Links,
+    place: Place,
+) -> Cow<'a, str> {
+    if !personal.track_opens && !personal.track_clicks {
+        return html;
+    }
+    let image = personal.track_opens.then(|| links.open(place));
+    let way = |url: &str| {
+        let is_tracked = personal.track_clicks && !links.is_own(url);
+        is_tracked.then(|| links.click(place, url)).flatten()
+    };
+    match tracked(&html, way, image.as_deref()) {
+        Cow::Borrowed(_) => html,
+        Cow::Owned(tracked) => Cow::Owned(tracked),
     }
 }

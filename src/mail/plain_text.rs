@@ -4,7 +4,7 @@
 //! with the square of a hostile document (minutes for 400 KB), and the large ones bring a browser's parser.
 
 pub(super) mod markup;
-mod reference;
+pub(super) mod reference;
 mod text;
 
 use text::Text;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
+use self::tracking::TrackingChoices;
 use super::committer::Committer;
 use super::domains::Domains;
 use super::handoff::HandOff;
 use super::templates::Templates;
 use super::{in_time, unavailable};
+use crate::domain::engagement::Tally;
 use crate::domain::id::{MailId, ProjectId};
 use crate::domain::links::Links;
 use crate::domain::mail::Content;
@@ -32,6 +34,7 @@ mod preview;
 pub(super) mod rendering;
 mod search;
 mod sending;
+mod tracking;
 mod trying;
 
 /// What the sender of a mail is told.
@@ -60,6 +63,8 @@ pub struct MailDetail {
     pub pending: Vec<PendingDelivery>,
     /// What happened, oldest first.
     pub events: Vec<Event>,
+    /// How often recipients opened it and followed its links.
+    pub engagements: Vec<Tally>,
 }
 
 /// The mails of every project.
@@ -72,6 +77,7 @@ pub struct Mails {
     domains: Arc<Domains>,
     files: Files,
     links: Links,
+    tracking: Arc<TrackingChoices>,
     templates: Templates,
 }
 
@@ -86,8 +92,18 @@ impl Mails {
         files: Files,
         links: Links,
     ) -> Self {
+        let tracking = Arc::new(TrackingChoices::new(db.clone()));
         let templates = Templates::new(db.clone());
-        Self { db, committer, handoff, domains: Arc::new(domains), files, links, templates }
+        Self {
+            db,
+            committer,
+            handoff,
+            domains: Arc::new(domains),
+            files,
+            links,
+            tracking,
+            templates,
+        }
     }
 
     /// One mail with its deliveries and its history.
@@ -103,7 +119,14 @@ impl Mails {
             .await
             .map_err(unavailable)?;
         let events = in_time(store::events::list(&self.db, id)).await.map_err(unavailable)?;
-        Ok(MailDetail { summary, content, pending, events })
+        let engagements = match &content.personal {
+            Some(personal) if personal.track_opens || personal.track_clicks => {
+                let counted = store::engagements::of_mail(&self.db, project, id);
+                in_time(counted).await.map_err(unavailable)?
+            }
+            _ => Vec::new(),
+        };
+        Ok(MailDetail { summary, content, pending, events, engagements })
     }
 
     /// Where a mail stands and what happened to it, without its content.

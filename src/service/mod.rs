@@ -10,6 +10,7 @@ pub mod committer;
 pub mod contacts;
 pub mod deliveries;
 pub mod domains;
+pub mod engagements;
 pub mod erasing;
 pub mod failure_limit;
 pub mod handoff;

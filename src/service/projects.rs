@@ -89,6 +89,10 @@ pub struct ProjectChange {
     pub name: Change<Name>,
     /// The domain that its maker plans to send from.
     pub domain: Change<Option<DomainName>>,
+    /// Whether its mails tell that they are opened.
+    pub track_opens: Change<bool>,
+    /// Whether they tell that their links are followed.
+    pub track_clicks: Change<bool>,
     /// Days for which its mails are kept: 1 to [`crate::domain::project::MOST_RETENTION_DAYS`].
     pub retention_days: Change<Option<i32>>,
 }
@@ -151,10 +155,24 @@ pub async fn update(
     if let Change::Set(domain) = change.domain {
         after.domain = domain.map(|domain| domain.to_string());
     }
+    if let Change::Set(track_opens) = change.track_opens {
+        after.track_opens = track_opens;
+    }
+    if let Change::Set(track_clicks) = change.track_clicks {
+        after.track_clicks = track_clicks;
+    }
     if let Change::Set(days) = change.retention_days {
         after.retention_days = days;
     }
     let mut details = serde_json::Map::new();
+    for (name, from, to) in [
+        ("trackingOpen", before.track_opens, after.track_opens),
+        ("trackingClick", before.track_clicks, after.track_clicks),
+    ] {
+        if from != to {
+            details.insert(name.into(), json!({"from": from, "to": to}));
+        }
+    }
     if before.name != after.name {
         details.insert("name".into(), json!({"from": before.name, "to": after.name}));
     }

@@ -12,14 +12,14 @@ pub async fn list(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<Eve
     let rows = sqlx::query!(
         r#"
         SELECT id AS "id!: EventId", NULL::smallint AS position, 'queued' AS "kind!", 0::smallint AS "attempt!",
-               NULL::jsonb AS "reply: Json<Reply>", created_at AS "at!"
+               NULL::jsonb AS "reply: Json<Reply>", NULL::text AS url, created_at AS "at!"
         FROM mails
         WHERE id = $1
         UNION ALL
-        SELECT id, position, type, attempt, reply, at
+        SELECT id, position, type, attempt, reply, url, at
         FROM events
         WHERE mail_id = $1
-        ORDER BY 6, 1
+        ORDER BY 7, 1
         "#,
         mail as _,
     )
@@ -33,6 +33,7 @@ pub async fn list(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<Eve
             kind: row.kind,
             attempt: row.attempt,
             reply: row.reply.map(|Json(reply)| reply),
+            url: row.url,
             at: row.at,
         })
         .collect())
@@ -46,7 +47,7 @@ pub async fn find(
 ) -> sqlx::Result<Vec<Event>> {
     let rows = sqlx::query!(
         r#"
-        SELECT id AS "id: EventId", position, type AS kind, attempt, reply AS "reply: Json<Reply>", at
+        SELECT id AS "id: EventId", position, type AS kind, attempt, reply AS "reply: Json<Reply>", url, at
         FROM events
         WHERE mail_id = ANY ($1) AND id = ANY ($2)
         "#,
@@ -63,6 +64,7 @@ pub async fn find(
             kind: row.kind,
             attempt: row.attempt,
             reply: row.reply.map(|Json(reply)| reply),
+            url: row.url,
             at: row.at,
         })
         .collect())

@@ -19,6 +19,7 @@ pub mod contacts;
 pub mod credentials;
 pub mod deliveries;
 pub mod domains;
+pub mod engagements;
 pub mod erasing;
 pub mod erasures;
 pub mod events;

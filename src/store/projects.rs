@@ -18,7 +18,8 @@ pub async fn insert(
         r#"
         INSERT INTO projects (id, account_id, name, domain)
         VALUES ($1, $2, $3, $4)
-        RETURNING id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
+        RETURNING id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
+               retention_days, track_opens, track_clicks, created_at
         "#,
         id as _,
         account as _,
@@ -38,7 +39,8 @@ pub async fn find(
     sqlx::query_as!(
         Project,
         r#"
-        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
+        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
+               retention_days, track_opens, track_clicks, created_at
         FROM projects
         WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
         "#,
@@ -58,7 +60,8 @@ pub async fn lock(
     sqlx::query_as!(
         Project,
         r#"
-        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
+        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
+               retention_days, track_opens, track_clicks, created_at
         FROM projects
         WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
         FOR NO KEY UPDATE
@@ -73,11 +76,17 @@ pub async fn lock(
 /// Writes what can be changed about a project.
 pub async fn update(db: impl PgExecutor<'_>, project: &Project) -> sqlx::Result<()> {
     sqlx::query!(
-        "UPDATE projects SET name = $3, domain = $4, retention_days = $5 WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL",
+        r#"
+        UPDATE projects
+        SET name = $3, domain = $4, track_opens = $5, track_clicks = $6, retention_days = $7
+        WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
+        "#,
         project.account as _,
         project.id as _,
         project.name,
         project.domain,
+        project.track_opens,
+        project.track_clicks,
         project.retention_days,
     )
     .execute(db)
@@ -95,7 +104,8 @@ pub async fn page(
     sqlx::query_as!(
         Project,
         r#"
-        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
+        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
+               retention_days, track_opens, track_clicks, created_at
         FROM projects
         WHERE account_id = $1 AND deleted_at IS NULL
           AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
@@ -115,7 +125,8 @@ pub async fn list(db: impl PgExecutor<'_>, account: AccountId) -> sqlx::Result<V
     sqlx::query_as!(
         Project,
         r#"
-        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
+        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain,
+               retention_days, track_opens, track_clicks, created_at
         FROM projects
         WHERE account_id = $1 AND deleted_at IS NULL
         ORDER BY id
@@ -133,6 +144,30 @@ pub async fn ids_of(db: impl PgExecutor<'_>, account: AccountId) -> sqlx::Result
         account as _,
     )
     .fetch_all(db)
+    .await
+}
+
+/// Whether the mails of a project tell that they are opened, and that their links are followed, unless they say
+/// otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrackingRow {
+    /// That they are opened.
+    pub opens: bool,
+    /// That their links are followed.
+    pub clicks: bool,
+}
+
+/// What the mails of a project tell unless they say otherwise.
+pub async fn tracking(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+) -> sqlx::Result<Option<TrackingRow>> {
+    sqlx::query_as!(
+        TrackingRow,
+        "SELECT track_opens AS opens, track_clicks AS clicks FROM projects WHERE id = $1",
+        project as _,
+    )
+    .fetch_optional(db)
     .await
 }
 

@@ -27,6 +27,9 @@ pub async fn remove_before(
         removed_event AS (
             DELETE FROM events WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
         ),
+        removed_engagement AS (
+            DELETE FROM engagements WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
+        ),
         removed_recipient AS (
             DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM old))
         )
@@ -102,6 +105,9 @@ pub async fn remove_of_deleted_projects(
         ),
         removed_event AS (
             DELETE FROM events WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
+        ),
+        removed_engagement AS (
+            DELETE FROM engagements WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
         ),
         removed_recipient AS (
             DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM old))

@@ -77,6 +77,10 @@ enum More<'a> {
     Ambiguous {
         reason: &'a str,
     },
+    #[serde(rename_all = "camelCase")]
+    Clicked {
+        clicked_url: &'a str,
+    },
     Nothing {},
 }
 
@@ -123,6 +127,7 @@ fn more<'a>(kind: &str, mail: &'a MailTelling) -> More<'a> {
         }
         "email.spam_reported" => More::SpamReported { complaint_type: "abuse" },
         "email.ambiguous" => More::Ambiguous { reason: reply.map_or("", |reply| &reply.text) },
+        "email.clicked" => More::Clicked { clicked_url: mail.url.as_deref().unwrap_or_default() },
         _ => More::Nothing {},
     }
 }
@@ -187,6 +192,7 @@ mod tests {
             test: false,
             event: event.into(),
             reply,
+            url: Some("https://example.com/a".into()),
             expires_at: Utc.with_ymd_and_hms(2025, 11, 13, 10, 15, 0).unwrap(),
             details: MailDetails::default(),
         };
@@ -228,6 +234,10 @@ mod tests {
         assert!(
             told("email.spam_reported", "complained", None)
                 .ends_with(r#","complaintType":"abuse"}}"#)
+        );
+        assert!(
+            told("email.clicked", "clicked", None)
+                .ends_with(r#","clickedUrl":"https://example.com/a"}}"#)
         );
         let lost = Some(Reply::described("No answer"));
         assert!(told("email.ambiguous", "ambiguous", lost).ends_with(r#","reason":"No answer"}}"#));

@@ -196,13 +196,15 @@ impl DeliveryWorker {
         let leases = std::mem::take(&mut job.deliveries);
         let job = Arc::new(job);
         if let [lease] = leases[..] {
-            return self.deliver_one(&job, lease, &message, stop).await;
+            return self.deliver_one(&job, lease, (*message).as_ref(), stop).await;
         }
         let mut attempts = tokio::task::JoinSet::new();
         for lease in leases {
             let (worker, job, message) = (self.clone(), Arc::clone(&job), Arc::clone(&message));
             let stop = stop.clone();
-            attempts.spawn(async move { worker.deliver_one(&job, lease, &message, &stop).await });
+            attempts.spawn(async move {
+                worker.deliver_one(&job, lease, (*message).as_ref(), &stop).await;
+            });
         }
         attempts.join_all().await;
     }
@@ -211,30 +213,31 @@ impl DeliveryWorker {
         &self,
         job: &Job,
         lease: Lease,
-        message: &Option<Result<Vec<u8>, Unwritable>>,
+        message: Option<&Result<Vec<u8>, Unwritable>>,
         stop: &CancellationToken,
     ) {
         let place = usize::try_from(lease.position).unwrap_or(usize::MAX);
         let Some(recipient) = job.content.recipients().nth(place) else {
             return tracing::error!(mail.id = %job.mail, "A delivery of mail {} has no recipient", job.mail);
         };
-        let (own, _room);
-        let message = match message {
-            Some(message) => message,
-            None => {
-                let waiting = self.room_for(job);
-                let Some(room) = stop.run_until_cancelled(waiting).await else {
-                    return self.give_back(&[lease]).await;
-                };
-                _room = room;
-                own = self.compose(job, Some(lease.position)).await;
-                &own
-            }
+        let (own, room);
+        let message = if let Some(message) = message {
+            room = None;
+            message
+        } else {
+            let waiting = self.room_for(job);
+            let Some(permit) = stop.run_until_cancelled(waiting).await else {
+                return self.give_back(&[lease]).await;
+            };
+            room = permit;
+            own = self.compose(job, Some(lease.position)).await;
+            &own
         };
         let outcome = match message {
             Ok(bytes) => self.attempt(job, lease, recipient, bytes, stop).await,
             Err(unwritable) => Some(unwritable.outcome()),
         };
+        drop(room);
         let Some(outcome) = outcome else { return };
         metrics::counter!("posthaste_deliveries_total", "outcome" => name(&outcome)).increment(1);
         tracing::debug!(mail.id = %job.mail, attempt = lease.attempt, outcome = name(&outcome), "Attempted a delivery");

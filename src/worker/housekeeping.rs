@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::service::backoff::Backoff;
 use crate::service::deliveries::Deliveries;
+use crate::service::engagements::Engagements;
 use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -24,6 +25,9 @@ pub const REQUESTS: Duration = Duration::from_secs(10);
 
 /// How often the last use of keys is written down: what a crash may lose of it.
 const USAGE: Duration = Duration::from_secs(5);
+
+/// How often it is written down what recipients did with their mail: what a kill may lose of it.
+const ENGAGEMENTS: Duration = Duration::from_secs(1);
 
 /// How often idempotency keys whose day is over are forgotten, and the queue is measured.
 const FORGET: Duration = Duration::from_mins(1);
@@ -76,6 +80,15 @@ pub async fn write_requests(usage: Arc<Usage>, stop: CancellationToken) {
         async move { usage.flush().await }
     };
     every(REQUESTS, LONGEST_PAUSE, "write down the requests of keys", stop, write).await;
+}
+
+/// Writes down what recipients did with their mail.
+pub async fn write_engagements(engagements: Engagements, stop: CancellationToken) {
+    let write = move || {
+        let engagements = engagements.clone();
+        async move { engagements.flush().await }
+    };
+    every(ENGAGEMENTS, LONGEST_PAUSE, "write down what recipients did", stop, write).await;
 }
 
 /// Looks for what is unusual about the use of keys, and forgets what is too old.

@@ -47,6 +47,7 @@ mod sending;
 mod smtp_server;
 mod suppressions;
 mod templates;
+mod tracking;
 mod usage;
 #[path = "../support/webhook_endpoint.rs"]
 mod webhook_endpoint;

@@ -144,22 +144,6 @@ async fn members_that_nobody_knows_are_ignored() {
 }
 
 #[tokio::test]
-async fn members_of_later_versions_are_refused_by_name_instead_of_ignored() {
-    let app = TestApp::start().await;
-    let key = app.full_key().await;
-    for (field, member) in [
-        ("trackingClick", json!({"trackingClick": true})),
-        ("trackingOpen", json!({"trackingOpen": true})),
-    ] {
-        let reply = app.send(&key, letter_with(member)).await;
-        reply.assert_refused(400, "VALIDATION_FAILED");
-        assert_eq!(reply.fields(), [field]);
-    }
-    assert_eq!(app.mails_stored().await, 0);
-    app.stop().await;
-}
-
-#[tokio::test]
 async fn everything_that_is_wrong_is_told_at_once() {
     let app = TestApp::start().await;
     let key = app.full_key().await;

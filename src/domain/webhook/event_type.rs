@@ -36,7 +36,7 @@ event_types! {
     EmailAmbiguous = "email.ambiguous",
     /// The recipient called it spam.
     EmailSpamReported = "email.spam_reported",
-    /// The recipient opened it. Nothing tells of this yet, as of all that follow.
+    /// The recipient opened it.
     EmailOpened = "email.opened",
     /// The recipient followed a link in it.
     EmailClicked = "email.clicked",
@@ -46,7 +46,7 @@ event_types! {
     EmailGroupUnsubscribed = "email.group_unsubscribed",
     /// The recipient wants mail of a group again.
     EmailGroupResubscribed = "email.group_resubscribed",
-    /// A mail came in.
+    /// A mail came in. Nothing tells of this yet, as of all that follow.
     EmailReceived = "email.received",
     /// A contact was made.
     ContactCreated = "contact.created",
@@ -71,6 +71,8 @@ pub const TOLD: &[(&str, EventType)] = &[
     ("failed", EventType::EmailBounced),
     ("suppressed", EventType::EmailBounced),
     ("ambiguous", EventType::EmailAmbiguous),
+    ("opened", EventType::EmailOpened),
+    ("clicked", EventType::EmailClicked),
 ];
 
 impl EventType {

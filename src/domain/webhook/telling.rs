@@ -50,6 +50,8 @@ pub struct MailTelling {
     pub event: String,
     /// What the relay said.
     pub reply: Option<Reply>,
+    /// The link that was followed.
+    pub url: Option<String>,
     /// When the mail will be given up.
     pub expires_at: DateTime<Utc>,
     /// What else its author said of it.

@@ -8,6 +8,7 @@ use super::details::DetailsView;
 use super::response::{AddressView, timestamp};
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::Reply;
+use crate::domain::engagement::Tally;
 use crate::domain::personal::with_tags;
 use crate::domain::record::{Event, PendingDelivery};
 use crate::service::mails::MailDetail;
@@ -61,6 +62,38 @@ struct DeliveryView {
     /// Why the mail is not there yet, or how it ended, in words.
     explanation: String,
     last_reply: Option<ReplyView>,
+    /// What the recipient did with it; only where that is tracked and something was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engagement: Option<EngagementView>,
+}
+
+/// How often a message was opened and its links were followed.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct EngagementView {
+    opens: i64,
+    clicks: i64,
+    /// Opened by programs: scanners, and proxies that fetch images whether anybody reads the mail or not.
+    automated_opens: i64,
+    /// Followed by programs, or within a second of the delivery.
+    automated_clicks: i64,
+}
+
+impl EngagementView {
+    fn of(position: i16, tallies: &[Tally]) -> Option<Self> {
+        let mut view = None;
+        for tally in tallies.iter().filter(|tally| tally.position == position) {
+            let view: &mut Self = view.get_or_insert_default();
+            let count = match (tally.kind.as_str(), tally.automated) {
+                ("opened", false) => &mut view.opens,
+                ("opened", true) => &mut view.automated_opens,
+                (_, false) => &mut view.clicks,
+                (_, true) => &mut view.automated_clicks,
+            };
+            *count += tally.times;
+        }
+        view
+    }
 }
 
 /// What the relay said, or what kept it from saying anything.
@@ -88,23 +121,27 @@ struct EventView {
     recipient: Option<String>,
     attempt: i16,
     reply: Option<ReplyView>,
+    /// The link that was followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     at: String,
 }
 
 impl MailBody {
     /// The mail as it stands at `now`.
     pub fn new(
-        MailDetail { summary, content, pending, events }: MailDetail,
+        MailDetail { summary, content, pending, events, engagements }: MailDetail,
         now: DateTime<Utc>,
     ) -> Self {
         let recipients: Vec<String> = content.recipients().map(ToString::to_string).collect();
         let deliveries = (0..)
             .zip(&recipients)
             .map(|(position, recipient)| {
-                match pending.iter().find(|delivery| delivery.position == position) {
+                let view = match pending.iter().find(|delivery| delivery.position == position) {
                     Some(delivery) => DeliveryView::under_way(recipient, delivery, now),
                     None => DeliveryView::over(recipient, position, &events),
-                }
+                };
+                DeliveryView { engagement: EngagementView::of(position, &engagements), ..view }
             })
             .collect();
         let views = |mailboxes: &[Mailbox]| mailboxes.iter().map(AddressView::from).collect();
@@ -181,6 +218,7 @@ impl DeliveryView {
             next_attempt_at: Some(timestamp(delivery.due_at)),
             explanation,
             last_reply: delivery.last_reply.as_ref().map(ReplyView::from),
+            engagement: None,
         }
     }
 
@@ -228,6 +266,7 @@ impl DeliveryView {
             next_attempt_at: None,
             explanation: explanation.trim_end().to_owned(),
             last_reply: last.and_then(|event| event.reply.as_ref()).map(ReplyView::from),
+            engagement: None,
         }
     }
 }
@@ -260,6 +299,7 @@ impl EventView {
             recipient: place.and_then(|place| recipients.get(place).cloned()),
             attempt: event.attempt,
             reply: event.reply.as_ref().map(ReplyView::from),
+            url: event.url.clone(),
             at: timestamp(event.at),
         }
     }

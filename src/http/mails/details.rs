@@ -37,6 +37,7 @@ impl From<Option<MailDetails>> for DetailsView {
             metadata,
             scheduled_at,
             priority,
+            ..
         } = details.unwrap_or_default();
         Self {
             scheduled_at: scheduled_at.map(timestamp),

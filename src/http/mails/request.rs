@@ -99,9 +99,10 @@ pub struct SendMailRequest {
 
     #[schema(ignore)]
     categories: Option<Tags>,
-    #[schema(ignore)]
+    /// Whether links in `html` lead past the server, which tells when they are followed; the project's choice if nothing is
+    /// said.
     tracking_click: Option<bool>,
-    #[schema(ignore)]
+    /// Whether an image in `html` tells when it is looked at; the project's choice if nothing is said.
     tracking_open: Option<bool>,
 }
 
@@ -178,7 +179,6 @@ impl Envelope {
 impl SendMailRequest {
     /// All but the recipients. What is at fault is noted; then the draft is of no use.
     fn without_recipients(self, violations: &mut Violations) -> Result<Draft> {
-        refuse_what_is_not_there_yet(&self, violations);
         let Self { from, reply_to, subject, html, text, .. } = self;
         let from = single("from", from, violations);
         let reply_to = single("replyTo", reply_to, violations);
@@ -246,22 +246,12 @@ impl SendMailRequest {
                 metadata: metadata.unwrap_or_default(),
                 scheduled_at,
                 priority,
+                tracking_open: self.tracking_open,
+                tracking_click: self.tracking_click,
                 ..MailDetails::default()
             },
             ..Draft::default()
         })
-    }
-}
-
-fn refuse_what_is_not_there_yet(request: &SendMailRequest, violations: &mut Violations) {
-    const LATER: &str = "is not supported by this version yet; leave it out";
-    for (field, given) in [
-        ("trackingClick", request.tracking_click == Some(true)),
-        ("trackingOpen", request.tracking_open == Some(true)),
-    ] {
-        if given {
-            violations.add(field, LATER);
-        }
     }
 }
 

@@ -188,7 +188,9 @@ pub struct MailStatusBody {
     sent_at: Option<String>,
     /// Told by later mail systems; not known to this version.
     delivered_at: Option<String>,
+    /// When a recipient opened it for the first time, and not a program; null where that is not tracked.
     opened_at: Option<String>,
+    /// The same for the links in it.
     clicked_at: Option<String>,
     bounced_at: Option<String>,
     #[serde(flatten)]
@@ -213,8 +215,8 @@ impl MailStatusBody {
             subject: mail.subject,
             sent_at: first(&["sent", "captured", "complained"]),
             delivered_at: None,
-            opened_at: None,
-            clicked_at: None,
+            opened_at: first(&["opened"]),
+            clicked_at: first(&["clicked"]),
             bounced_at: first(&["bounced"]),
             details: mail.details.into(),
         }

@@ -19,7 +19,7 @@ use crate::http::layers::envelope::ForPeople;
 use crate::http::mails::response::Success;
 use crate::service::preferences::{Preferences, Stand, Standing, Wish};
 
-/// The routes. They are not in the `OpenAPI` document: what they are for stands in the mails.
+/// The routes. They are not in the published document: what they are for stands in the mails.
 pub fn routes() -> Router<Api> {
     Router::new().route("/u/{token}", get(show).post(change))
 }
@@ -31,7 +31,7 @@ async fn show(
 ) -> Result<Response> {
     Ok(match preferences.look(&token).await? {
         Some(standing) => answer(StatusCode::OK, page::of(&standing, None)),
-        None => answer(StatusCode::NOT_FOUND, page::of_no_link()),
+        None => no_link(),
     })
 }
 
@@ -51,7 +51,7 @@ async fn change(
                     let note = "Nothing was changed: the request did not say what you want.";
                     answer(StatusCode::BAD_REQUEST, page::of(&standing, Some(note)))
                 }
-                None => answer(StatusCode::NOT_FOUND, page::of_no_link()),
+                None => no_link(),
             });
         }
         Asked::TooMuch => return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
@@ -65,7 +65,7 @@ async fn change(
     Ok(match preferences.fulfil(&token, wish).await? {
         Some(standing) if for_program => Json::new(Success::of(body(&standing))).into_response(),
         Some(standing) => answer(StatusCode::OK, page::of(&standing, Some(note))),
-        None => answer(StatusCode::NOT_FOUND, page::of_no_link()),
+        None => no_link(),
     })
 }
 
@@ -93,6 +93,11 @@ fn wants_json(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accept
         .is_some_and(|accept| accept.contains("application/json") && !accept.contains("text/html"))
+}
+
+/// The answer to a link that is none of ours, or was cut on its way.
+pub(in crate::http) fn no_link() -> Response {
+    answer(StatusCode::NOT_FOUND, page::of_no_link())
 }
 
 /// A page that nothing else has a hold on: not kept, not found by search engines, not framed.

@@ -117,7 +117,7 @@ impl<'a> Tag<'a> {
 }
 
 /// The name and the value of an attribute, and what follows; `None` if the document ends before it does.
-fn attribute(text: &str) -> Option<(&str, &str, &str)> {
+pub(in crate::mail) fn attribute(text: &str) -> Option<(&str, &str, &str)> {
     let ends = |c: char| is_space(c) || matches!(c, '/' | '>' | '=');
     // An `=` in the first place belongs to the name.
     let first = text.chars().next()?.len_utf8();
@@ -138,7 +138,7 @@ fn attribute(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// HTML's white space; a no-break space is a character like others.
-pub(super) fn is_space(c: char) -> bool {
+pub(in crate::mail) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}')
 }
 

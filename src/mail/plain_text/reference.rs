@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A text with its references replaced; what is none is left as it is.
-pub(super) fn decoded(source: &str) -> Cow<'_, str> {
+pub(in crate::mail) fn decoded(source: &str) -> Cow<'_, str> {
     if !source.contains('&') {
         return Cow::Borrowed(source);
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use super::preparing::{allow_recipients, allow_sender, author, render};
+use super::preparing::{Around, allow_recipients, allow_sender, author, render};
 use super::sending::is_final;
 use super::{HandOff, Mails};
 use crate::domain::api_key::KeyMode;
@@ -15,7 +15,7 @@ use crate::domain::bulk::{BulkAnswer, BulkDraft, BulkMail, BulkResult, Refusal};
 use crate::domain::caller::{ApiKey, Caller};
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
-use crate::domain::id::{DomainId, MailId, ProjectId};
+use crate::domain::id::{MailId, ProjectId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::mail::Content;
 use crate::domain::packing::{self, SharedContent};
@@ -44,7 +44,7 @@ struct Circumstances {
     project: ProjectId,
     key: Arc<ApiKey>,
     test: bool,
-    signed_by: Option<DomainId>,
+    around: Around,
     handoff: Option<HandOff>,
 }
 
@@ -97,9 +97,11 @@ impl Mails {
             }
             self.files.fetch(&mut draft.common).await?;
         }
+        let tracking = self.tracking.of(project, &draft.common).await?;
+        let around = Around { project, tracking, signed_by };
         let handoff = self.handoff.clone().filter(|_| scheduled_at.is_none());
         let key = Arc::new(key.clone());
-        let circumstances = Circumstances { project, key, test, signed_by, handoff };
+        let circumstances = Circumstances { project, key, test, around, handoff };
         let preparing = tokio::task::spawn_blocking(move || prepare_all(draft, &circumstances));
         let prepared = preparing.await.map_err(|error| Error::Internal(error.into()))??;
         let PreparedBulk { mut mails, shared, answer } = prepared;
@@ -256,10 +258,9 @@ impl Preparation<'_> {
     fn add(&mut self, draft: Draft) -> Result<MailId> {
         allow_recipients(&self.circumstances.key, &draft)?;
         let (hold, bypass) = (draft.on_ambiguous == OnAmbiguous::Hold, draft.bypass_suppressions);
-        let mut details = draft.details.clone();
+        let mut details = draft.details.clone().without_what_is_off();
         details.batch_id = Some(self.batch);
-        let (content, missing_variables) =
-            render(draft, self.circumstances.project, self.circumstances.signed_by)?;
+        let (content, missing_variables) = render(draft, self.circumstances.around)?;
         let content = Arc::new(content);
         let id = MailId::generate();
         let mut row =

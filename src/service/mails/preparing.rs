@@ -12,7 +12,7 @@ use crate::domain::draft::Draft;
 use crate::domain::id::{DomainId, ProjectId};
 use crate::domain::mail::Content;
 use crate::domain::packing;
-use crate::domain::personal::Personal;
+use crate::domain::personal::{Personal, Tracking};
 use crate::domain::subject::Subject;
 use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
@@ -26,6 +26,17 @@ pub(super) struct Prepared {
     pub missing_variables: Vec<String>,
     /// The content, packed.
     pub body: Vec<u8>,
+}
+
+/// What a mail is held together with beside what its author wrote.
+#[derive(Clone, Copy)]
+pub(super) struct Around {
+    /// The owner.
+    pub project: ProjectId,
+    /// What it tells of its readers.
+    pub tracking: Tracking,
+    /// The domain with whose keys it is signed.
+    pub signed_by: Option<DomainId>,
 }
 
 /// Whom a mail is from, once its template had its say.
@@ -66,16 +77,12 @@ pub(super) fn allow_recipients(key: &ApiKey, draft: &Draft) -> Result<()> {
 }
 
 /// Renders and packs; off the threads that serve requests when it may take long.
-pub(super) async fn prepare(
-    draft: Draft,
-    project: ProjectId,
-    signed_by: Option<DomainId>,
-) -> Result<Prepared> {
+pub(super) async fn prepare(draft: Draft, around: Around) -> Result<Prepared> {
     let text =
         draft.html.as_ref().map_or(0, String::len) + draft.text.as_ref().map_or(0, String::len);
     let takes_long = draft.data.is_some() || !draft.attachments.is_empty() || text > 64 * 1024;
     let work = move || {
-        let (content, missing_variables) = render(draft, project, signed_by)?;
+        let (content, missing_variables) = render(draft, around)?;
         let body = packing::pack(&content);
         Ok(Prepared { content: Arc::new(content), missing_variables, body })
     };
@@ -88,8 +95,7 @@ pub(super) async fn prepare(
 /// Fills in the variables, and checks what only then can be checked.
 pub(super) fn render(
     draft: Draft,
-    project: ProjectId,
-    signed_by: Option<DomainId>,
+    Around { project, tracking, signed_by }: Around,
 ) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
     let data = draft.data.map(|given| with_defaults(given, &draft.to));
@@ -111,11 +117,13 @@ pub(super) fn render(
     };
     let group = draft.details.unsubscribe_group_id.as_deref().and_then(|code| code.parse().ok());
     let unsubscribe = group.or_else(|| (filled.links > 0).then(GroupCode::global));
-    let personal = unsubscribe.map(|group| Personal {
+    let has_html = filled.html.is_some();
+    let Tracking { opens, clicks } = if has_html { tracking } else { Tracking::default() };
+    let personal = (unsubscribe.is_some() || opens || clicks).then_some(Personal {
         project,
-        unsubscribe: Some(group),
-        track_opens: false,
-        track_clicks: false,
+        unsubscribe,
+        track_opens: opens,
+        track_clicks: clicks,
     });
     let content = Content {
         from,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::preparing::{Prepared, allow, author, prepare};
+use super::preparing::{Around, Prepared, allow, author, prepare};
 use super::{Accepted, Mails};
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::{ApiKey, Caller};
@@ -47,7 +47,7 @@ impl Mails {
         let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
-        let details = draft.details.clone();
+        let details = draft.details.clone().without_what_is_off();
         if let Err(refusal) = check_schedule(scheduled_at) {
             // The same request may have come before its time was over.
             let first = self.first_answer(project, idempotency.as_ref(), scheduled_at).await?;
@@ -69,8 +69,9 @@ impl Mails {
             }
             self.files.fetch(&mut draft).await?;
         }
-        let Prepared { content, missing_variables, body } =
-            prepare(draft, project, signed_by).await?;
+        let tracking = self.tracking.of(project, &draft).await?;
+        let around = Around { project, tracking, signed_by };
+        let Prepared { content, missing_variables, body } = prepare(draft, around).await?;
         let recipients = content.recipients().count();
 
         // A claim that another request holds may end while we look at it: then it is free to be claimed.

@@ -39,8 +39,8 @@ async fn a_value_of_another_type_is_refused_in_every_field() {
         ("templateId", "text"),
         ("unsubscribeGroupId", ""),
         ("scheduledAt", ""),
-        ("trackingClick", ""),
-        ("trackingOpen", ""),
+        ("trackingClick", "bool"),
+        ("trackingOpen", "bool"),
     ] {
         for (kind, value) in [
             ("number", json!(7)),

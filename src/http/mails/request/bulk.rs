@@ -74,15 +74,16 @@ pub struct BulkMailRequest {
     /// way to unsubscribe in the mail's header.
     unsubscribe_group_id: Option<String>,
 
+    /// Whether links in `html` lead past the server; the project's choice if nothing is said.
+    tracking_click: Option<bool>,
+    /// Whether an image in `html` tells when it is looked at; the project's choice if nothing is said.
+    tracking_open: Option<bool>,
+
     #[schema(ignore)]
     categories: Option<Tags>,
     /// The template that says what the request does not.
     #[schema(example = "A-abc123def456ghi789jk")]
     template_id: Option<String>,
-    #[schema(ignore)]
-    tracking_click: Option<bool>,
-    #[schema(ignore)]
-    tracking_open: Option<bool>,
 }
 
 /// One recipient, who gets a mail of their own.

@@ -79,6 +79,7 @@ fn told_of(event: &Event, mail: &ToldRow, to: Option<(String, Option<String>)>) 
         test: mail.test,
         event: event.kind.clone(),
         reply: event.reply.clone(),
+        url: event.url.clone(),
         expires_at,
         details: mail.details.clone().unwrap_or_default(),
     }))
