@@ -11,12 +11,15 @@ CREATE TABLE projects (
     name       text NOT NULL,
     -- The domain that its maker plans to send from.
     domain     text,
+    -- Mails are kept for so long; null for as long as the server keeps them.
+    retention_days integer CONSTRAINT projects_retention_days CHECK (retention_days > 0),
     created_at timestamptz NOT NULL DEFAULT now(),
     -- A deleted project keeps its mails for a month or the retention time, and does nothing any more.
     deleted_at timestamptz
 );
 
 CREATE INDEX projects_account_id ON projects (account_id, id);
+CREATE INDEX projects_retention_days ON projects (id) WHERE retention_days IS NOT NULL;
 CREATE INDEX projects_deleted_at ON projects (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE api_keys (
@@ -619,3 +622,26 @@ CREATE TABLE template_versions (
     created_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (template_id, version)
 );
+
+-- People who are to be forgotten, and how far that is.
+CREATE TABLE erasures (
+    id                uuid PRIMARY KEY,
+    account_id        uuid NOT NULL,
+    project_id        uuid NOT NULL,
+    -- HMAC of the address under a key derived from SECRET_KEY: it tells one person from another, and not who it is.
+    digest            text NOT NULL,
+    -- Encrypted with SECRET_KEY; null once nothing is left to be done.
+    address           bytea,
+    keep_suppressions boolean NOT NULL,
+    -- Nobody else works on it before then.
+    claimed_until     timestamptz,
+    -- How far what webhooks were told has been looked through.
+    looked_until      uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    mails_removed     bigint NOT NULL DEFAULT 0,
+    mails_changed     bigint NOT NULL DEFAULT 0,
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    completed_at      timestamptz
+);
+
+CREATE UNIQUE INDEX erasures_unfinished ON erasures (project_id, digest) WHERE completed_at IS NULL;
+CREATE INDEX erasures_to_do ON erasures (id) WHERE completed_at IS NULL;

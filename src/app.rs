@@ -1,6 +1,7 @@
 //! The only place where everything is wired together, started and stopped.
 
 use std::io::ErrorKind;
+mod bounce_listener;
 mod household;
 mod stages;
 
@@ -19,6 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::bounce_listener::take_bounces;
 use self::household::Household;
 use self::stages::Stages;
 use crate::config::Config;
@@ -45,6 +47,7 @@ use crate::service::clock::Clock;
 use crate::service::committer::Committer;
 use crate::service::deliveries::Deliveries;
 use crate::service::domains::{DomainPolicy, Domains};
+use crate::service::erasing::Erasing;
 use crate::service::handoff::{self, Job, Leases};
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
@@ -55,6 +58,7 @@ use crate::service::projects;
 use crate::service::retention::Retention;
 use crate::service::return_paths::ReturnPaths;
 use crate::service::seal::Seal;
+use crate::service::ses::Ses;
 use crate::service::sessions::Sessions;
 use crate::service::usage::Usage;
 use crate::service::webhooks::dispatch::Dispatch;
@@ -196,6 +200,8 @@ pub struct App {
     return_paths: ReturnPaths,
     link_key: LinkKey,
     listener: Listener,
+    /// Where bounces are taken.
+    inbound: Option<Listener>,
     account: AccountId,
     /// Whether the account was made just now.
     is_new: bool,
@@ -208,6 +214,10 @@ impl App {
     pub async fn prepare(config: Config) -> Result<Self> {
         // Before the database: another process on our address is found out in no time.
         let listener = Listener::bind("LISTEN_ADDR", config.listen_addr)?;
+        let inbound = config
+            .inbound_addr
+            .map(|address| Listener::bind("INBOUND_ADDR", address))
+            .transpose()?;
         let database = Database::open(&config).await?;
         let secret_key = secret_key::load(&config)?;
         let (pepper, seal) = (Pepper::derive(&secret_key), Seal::derive(&secret_key));
@@ -225,6 +235,7 @@ impl App {
             return_paths,
             link_key,
             listener,
+            inbound,
             account,
             is_new,
             clock,
@@ -240,6 +251,11 @@ impl App {
     /// Where requests are taken.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// Where bounces are taken over SMTP, if they are.
+    pub fn inbound_address(&self) -> Option<SocketAddr> {
+        self.inbound.as_ref().map(Listener::address)
     }
 
     /// The base of links.
@@ -263,10 +279,24 @@ impl App {
     }
 
     /// Serves and delivers until `stop` is cancelled; then finishes what has begun, within `SHUTDOWN_TIMEOUT`.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "all that a node is made of is put together in one place"
+    )]
     pub async fn run(self, metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
         let public_url = self.public_url();
-        let Self { config, database, keys, seal, return_paths, link_key, listener, clock, .. } =
-            self;
+        let Self {
+            config,
+            database,
+            keys,
+            seal,
+            return_paths,
+            link_key,
+            listener,
+            inbound,
+            clock,
+            ..
+        } = self;
         let db = database.pool.clone();
 
         let stages = Stages::default();
@@ -306,15 +336,16 @@ impl App {
         let usage = Arc::new(Usage::new(db.clone(), own_mails));
 
         if delivers {
-            let worker = delivery_worker(&config, &deliveries, &domains, links.clone(), attempts)?;
-            let worker = worker.with_return_paths(return_paths);
+            let from = (links.clone(), return_paths);
+            let worker = delivery_worker(&config, &deliveries, &domains, from, attempts)?;
             deliver(worker, handed_over, domains.clone(), loops, delivering);
             let dispatch =
                 Dispatch::start(db.clone(), seal.clone(), config.lease, recorders, recording);
-            let dispatcher = dispatcher(dispatch, guard, attempts.clone())?;
+            let dispatcher = dispatcher(dispatch, guard.clone(), attempts.clone())?;
             loops.spawn(dispatcher.run(delivering.clone()));
             recorders.spawn(housekeeping::renew_leases(deliveries, recording.clone()));
         }
+        let erasing = Erasing::new(db.clone(), seal.clone());
         let household = Household {
             keys: Arc::clone(&keys),
             usage: Arc::clone(&usage),
@@ -323,10 +354,12 @@ impl App {
             webhooks: webhooks.clone(),
             owners,
             retention: Retention::new(db.clone(), config.retention),
+            erasing: erasing.clone(),
             gate: Arc::clone(&gate),
             metrics: metrics.clone(),
         };
         household.keep(loops, delivering);
+        take_bounces(inbound, bounces.clone(), &config, committers, accepting).await?;
         if let Some(address) = config.metrics_addr {
             let operations = health::operations(db.clone(), move || metrics.render());
             serve_operations(address, operations, loops, delivering)?;
@@ -353,7 +386,9 @@ impl App {
                 sessions,
                 installation,
                 webhooks,
+                ses: ses(&config, bounces.clone(), guard)?,
                 bounces,
+                erasing,
                 keys,
                 db,
                 links,
@@ -398,11 +433,12 @@ fn delivery_worker(
     config: &Config,
     deliveries: &Deliveries,
     domains: &Domains,
-    links: Links,
+    (links, return_paths): (Links, ReturnPaths),
     attempts: &TaskTracker,
 ) -> Result<DeliveryWorker> {
     let (to, signing) = (destination(config)?, domains.signing());
-    Ok(DeliveryWorker::new(deliveries.clone(), to, signing, links, attempts.clone()))
+    let worker = DeliveryWorker::new(deliveries.clone(), to, signing, links, attempts.clone());
+    Ok(worker.with_return_paths(return_paths))
 }
 
 /// Starts to deliver what is handed over in memory, and what waits in the queue; and to look after the domains it is from.
@@ -425,6 +461,11 @@ fn installation(config: &Config, public_url: String) -> Installation {
 async fn certificates(config: &Config) -> Result<Option<Certificates>> {
     let Some(files) = &config.tls else { return Ok(None) };
     Ok(Some(Certificates::load(files.cert.clone(), files.key.clone()).await?))
+}
+
+fn ses(config: &Config, bounces: Bounces, guard: Guard) -> Result<Ses> {
+    let client = Client::new(guard).context("cannot prepare reports of Amazon SES")?;
+    Ok(Ses::new(bounces, client, config.ses_topic_arns.clone()))
 }
 
 fn dispatcher(dispatch: Dispatch, guard: Guard, tasks: TaskTracker) -> Result<DispatchWorker> {

@@ -12,6 +12,7 @@ pub mod dns;
 pub mod domain;
 pub mod error;
 pub mod http;
+pub mod inbound;
 pub mod mail;
 pub mod outbound;
 pub mod postgres;

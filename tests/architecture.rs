@@ -17,6 +17,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("error", &["domain"]),
     ("http", &["domain", "error", "service"]),
+    // It speaks SMTP with those who bring bounces; what they are is the business of others.
+    ("inbound", &["domain", "error", "service"]),
     ("mail", &["domain"]),
     // It judges addresses and makes requests, and knows nothing of what is asked for.
     ("outbound", &[]),
@@ -42,6 +44,7 @@ const MAY_NOT_USE: &[(&str, &[&str])] = &[
     ("dns", &["axum", "sqlx"]),
     ("domain", &["axum", "http", "hyper", "sqlx", "tokio", "tower", "tower_http"]),
     ("error", &["axum", "http", "hyper"]),
+    ("inbound", &["axum", "http", "hyper", "sqlx"]),
     ("mail", &["axum", "sqlx"]),
     ("outbound", &["axum", "sqlx"]),
     ("service", &["axum", "http", "hyper"]),

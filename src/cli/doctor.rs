@@ -9,6 +9,8 @@ use secrecy::ExposeSecret;
 use super::say;
 use crate::app::{Database, own_name};
 use crate::config::Config;
+use crate::dns::Dns;
+use crate::domain::dns_record::Answer;
 use crate::http::listener::Certificates;
 use crate::mail::transport::{Relay, Settings, SmtpTransport};
 use crate::{secret_key, store};
@@ -38,6 +40,7 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     told("secret key", secret_key::load(config).map(|_| "it is there".into()))?;
     told("relay", relay(config).await)?;
     told("TLS", certificates(config).await)?;
+    told("bounces", bounces(config).await)?;
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -60,6 +63,31 @@ async fn relay(config: &Config) -> Result<String> {
     let transport = SmtpTransport::new(relay, &own_name(), &Settings::default())?;
     // Its own words name the cause already.
     transport.check().await.map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+/// Whether what comes back finds its way.
+async fn bounces(config: &Config) -> Result<String> {
+    let Some(domain) = &config.bounce_domain else {
+        return Ok("BOUNCE_DOMAIN is not set; they go to the author of each mail".into());
+    };
+    let dns = Dns::new(config.dns_server)?;
+    match dns.mail_hosts(domain.as_str()).await {
+        Answer::Records(_) => {}
+        Answer::None => anyhow::bail!("no host takes mail for {domain}; set an MX record there"),
+        Answer::Unanswered => anyhow::bail!("the name servers of {domain} gave no answer"),
+    }
+    let is_spf = |text: &String| text.to_ascii_lowercase().starts_with("v=spf1");
+    match dns.texts(domain.as_str()).await {
+        Answer::Records(texts) if texts.iter().any(is_spf) => {}
+        _ => anyhow::bail!(
+            "{domain} has no SPF record, which receivers look for at the return path; set one there"
+        ),
+    }
+    let taken = match config.inbound_addr {
+        Some(address) => format!("taken on {address}"),
+        None => "passed on by whoever takes them (INBOUND_ADDR is not set)".into(),
+    };
+    Ok(format!("{domain} has a host for them and an SPF record; they are {taken}"))
 }
 
 async fn certificates(config: &Config) -> Result<String> {

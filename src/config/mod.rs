@@ -45,6 +45,10 @@ pub struct Config {
     pub smtp_url: Option<SecretString>,
     /// `BOUNCE_DOMAIN`: where bounces come back to; to the author without it.
     pub bounce_domain: Option<DomainName>,
+    /// `INBOUND_ADDR`: where bounces are taken over SMTP and LMTP; nowhere without it.
+    pub inbound_addr: Option<SocketAddr>,
+    /// `SES_TOPIC_ARNS`: the topics whose reports of Amazon SES are believed.
+    pub ses_topic_arns: Vec<String>,
     /// `REQUIRE_VERIFIED_DOMAINS`: whether mail is accepted from verified domains only.
     pub require_verified_domains: bool,
     /// `DNS_SERVER`: who is asked for the records of domains, instead of the resolver of this machine.

@@ -213,6 +213,37 @@ impl Reader<'_> {
         })
     }
 
+    /// Where bounces are taken, which nobody would send without a domain for them.
+    pub(super) fn inbound_addr(
+        &mut self,
+        value: Option<String>,
+        has_domain: bool,
+    ) -> Option<SocketAddr> {
+        let address = self.address("INBOUND_ADDR", value)?;
+        if !has_domain {
+            self.problem(
+                "BOUNCE_DOMAIN",
+                "is missing: INBOUND_ADDR takes mail to addresses of that domain only",
+            );
+        }
+        Some(address)
+    }
+
+    /// Names of topics, as Amazon writes them.
+    pub(super) fn topic_arns(&mut self, value: Option<String>) -> Vec<String> {
+        let topics = self.checked("SES_TOPIC_ARNS", value, |text| {
+            let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+            let is_topic = |entry: &str| {
+                entry.starts_with("arn:aws") && entry.split(':').count() == 6 && entry.contains(":sns:")
+            };
+            let topic = |entry: &str| is_topic(entry).then(|| entry.to_owned());
+            entries.map(topic).collect::<Option<_>>().ok_or(
+                "must be ARNs of topics separated by commas, such as arn:aws:sns:eu-central-1:123456789012:bounces",
+            )
+        });
+        topics.unwrap_or_default()
+    }
+
     pub(super) fn secret_key(
         &mut self,
         value: Option<&SecretString>,

@@ -48,6 +48,17 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "DOMAIN")]
     pub bounce_domain: Option<String>,
 
+    /// The address to take bounces on, over SMTP or LMTP: 0.0.0.0:25 where the MX of BOUNCE_DOMAIN leads here, or any
+    /// other for a mail server that passes them on. With TLS_CERT it can STARTTLS. Every process that has it listens,
+    /// whatever its role
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS:PORT")]
+    pub inbound_addr: Option<String>,
+
+    /// The topics of Amazon SNS, by their ARNs and separated by commas, through which Amazon SES reports bounces to
+    /// POST /v1/inbound/ses
+    #[arg(long, env, global = true, hide_env_values = true, value_name = "ARNS")]
+    pub ses_topic_arns: Option<String>,
+
     /// Requests in any second for a key that names no limits of its own [default: 2]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub rate_limit_per_second: Option<String>,

@@ -35,6 +35,8 @@ impl Settings {
             smtp_url,
             smtp_connections,
             bounce_domain,
+            inbound_addr,
+            ses_topic_arns,
             rate_limit_per_second,
             rate_limit_per_minute,
             require_https,
@@ -63,6 +65,8 @@ impl Settings {
             .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
         let needs_secret_key = given_secret(database_url.as_ref()).is_some();
         let smtp_url = read.url("SMTP_URL", smtp_url.as_ref(), &["smtp://", "smtps://"]);
+        let bounce_domain = read.bounce_domain(bounce_domain);
+        let inbound_addr = read.inbound_addr(inbound_addr, bounce_domain.is_some());
         let config = Config {
             listen_addr,
             database_url: read.database_url(database_url.as_ref()),
@@ -84,7 +88,9 @@ impl Settings {
                 .number("SMTP_CONNECTIONS", smtp_connections, 1000)
                 .and_then(|number| NonZeroU16::try_from(number).ok())
                 .unwrap_or(const { NonZeroU16::new(16).expect("sixteen is not zero") }),
-            bounce_domain: read.bounce_domain(bounce_domain),
+            bounce_domain,
+            inbound_addr,
+            ses_topic_arns: read.topic_arns(ses_topic_arns),
             rate_limit: read.rate_limit(rate_limit_per_second, rate_limit_per_minute),
             require_https: read
                 .choice("REQUIRE_HTTPS", require_https)

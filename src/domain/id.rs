@@ -117,6 +117,10 @@ id! {
     ContactPropertyId
 }
 id! {
+    /// Names the wish of somebody to be forgotten.
+    ErasureId
+}
+id! {
     /// Names an entry of the audit log.
     AuditEntryId
 }

@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod dns_record;
 pub mod domain_name;
 pub mod draft;
+pub mod erasure;
 pub mod file_name;
 pub mod header;
 pub mod id;

@@ -42,6 +42,8 @@ permissions! {
     ContactsRead = "contacts:read",
     /// Makes, changes and removes contacts, their lists and their properties.
     ContactsWrite = "contacts:write",
+    /// Erases all that is known of a recipient.
+    RecipientsErase = "recipients:erase",
     /// Reads keys, never their secrets.
     KeysRead = "keys:read",
     /// Makes, changes and revokes keys.

@@ -143,7 +143,7 @@ impl ContactPropertyBody {
     }
 
     /// In the older shape.
-    fn as_custom_field(self) -> Self {
+    fn into_custom_field(self) -> Self {
         Self { name: None, r#type: None, ..self }
     }
 }
@@ -266,7 +266,7 @@ pub async fn create_custom_field(
 ) -> Result<Json<Success<ContactPropertyBody>>> {
     let (project, taken) = (caller.project, "CUSTOM_FIELD_ALREADY_EXISTS");
     let made = contacts.create_property(&caller, project, value.try_into()?, taken).await?;
-    let body = Success::of(ContactPropertyBody::new(made, project).as_custom_field());
+    let body = Success::of(ContactPropertyBody::new(made, project).into_custom_field());
     Ok(Json::new(body.saying("Custom field created successfully")))
 }
 
@@ -282,7 +282,7 @@ pub async fn list_custom_fields(
     Query(query): Query<ListContactPropertiesQuery>,
 ) -> Result<Json<Success<CustomFieldsBody>>> {
     let listed = listed(&contacts, caller.project, &query).await?;
-    let custom_fields = listed.into_iter().map(ContactPropertyBody::as_custom_field).collect();
+    let custom_fields = listed.into_iter().map(ContactPropertyBody::into_custom_field).collect();
     let body = Success::of(CustomFieldsBody { custom_fields });
     Ok(Json::new(body.saying("Custom fields retrieved successfully")))
 }
@@ -299,7 +299,7 @@ pub async fn get_custom_field(
     Path(name): Path<String>,
 ) -> Result<Json<Success<ContactPropertyBody>>> {
     let body = found(&contacts, caller.project, &name).await?;
-    let body = body.ok_or(Error::NotFound("custom field"))?.as_custom_field();
+    let body = body.ok_or(Error::NotFound("custom field"))?.into_custom_field();
     Ok(Json::new(Success::of(body).saying("Custom field retrieved successfully")))
 }
 

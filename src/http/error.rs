@@ -30,6 +30,7 @@ pub fn published(error: &Error) -> (StatusCode, &'static str) {
         Error::NotFound("template") => (StatusCode::NOT_FOUND, "TEMPLATE_NOT_FOUND"),
         Error::NotFound("webhook") => (StatusCode::NOT_FOUND, "WEBHOOK_NOT_FOUND"),
         Error::NotFound("contact") => (StatusCode::NOT_FOUND, "CONTACT_NOT_FOUND"),
+        Error::NotFound("erasure") => (StatusCode::NOT_FOUND, "ERASURE_NOT_FOUND"),
         Error::NotFound("contact list") => (StatusCode::NOT_FOUND, "CONTACT_LIST_NOT_FOUND"),
         Error::NotFound("contact property") => {
             (StatusCode::NOT_FOUND, "CONTACT_PROPERTY_NOT_FOUND")

@@ -10,13 +10,19 @@ use super::Api;
 use crate::error::Result;
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::WriteBounces;
-use crate::http::extract::{Authorized, Json, Message};
+use crate::http::extract::{Anything, Authorized, Json, Message};
 use crate::http::mails::response::Success;
 use crate::service::bounces::{Bounces, Source, Taken};
+use crate::service::ses::Ses;
 
 /// The resource.
 pub fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(report_bounce))
+}
+
+/// The route of Amazon SNS, which has no key and signs.
+pub fn open_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(take_sns_message))
 }
 
 /// What was learnt from a report.
@@ -57,4 +63,29 @@ pub async fn report_bounce(
 ) -> Result<Json<Success<ReportBody>>> {
     let taken = bounces.take(Source::Project(caller.project), message).await?;
     Ok(Json::new(Success::of(taken.into())))
+}
+
+/// That a message was taken.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TakenMessage)]
+pub struct TakenBody {
+    /// Always `true`.
+    taken: bool,
+}
+
+/// Takes in what Amazon SES reports through Amazon SNS.
+///
+/// Believed by its signature, from the topics of `SES_TOPIC_ARNS` alone; a new subscription is confirmed. Bounces, complaints
+/// and delays are recognized by the `Message-ID` of our mail.
+#[utoipa::path(
+    post, path = "/v1/inbound/ses", tag = "mails", operation_id = "takeSnsMessage", security(()),
+    request_body(content = String, content_type = "text/plain"),
+    responses((status = 200, body = Success<TakenBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn take_sns_message(
+    State(ses): State<Ses>,
+    Anything(message): Anything,
+) -> Result<Json<Success<TakenBody>>> {
+    ses.take(&message).await?;
+    Ok(Json::new(Success::of(TakenBody { taken: true })))
 }

@@ -22,6 +22,7 @@ pub mod page;
 pub mod people;
 pub mod preferences;
 pub mod projects;
+pub mod recipients;
 pub mod senders;
 mod silence;
 pub mod suppressions;
@@ -62,12 +63,14 @@ use crate::error::Error;
 use crate::service::bounces::Bounces;
 use crate::service::contacts::Contacts;
 use crate::service::domains::Domains;
+use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::overview::Overviews;
 use crate::service::people::People;
 use crate::service::preferences::Preferences;
 use crate::service::senders::Senders;
+use crate::service::ses::Ses;
 use crate::service::sessions::Sessions;
 use crate::service::suppressions::Suppressions;
 use crate::service::templates::Templates;
@@ -101,6 +104,10 @@ pub struct Parts {
     pub webhooks: Webhooks,
     /// Bounces and complaints.
     pub bounces: Bounces,
+    /// Forgetting people.
+    pub erasing: Erasing,
+    /// Those that come by Amazon SES.
+    pub ses: Ses,
     /// Keys.
     pub keys: Arc<Keys>,
     /// The database, for the question whether it is there.
@@ -140,12 +147,14 @@ macro_rules! handed_out {
 }
 
 handed_out!(
+    Erasing,
     Templates,
     Preferences,
     Links,
     Contacts,
     Suppressions,
     Bounces,
+    Ses,
     Mails,
     Domains,
     Senders,
@@ -221,6 +230,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .merge(contact_lists::routes())
         .merge(contact_properties::routes())
         .merge(templates::routes())
+        .merge(recipients::routes())
         .routes(routes!(mails::retry_mail))
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::reschedule::update_mail))
@@ -255,7 +265,8 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
     let signing_in = signing_in
         .route_layer(from_fn(own_pages_only))
         .route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
-    let (reports, reports_described) = api_keys::open_routes().split_for_parts();
+    let (reports, reports_described) =
+        api_keys::open_routes().merge(inbound::open_routes()).split_for_parts();
     let reports = reports.route_layer(from_fn_with_state(Arc::clone(&api.0.way), require_https));
     let (open, open_described) = OpenApiRouter::new()
         .routes(routes!(health::healthz))

@@ -16,7 +16,7 @@ use crate::domain::domain_name::DomainName;
 use crate::domain::id::ProjectId;
 use crate::domain::key_change::Change;
 use crate::domain::name::Name;
-use crate::domain::project::Project;
+use crate::domain::project::{MOST_RETENTION_DAYS, Project};
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
@@ -54,6 +54,8 @@ pub struct ProjectBody {
     tracking_open: bool,
     /// Always false in this version.
     tracking_click: bool,
+    /// Days for which its mails are kept, if the server does not keep them for less; null for as long as it does.
+    retention_days: Option<i32>,
     created_at: String,
 }
 
@@ -67,6 +69,7 @@ impl From<Project> for ProjectBody {
             region_key: None,
             tracking_open: false,
             tracking_click: false,
+            retention_days: project.retention_days,
             created_at: timestamp(project.created_at),
         }
     }
@@ -96,6 +99,7 @@ pub struct CreateProjectRequest {
 
 /// A request to change a project: what is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct UpdateProjectRequest {
     /// 1 to 100 characters.
     #[serde(default)]
@@ -105,6 +109,11 @@ pub struct UpdateProjectRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     domain: Change<Option<String>>,
+    /// Days for which its mails are kept: 1 to 36500, and never for longer than the server keeps them; null for as long as
+    /// it does.
+    #[serde(default)]
+    #[schema(value_type = Option<i32>)]
+    retention_days: Change<Option<i32>>,
 }
 
 /// What a list of projects is narrowed to.
@@ -205,6 +214,12 @@ pub async fn update_project(
     if let Change::Set(text) = value.domain {
         let domain = text.map(|text| violations.check("domain", text.parse()));
         change.domain = Change::Set(domain.flatten());
+    }
+    if let Change::Set(days) = value.retention_days {
+        if days.is_some_and(|days| !(1..=MOST_RETENTION_DAYS).contains(&days)) {
+            violations.add("retentionDays", "must be a whole number from 1 to 36500, or null");
+        }
+        change.retention_days = Change::Set(days);
     }
     if !violations.is_empty() {
         return Err(Error::Invalid(violations));

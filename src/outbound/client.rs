@@ -97,6 +97,11 @@ impl Client {
         Ok(Self { connector: Connector::new(guard), tls: TlsConnector::from(Arc::new(config)) })
     }
 
+    /// Asks for what is at the URL.
+    pub async fn get(&self, url: &Url, limits: Limits) -> Result<Answer, RequestError> {
+        self.send(url, Request::new(Full::default()), limits).await
+    }
+
     /// Sends a request to the URL; the request's own URI does not count.
     pub async fn send(
         &self,

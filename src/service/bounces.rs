@@ -18,6 +18,8 @@ use crate::store;
 use crate::store::bounces::{Entry, Recorded};
 use crate::store::deliveries::decisions::lock_decision;
 
+pub use crate::mail::report::MOST_READ;
+
 /// Reports that a node works on at once: a content may have to be unpacked for each, and they are in no hurry.
 const AT_ONCE: usize = 4;
 
@@ -34,6 +36,8 @@ pub struct Bounces {
 pub enum Source {
     /// Somebody who may write bounces of this project vouches for it: the `Message-ID` of one of its mails is enough.
     Project(ProjectId),
+    /// The operator trusts where it comes from, whosever mail it is about.
+    Operator,
     /// It came to a return path, which proves which delivery it is about, whatever else it says.
     ReturnPath(ReturnPath),
     /// It came to the address for complaints, where anybody may write. Only complaints are taken there, and who quotes
@@ -95,7 +99,7 @@ impl Bounces {
         let _place = self.places.acquire().await;
         let notices = match source {
             Source::ReturnPath(_) => Notices::Read,
-            Source::Project(_) | Source::Complaints => Notices::Ignored,
+            Source::Project(_) | Source::Operator | Source::Complaints => Notices::Ignored,
         };
         let reading = tokio::task::spawn_blocking(move || {
             // A notice in words is about the mail whose return path it came to, and else about nobody knows which.
@@ -111,8 +115,18 @@ impl Bounces {
                 || matches!(report.verdict, Verdict::Complaint(_) | Verdict::Fine)
         });
         let report = report.ok_or_else(no_report)?;
-        let concerned = self.concerned(source, &report).await?;
-        let taken = self.write_down(&concerned, &report).await?;
+        self.write_down_from(source, &report).await
+    }
+
+    /// The same for a report that was read before.
+    pub async fn take_report(&self, source: Source, report: &Report) -> Result<Taken> {
+        let _place = self.places.acquire().await;
+        self.write_down_from(source, report).await
+    }
+
+    async fn write_down_from(&self, source: Source, report: &Report) -> Result<Taken> {
+        let concerned = self.concerned(source, report).await?;
+        let taken = self.write_down(&concerned, report).await?;
         let learnt = taken.learnt.as_str();
         metrics::counter!("posthaste_reports_total", "learnt" => learnt).increment(1);
         tracing::info!(mail.id = %taken.mail, learnt, "Took in a report about a mail");
@@ -123,7 +137,7 @@ impl Bounces {
     async fn concerned(&self, source: Source, report: &Report) -> Result<Concerned> {
         let proven = match source {
             Source::ReturnPath(path) => Some(path),
-            Source::Project(_) | Source::Complaints => self.proven(report)?,
+            Source::Project(_) | Source::Operator | Source::Complaints => self.proven(report)?,
         };
         let of_message_id = || {
             let (local, _) = report.message_id.as_deref()?.split_once('@')?;

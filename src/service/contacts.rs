@@ -129,6 +129,17 @@ impl Contacts {
         found.into_iter().next().ok_or(Error::NotFound("contact"))
     }
 
+    /// The groups whose mail a contact does not want, by their names: short name and name.
+    pub async fn unsubscribed_groups(
+        &self,
+        project: ProjectId,
+        id: ContactId,
+    ) -> Result<Vec<(String, String)>> {
+        let contact = self.find(project, id).await?;
+        let groups = store::contacts::unsubscribed_groups(&self.db, project, &contact.email).await;
+        groups.map_err(unavailable)
+    }
+
     /// The contacts of a project that have one of these addresses.
     pub async fn find_by_emails(
         &self,
@@ -219,13 +230,12 @@ async fn upsert_in(
         let Some((contact, changed)) = by_email.get_mut(&draft.email.folded()) else {
             return Ok(None);
         };
-        match draft.apply(contact, changed) {
-            Err(problem) => done.push(Err(Violations::one("customFields", problem))),
-            Ok(()) => {
-                pairs.extend(draft.lists.iter().map(|list| (*list, contact.id)));
-                done.push(Ok(contact.id));
-            }
+        let applied = draft.apply(contact, changed);
+        if applied.is_ok() {
+            pairs.extend(draft.lists.iter().map(|list| (*list, contact.id)));
         }
+        let applied = applied.map_err(|problem| Violations::one("customFields", problem));
+        done.push(applied.map(|()| contact.id));
     }
     let added = store::contact_lists::add(&mut *transaction, &pairs).await.map_err(unavailable)?;
     let mut added_to: HashMap<ContactId, Vec<ContactListId>> = HashMap::new();

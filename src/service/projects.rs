@@ -89,6 +89,8 @@ pub struct ProjectChange {
     pub name: Change<Name>,
     /// The domain that its maker plans to send from.
     pub domain: Change<Option<DomainName>>,
+    /// Days for which its mails are kept: 1 to [`crate::domain::project::MOST_RETENTION_DAYS`].
+    pub retention_days: Change<Option<i32>>,
 }
 
 /// Projects of an account, newest first.
@@ -149,12 +151,19 @@ pub async fn update(
     if let Change::Set(domain) = change.domain {
         after.domain = domain.map(|domain| domain.to_string());
     }
+    if let Change::Set(days) = change.retention_days {
+        after.retention_days = days;
+    }
     let mut details = serde_json::Map::new();
     if before.name != after.name {
         details.insert("name".into(), json!({"from": before.name, "to": after.name}));
     }
     if before.domain != after.domain {
         details.insert("domain".into(), json!({"from": before.domain, "to": after.domain}));
+    }
+    if before.retention_days != after.retention_days {
+        let change = json!({"from": before.retention_days, "to": after.retention_days});
+        details.insert("retentionDays".into(), change);
     }
     if details.is_empty() {
         return Ok(after);

@@ -46,6 +46,20 @@ impl Retention {
         removed.map(is_full).map_err(unavailable)
     }
 
+    /// The same for the mails of projects that keep them for less time than the server does.
+    pub async fn remove_mails_by_project(&self) -> Result<bool> {
+        let mut is_more = false;
+        for (project, days) in
+            store::projects::with_retention(&self.db).await.map_err(unavailable)?
+        {
+            let before = MailId::first_at(Utc::now() - chrono::Duration::days(days.into()));
+            let removed =
+                store::retention::remove_of_project_before(&self.db, project, before, BATCH).await;
+            is_more |= removed.map(is_full).map_err(unavailable)?;
+        }
+        Ok(is_more)
+    }
+
     /// The same for the mails of deleted projects, in which nobody can decide about a held one any more.
     pub async fn remove_mails_of_deleted_projects(&self) -> Result<bool> {
         let keep =

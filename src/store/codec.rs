@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::domain::custom_fields::{CustomFields, FieldType};
 use crate::domain::id::{
     AccountId, AlertId, ApiKeyId, AuditEntryId, ContactId, ContactListId, ContactPropertyId,
-    DeliveryId, DomainId, EventId, MailId, OneTimeLinkId, ProjectId, SenderId, SessionId,
-    SuppressionGroupId, SuppressionId, UserId, WebhookDeliveryId, WebhookId,
+    DeliveryId, DomainId, ErasureId, EventId, MailId, OneTimeLinkId, ProjectId, SenderId,
+    SessionId, SuppressionGroupId, SuppressionId, UserId, WebhookDeliveryId, WebhookId,
 };
 use crate::domain::mail_details::MailDetails;
 use crate::domain::suppression::GroupCode;
@@ -58,6 +58,7 @@ stored_as_uuid!(
     ContactPropertyId,
     DeliveryId,
     DomainId,
+    ErasureId,
     EventId,
     MailId,
     OneTimeLinkId,

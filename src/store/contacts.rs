@@ -201,10 +201,37 @@ pub async fn suppressed(
     emails: &[String],
 ) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
-        "SELECT address FROM suppressions WHERE project_id = $1 AND address = ANY ($2) ORDER BY address",
+        r#"
+        SELECT address
+        FROM suppressions
+        WHERE project_id = $1 AND address = ANY ($2) AND group_id = 'GLOBAL'
+        ORDER BY address
+        "#,
         project as _,
         emails,
     )
     .fetch_all(db)
     .await
+}
+
+/// The groups of a project whose mail an address, in lower case, does not want, by their names: short name and name.
+pub async fn unsubscribed_groups(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    email: &str,
+) -> sqlx::Result<Vec<(String, String)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT group_id, name
+        FROM suppression_groups
+        WHERE project_id = $1 AND deleted_at IS NULL
+          AND group_id = ANY (ARRAY(SELECT group_id FROM suppressions WHERE project_id = $1 AND address = $2))
+        ORDER BY name, group_id
+        "#,
+        project as _,
+        email,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.group_id, row.name)).collect())
 }

@@ -19,6 +19,8 @@ pub mod contacts;
 pub mod credentials;
 pub mod deliveries;
 pub mod domains;
+pub mod erasing;
+pub mod erasures;
 pub mod events;
 pub mod idempotency_keys;
 pub mod mail_days;

@@ -18,7 +18,7 @@ pub async fn insert(
         r#"
         INSERT INTO projects (id, account_id, name, domain)
         VALUES ($1, $2, $3, $4)
-        RETURNING id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, created_at
+        RETURNING id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
         "#,
         id as _,
         account as _,
@@ -38,7 +38,7 @@ pub async fn find(
     sqlx::query_as!(
         Project,
         r#"
-        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, created_at
+        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
         FROM projects
         WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
         "#,
@@ -58,7 +58,7 @@ pub async fn lock(
     sqlx::query_as!(
         Project,
         r#"
-        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, created_at
+        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
         FROM projects
         WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL
         FOR NO KEY UPDATE
@@ -73,11 +73,12 @@ pub async fn lock(
 /// Writes what can be changed about a project.
 pub async fn update(db: impl PgExecutor<'_>, project: &Project) -> sqlx::Result<()> {
     sqlx::query!(
-        "UPDATE projects SET name = $3, domain = $4 WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL",
+        "UPDATE projects SET name = $3, domain = $4, retention_days = $5 WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL",
         project.account as _,
         project.id as _,
         project.name,
         project.domain,
+        project.retention_days,
     )
     .execute(db)
     .await
@@ -94,7 +95,7 @@ pub async fn page(
     sqlx::query_as!(
         Project,
         r#"
-        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, created_at
+        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
         FROM projects
         WHERE account_id = $1 AND deleted_at IS NULL
           AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
@@ -114,7 +115,7 @@ pub async fn list(db: impl PgExecutor<'_>, account: AccountId) -> sqlx::Result<V
     sqlx::query_as!(
         Project,
         r#"
-        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, created_at
+        SELECT id AS "id: ProjectId", account_id AS "account: AccountId", name, domain, retention_days, created_at
         FROM projects
         WHERE account_id = $1 AND deleted_at IS NULL
         ORDER BY id
@@ -186,4 +187,19 @@ pub async fn delete(
     )
     .fetch_optional(db)
     .await
+}
+
+/// The projects that say how many days they keep their mails, and how many those are.
+pub async fn with_retention(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<(ProjectId, i32)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT id AS "id: ProjectId", retention_days AS "days!"
+        FROM projects
+        WHERE retention_days IS NOT NULL
+        ORDER BY id
+        "#,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.days)).collect())
 }

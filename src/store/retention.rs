@@ -2,7 +2,7 @@
 
 use sqlx::PgExecutor;
 
-use crate::domain::id::MailId;
+use crate::domain::id::{MailId, ProjectId};
 
 /// Removes mails that came before one, oldest first, with their bodies and their histories; how many it were.
 /// Those of which a delivery is under way or held stay.
@@ -32,6 +32,44 @@ pub async fn remove_before(
         )
         DELETE FROM mails WHERE id = ANY (ARRAY(SELECT id FROM old))
         "#,
+        before as _,
+        limit,
+    )
+    .execute(db)
+    .await?;
+    Ok(removed.rows_affected())
+}
+
+/// Removes mails of a project that came before one, oldest first, with their bodies and their histories; how many it were.
+/// Those of which a delivery is under way or held stay.
+pub async fn remove_of_project_before(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    before: MailId,
+    limit: i64,
+) -> sqlx::Result<u64> {
+    let removed = sqlx::query!(
+        r#"
+        WITH old AS (
+            SELECT id
+            FROM mails
+            WHERE project_id = $1 AND id < $2 AND pending = 0 AND held = 0
+            ORDER BY id
+            LIMIT $3
+            FOR UPDATE SKIP LOCKED
+        ),
+        removed_body AS (
+            DELETE FROM mail_bodies WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
+        ),
+        removed_event AS (
+            DELETE FROM events WHERE mail_id = ANY (ARRAY(SELECT id FROM old))
+        ),
+        removed_recipient AS (
+            DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM old))
+        )
+        DELETE FROM mails WHERE project_id = $1 AND id = ANY (ARRAY(SELECT id FROM old))
+        "#,
+        project as _,
         before as _,
         limit,
     )

@@ -33,6 +33,8 @@ pub const AUTHENTICATION_FAILURES: &str = "posthaste_authentication_failures_tot
 
 /// Requests to webhooks, by `outcome`.
 pub const WEBHOOK_ATTEMPTS: &str = "posthaste_webhook_attempts_total";
+/// Bounces and complaints that came in, by `learnt`.
+pub const REPORTS: &str = "posthaste_reports_total";
 
 /// One while the relay counts as down, and otherwise zero.
 pub const CIRCUIT_OPEN: &str = "posthaste_circuit_open";
@@ -69,6 +71,7 @@ pub(super) fn describe() {
     describe_histogram!(COMMIT_BATCH_SIZE, "Mails stored by one commit");
     describe_counter!(RATE_LIMITED, "Requests refused because their key went too fast");
     describe_counter!(AUTHENTICATION_FAILURES, "Requests refused for want of a good key");
+    describe_counter!(REPORTS, "Bounces and complaints that came in, by what was learnt");
     describe_counter!(WEBHOOK_ATTEMPTS, "Requests to webhooks by outcome");
     describe_gauge!(CIRCUIT_OPEN, "One while the relay counts as down");
     describe_counter!(LOOP_PANICS, "Panics after which a loop began again");

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::service::backoff::Backoff;
 use crate::service::deliveries::Deliveries;
+use crate::service::erasing::Erasing;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 use crate::service::restart;
@@ -32,6 +33,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often mails are removed whose time is over.
 const REMOVE: Duration = Duration::from_mins(10);
+
+/// How often it is looked for recipients who are to be erased.
+const ERASE: Duration = Duration::from_secs(2);
 
 /// Between two batches of them: the database has other things to do.
 const PAUSE_BETWEEN_BATCHES: Duration = Duration::from_millis(50);
@@ -113,6 +117,15 @@ pub async fn forget_sessions(sessions: Sessions, stop: CancellationToken) {
     every(FORGET, LONGEST_PAUSE, "forget sessions that are over", stop, forget).await;
 }
 
+/// Erases recipients, and goes on with what a node that died has begun.
+pub async fn erase_recipients(erasing: Erasing, stop: CancellationToken) {
+    let erase = move || {
+        let erasing = erasing.clone();
+        async move { erasing.work().await }
+    };
+    every(ERASE, LONGEST_PAUSE, "erase recipients", stop, erase).await;
+}
+
 /// Forgets what webhooks were told long ago.
 pub async fn forget_webhook_deliveries(webhooks: Webhooks, stop: CancellationToken) {
     let forget = move || {
@@ -162,6 +175,9 @@ async fn keep_removing(retention: Retention, stop: CancellationToken) {
 
 async fn remove_batches(retention: &Retention) -> Result<()> {
     while retention.remove_old_mails().await? {
+        tokio::time::sleep(PAUSE_BETWEEN_BATCHES).await;
+    }
+    while retention.remove_mails_by_project().await? {
         tokio::time::sleep(PAUSE_BETWEEN_BATCHES).await;
     }
     while retention.remove_mails_of_deleted_projects().await? {

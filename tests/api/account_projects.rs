@@ -26,6 +26,7 @@ async fn a_project_is_made_shown_changed_and_deleted() {
       "id": "[id]",
       "name": "My New Project",
       "regionKey": null,
+      "retentionDays": null,
       "trackingClick": false,
       "trackingOpen": false
     }

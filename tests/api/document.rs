@@ -26,6 +26,11 @@ fn filled_in(path: &str) -> String {
     let path = path
         .replace("{id}", &MailId::generate().to_string())
         .replace("{projectId}", &MailId::generate().to_string())
+        .replace("{contactListId}", &MailId::generate().to_string())
+        .replace("{propertyName}", "plan")
+        .replace("{customFieldName}", "plan")
+        .replace("{email}", "ada@example.org")
+        .replace("{userId}", "ada")
         .replace("{entry}", &MailId::generate().to_string())
         .replace("{position}", "0")
         .replace("{groupId}", "AB12C3");
@@ -124,6 +129,7 @@ async fn it_lists_every_route() {
       "GET /v1/domains/{id}/health",
       "POST /v1/domains/{id}/verify",
       "POST /v1/inbound/bounces",
+      "POST /v1/inbound/ses",
       "GET /v1/mails",
       "POST /v1/mails/send",
       "GET /v1/mails/{id}",
@@ -133,6 +139,8 @@ async fn it_lists_every_route() {
       "GET /v1/mails/{id}/preview",
       "POST /v1/mails/{id}/retry",
       "GET /v1/mails/{id}/status",
+      "POST /v1/recipients/erase",
+      "GET /v1/recipients/erasures/{id}",
       "GET /v1/senders",
       "POST /v1/senders",
       "DELETE /v1/senders/{id}",
@@ -174,7 +182,8 @@ async fn it_lists_every_route() {
 }
 
 /// What needs no key, or no permission, because it concerns nobody but who asks.
-const FOR_EVERYBODY: [&str; 2] = ["/v1/api-keys/me", "/v1/api-keys/revoke-leaked"];
+const FOR_EVERYBODY: [&str; 3] =
+    ["/v1/api-keys/me", "/v1/api-keys/revoke-leaked", "/v1/inbound/ses"];
 
 /// The operations that need a permission. Whoever lacks it is told so before anything else.
 async fn guarded(app: &TestApp) -> Vec<(Method, String)> {

@@ -21,6 +21,7 @@ mod dialects;
 mod dns_server;
 mod document;
 mod domains;
+mod erasing;
 mod errors;
 mod examples;
 mod hostile;

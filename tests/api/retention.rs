@@ -99,3 +99,30 @@ async fn the_mails_of_a_deleted_project_go_after_a_month_whatever_else_is_kept()
     node.stop().await;
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_project_may_keep_its_mails_for_less_time_than_the_server() {
+    let app = TestApp::start().await;
+    let (key, account) = (app.full_key().await, app.account_key().await);
+    let other = app.another_project().await;
+    let foreign = app.key_of(other).await;
+    let (old, theirs) = (aged(&app, &key).await, aged(&app, &foreign).await);
+    let new = app.accepted(&key, letter()).await;
+    app.mail_in(&key, &new, "captured").await;
+    let path = format!("/v1/account/projects/{}", app.project);
+    let change = async |days: Value| {
+        let request = app.request(reqwest::Method::PATCH, &path).bearer_auth(account.text());
+        app.ask(request.json(&json!({ "retentionDays": days }))).await
+    };
+    for bad in [json!(0), json!(-1), json!(36501), json!(1.5), json!("30")] {
+        change(bad).await.assert_refused(400, "VALIDATION_FAILED");
+    }
+    assert_eq!(change(json!(30)).await.body["data"]["retentionDays"], 30);
+
+    let node = Setup::default().beside(&app).start().await;
+    eventually(async || (app.mails_stored().await == 2).then_some(())).await.unwrap();
+    assert_eq!(stored(&app, &[&old, &theirs, &new]).await, [false, true, true]);
+    node.stop().await;
+    assert_eq!(change(Value::Null).await.body["data"]["retentionDays"], Value::Null);
+    app.stop().await;
+}

@@ -62,6 +62,8 @@ pub struct TestApp {
     /// Its database, which other nodes may share.
     pub database: Arc<TestDatabase>,
     pub address: SocketAddr,
+    /// Where bounces are taken.
+    pub inbound: Option<SocketAddr>,
     pub account: AccountId,
     /// The account's first project.
     pub project: ProjectId,
@@ -140,7 +142,8 @@ impl Setup {
         let secret_key = settings.secret_key.get_or_insert_with(|| SECRET_KEY.into()).clone();
 
         let mut app = App::prepare(settings.validate().unwrap()).await.unwrap();
-        let (address, (account, _)) = (app.address(), app.account());
+        let (address, inbound, (account, _)) =
+            (app.address(), app.inbound_address(), app.account());
         if let Some(time) = self.time.clone() {
             let read = move || Duration::from_nanos(time.load(Ordering::SeqCst));
             app = app.with_clock(Clock::reading(read));
@@ -152,6 +155,7 @@ impl Setup {
             keys: Keys::new(database.pool.clone(), Pepper::derive(&secret_key)),
             database,
             address,
+            inbound,
             account,
             time: self.time,
             client: client(),

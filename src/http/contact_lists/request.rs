@@ -131,7 +131,7 @@ impl RemoveContactsRequest {
         if emails.is_none() && ids.is_none() {
             violations.add("emails", "must have 1 to 500 addresses, unless `contactIds` has ids");
         }
-        let emails = read_emails(emails.unwrap_or_default(), &mut violations);
+        let emails = read_emails(&emails.unwrap_or_default(), &mut violations);
         let ids = read_ids(&ids.unwrap_or_default(), &mut violations);
         if violations.is_empty() { Ok((emails, ids)) } else { Err(Error::Invalid(violations)) }
     }

@@ -220,8 +220,8 @@ pub async fn get_contact_unsubscribe_groups(
     State(contacts): State<Contacts>,
     Path(id): Path<String>,
 ) -> Result<Json<Success<UnsubscribeGroupsBody>>> {
-    contacts.find(caller.project, contact_id(&id)?).await?;
-    Ok(Json::new(Success::of(UnsubscribeGroupsBody::default())))
+    let groups = contacts.unsubscribed_groups(caller.project, contact_id(&id)?).await?;
+    Ok(Json::new(Success::of(UnsubscribeGroupsBody::new(groups))))
 }
 
 /// What every removal of a contact says.

@@ -24,7 +24,7 @@ use crate::http::extract::at_most::{AtMost, AtMostVisitor};
 pub const MOST_UPDATED: usize = 100;
 
 /// The most lists that a contact may be put on at once.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 500")]
+#[expect(clippy::cast_possible_truncation, reason = "it is 500")]
 const MOST_LISTS_AT_ONCE: usize = MOST_LISTS as usize;
 
 /// A contact to be made or changed. What is not named, or null, stays; empty text clears.
@@ -65,7 +65,7 @@ impl ContactRequest {
             last_name: read("lastName", self.last_name, &mut violations),
             user_id: read("userId", self.user_id, &mut violations),
             mobile: read("mobile", self.mobile, &mut violations),
-            lists: lists(self.list_ids.unwrap_or_default().0, &mut violations),
+            lists: lists(&self.list_ids.unwrap_or_default().0, &mut violations),
             custom_fields: self
                 .custom_fields
                 .unwrap_or_default()
@@ -95,7 +95,7 @@ fn read<T: std::str::FromStr<Err: fmt::Display>>(
     text.and_then(|text| violations.check(field, text.parse()))
 }
 
-fn lists(ids: Vec<String>, violations: &mut Violations) -> Vec<ContactListId> {
+fn lists(ids: &[String], violations: &mut Violations) -> Vec<ContactListId> {
     let mut lists = Vec::new();
     for (place, id) in ids.iter().enumerate() {
         match violations.check(format!("listIds[{place}]"), id.parse()) {
@@ -176,7 +176,7 @@ impl EmailsRequest {
     /// The addresses, of which there is one at least.
     pub(super) fn check(self) -> Result<Vec<EmailAddress>> {
         let mut violations = Violations::default();
-        let emails = read_emails(self.emails.unwrap_or_default().0, &mut violations);
+        let emails = read_emails(&self.emails.unwrap_or_default().0, &mut violations);
         if emails.is_empty() {
             violations.add("emails", "must have 1 to 500 addresses");
         }
@@ -186,7 +186,7 @@ impl EmailsRequest {
 
 /// Addresses, each once.
 pub(in crate::http) fn read_emails(
-    texts: Vec<String>,
+    texts: &[String],
     violations: &mut Violations,
 ) -> Vec<EmailAddress> {
     let mut seen = HashSet::new();

@@ -123,10 +123,18 @@ pub struct RemovedContactsBody {
 }
 
 /// The groups that a contact has unsubscribed from.
-#[derive(Debug, Default, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UnsubscribeGroupsBody {
     /// By their names.
-    pub(super) groups: Vec<UnsubscribeGroup>,
+    groups: Vec<UnsubscribeGroup>,
+}
+
+impl UnsubscribeGroupsBody {
+    /// These groups: short name and name of each.
+    pub fn new(groups: Vec<(String, String)>) -> Self {
+        let group = |(group_id, name)| UnsubscribeGroup { group_id, name };
+        Self { groups: groups.into_iter().map(group).collect() }
+    }
 }
 
 /// One group.

@@ -49,6 +49,8 @@ grants! {
     ReadContacts = ContactsRead,
     /// Marks handlers that make, change and remove contacts.
     WriteContacts = ContactsWrite,
+    /// Marks handlers that erase recipients.
+    EraseRecipients = RecipientsErase,
     /// Marks handlers that read keys.
     ReadKeys = KeysRead,
     /// Marks handlers that make, change and end keys.

@@ -13,6 +13,6 @@ pub mod parameters;
 pub use authorized::{AccountAuthorized, Authenticated, Authorized, Grant, Permitted, SignedIn};
 pub use idempotency::IdempotencyHeader;
 pub use json::Json;
-pub use message::Message;
+pub use message::{Anything, Message};
 pub use optional_json::OptionalJson;
 pub use parameters::{Path, Query};

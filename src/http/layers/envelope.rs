@@ -133,10 +133,9 @@ fn library_refusal(status: StatusCode) -> (&'static str, String) {
             "PAYLOAD_TOO_LARGE",
             "The body is too large: a mail may have 40 MB with its attachments in base64.",
         ),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-            "UNSUPPORTED_MEDIA_TYPE",
-            "Send JSON, with `Content-Type: application/json`; and reports about mails as `message/rfc822`.",
-        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("UNSUPPORTED_MEDIA_TYPE", "Send JSON, with `Content-Type: application/json`.")
+        }
         StatusCode::SERVICE_UNAVAILABLE => {
             ("SERVICE_UNAVAILABLE", "The service is temporarily unavailable.")
         }

@@ -46,6 +46,12 @@ impl Certificates {
         Ok(Self { cert, key, seen: Some(seen), config: RustlsConfig::from_config(config) })
     }
 
+    /// The configuration of the moment, now and after every reload.
+    pub fn current(&self) -> impl Fn() -> Arc<ServerConfig> + Send + Sync + use<> {
+        let config = self.config.clone();
+        move || config.get_inner()
+    }
+
     /// The live configuration: its clones follow every reload.
     pub(super) fn config(&self) -> RustlsConfig {
         self.config.clone()
@@ -72,7 +78,7 @@ impl Certificates {
     }
 
     /// Reloads whenever the files change, until `stop` is cancelled.
-    pub(super) async fn follow_files(mut self, stop: CancellationToken) {
+    pub async fn follow_files(mut self, stop: CancellationToken) {
         let mut ticks = interval(CHECK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {

@@ -99,6 +99,11 @@ impl Listener {
         self.address
     }
 
+    /// The socket, for those who speak something else on it.
+    pub fn into_socket(self) -> TcpListener {
+        self.socket
+    }
+
     /// Serves the router, over TLS if there are certificates, until `stop` is cancelled; then lets requests that have
     /// begun be finished, for as long as `grace`.
     ///

@@ -19,7 +19,7 @@ use crate::http::layers::envelope::ForPeople;
 use crate::http::mails::response::Success;
 use crate::service::preferences::{Preferences, Stand, Standing, Wish};
 
-/// The routes. They are not in the OpenAPI document: what they are for stands in the mails.
+/// The routes. They are not in the `OpenAPI` document: what they are for stands in the mails.
 pub fn routes() -> Router<Api> {
     Router::new().route("/u/{token}", get(show).post(change))
 }

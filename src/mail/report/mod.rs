@@ -9,6 +9,7 @@ mod delivery_status;
 mod feedback;
 mod mime;
 mod notice;
+pub mod ses;
 
 use self::mime::Leaf;
 use super::transport::is_unprintable;

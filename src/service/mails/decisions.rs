@@ -121,7 +121,8 @@ impl Mails {
             }
             Decision::Cancel => {
                 let (withdrawn, being_made) = self.withdraw(&locked);
-                let decided = decisions::cancel(&mut *transaction, project, id, &withdrawn).await?;
+                let decided =
+                    decisions::cancel(&mut *transaction, project, id, &withdrawn, None).await?;
                 ("mail.cancelled", decided, being_made)
             }
             Decision::Reschedule(at) => {

@@ -183,12 +183,13 @@ pub async fn reschedule(
 }
 
 /// Ends deliveries that wait or are held, and those of `withdrawn`, whose leases nobody will use. Attempts that are
-/// being made may come to an end, and no other follows.
+/// being made may come to an end, and no other follows. `only` narrows it to some recipients, by their places.
 pub async fn cancel(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     mail: MailId,
     withdrawn: &[DeliveryId],
+    only: Option<&[i16]>,
 ) -> sqlx::Result<Decided> {
     let events: Vec<EventId> = (0..RECIPIENTS).map(|_| EventId::generate()).collect();
     sqlx::query_as!(
@@ -197,23 +198,25 @@ pub async fn cancel(
         WITH ended AS (
             DELETE FROM deliveries
             WHERE project_id = $1 AND mail_id = $2 AND (lease_token IS NULL OR id = ANY ($3))
+              AND ($5::smallint[] IS NULL OR position = ANY ($5))
             RETURNING position, attempts - (lease_token IS NOT NULL)::integer AS attempt
         ),
         stopping AS (
             UPDATE deliveries
             SET cancelled = true
             WHERE project_id = $1 AND mail_id = $2 AND lease_token IS NOT NULL AND id <> ALL ($3)
+              AND ($5::smallint[] IS NULL OR position = ANY ($5))
         ),
         latest AS (
             SELECT DISTINCT ON (position) position, type, attempt
             FROM events
-            WHERE mail_id = $2 AND position IS NOT NULL AND type <> ALL ($5)
+            WHERE mail_id = $2 AND position IS NOT NULL AND type <> ALL ($6)
             ORDER BY position, at DESC, id DESC
         ),
         held AS MATERIALIZED (
             SELECT position, attempt
             FROM latest
-            WHERE type = 'ambiguous'
+            WHERE type = 'ambiguous' AND ($5::smallint[] IS NULL OR position = ANY ($5))
               AND (SELECT on_ambiguous FROM mails WHERE project_id = $1 AND id = $2) = 'hold'
               AND NOT EXISTS (SELECT FROM deliveries
                               WHERE project_id = $1 AND mail_id = $2 AND deliveries.position = latest.position)
@@ -254,6 +257,7 @@ pub async fn cancel(
         mail as _,
         withdrawn as _,
         events as _,
+        only,
         OF_RECIPIENTS.as_slice() as _,
     )
     .fetch_one(db)

@@ -1,7 +1,9 @@
 //! Bounces and complaints that other mail systems report when the mail has long left.
 
 mod hostile;
+mod inbound;
 mod reported;
+mod ses;
 
 use posthaste::domain::permission::Permission;
 use reqwest::Method;

@@ -71,8 +71,7 @@ async fn contacts_are_put_on_a_list_and_counted_by_what_they_were_before() {
     let news = list(&app, &key, "News").await;
     data(&app.post("/v1/contacts", &key, json!({"email": "ada@example.org"})).await);
     app.sql(&format!(
-        "INSERT INTO suppressions (project_id, address, reason, mail_id)
-         VALUES ('{0}', 'cyd@example.org', 'hard_bounce', '{0}')",
+        "INSERT INTO suppressions (project_id, address, reason) VALUES ('{0}', 'cyd@example.org', 'bounce')",
         app.project
     ))
     .await;

@@ -54,8 +54,16 @@ async fn a_contact_is_made_and_changed_by_its_address() {
 
     let path = format!("/v1/contacts/{}", first["id"].as_str().unwrap());
     assert_eq!(data(&app.get(&path, &key).await), second);
-    let groups = data(&app.get(&format!("{path}/unsubscribe-groups"), &key).await);
-    assert_eq!(groups, json!({"groups": []}));
+    let path_of_groups = format!("{path}/unsubscribe-groups");
+    assert_eq!(data(&app.get(&path_of_groups, &key).await), json!({"groups": []}));
+    let group = data(&app.post("/v1/suppression-groups", &key, json!({"name": "Our blog"})).await);
+    let group = group["groupId"].as_str().unwrap();
+    for group in [group, "GLOBAL"] {
+        let unwanted = json!({"groupId": group, "emails": ["ada@example.org"]});
+        data(&app.post("/v1/suppression-groups/emails/suppress", &key, unwanted).await);
+    }
+    let groups = data(&app.get(&path_of_groups, &key).await);
+    assert_eq!(groups, json!({"groups": [{"groupId": group, "name": "Our blog"}]}));
 
     let fields = json!({"customFields": {"seats": 5}});
     let patched =

@@ -1,0 +1,217 @@
+//! What takes one recipient out of the tables that know of mails.
+
+use sqlx::PgExecutor;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::domain::delivery::Reply;
+use crate::domain::id::{EventId, MailId, ProjectId};
+
+/// Removes a mail of which nothing is under way, with all that other tables have of it; whether there was one.
+pub async fn remove_mail(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+) -> sqlx::Result<bool> {
+    let removed = sqlx::query!(
+        r#"
+        WITH gone AS (
+            DELETE FROM mails WHERE project_id = $1 AND id = $2 RETURNING id
+        ),
+        removed_body AS (
+            DELETE FROM mail_bodies WHERE mail_id = ANY (ARRAY(SELECT id FROM gone))
+        ),
+        removed_event AS (
+            DELETE FROM events WHERE mail_id = ANY (ARRAY(SELECT id FROM gone))
+        ),
+        removed_recipient AS (
+            DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM gone))
+        )
+        SELECT id FROM gone
+        "#,
+        project as _,
+        mail as _,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(removed.is_some())
+}
+
+/// What a mail says of itself once somebody is forgotten.
+#[derive(Debug)]
+pub struct Rewritten {
+    /// Stands for the first recipient, where that was who is forgotten.
+    pub to_address: Option<String>,
+    /// The subject.
+    pub subject: String,
+    /// What else its author said of it, as JSON.
+    pub details: Option<String>,
+    /// The content, packed; nothing where there is none.
+    pub body: Option<Vec<u8>>,
+}
+
+/// Writes a mail anew, and takes the address, in the form in which addresses are compared, from its recipients.
+pub async fn rewrite_mail(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+    address: &str,
+    rewritten: &Rewritten,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        WITH changed AS (
+            UPDATE mails
+            SET to_address = coalesce($4, to_address),
+                to_name = CASE WHEN $4::text IS NULL THEN to_name END,
+                subject = $5,
+                details = $6::text::jsonb
+            WHERE project_id = $1 AND id = $2
+            RETURNING id
+        ),
+        changed_body AS (
+            UPDATE mail_bodies
+            SET content = $7
+            WHERE mail_id = ANY (ARRAY(SELECT id FROM changed)) AND $7::bytea IS NOT NULL
+        )
+        DELETE FROM mail_recipients WHERE project_id = $1 AND address = $3 AND mail_id = $2
+        "#,
+        project as _,
+        mail as _,
+        address,
+        rewritten.to_address,
+        rewritten.subject,
+        rewritten.details,
+        rewritten.body,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Writes what was said in events of a mail anew.
+pub async fn rewrite_replies(
+    db: impl PgExecutor<'_>,
+    mail: MailId,
+    replies: &[(EventId, Reply)],
+) -> sqlx::Result<()> {
+    let ids: Vec<EventId> = replies.iter().map(|(id, _)| *id).collect();
+    let texts: Vec<Json<&Reply>> = replies.iter().map(|(_, reply)| Json(reply)).collect();
+    sqlx::query!(
+        r#"
+        UPDATE events
+        SET reply = given.reply
+        FROM UNNEST($2::uuid[], $3::jsonb[]) AS given (id, reply)
+        WHERE events.mail_id = $1 AND events.id = given.id AND events.id = ANY ($2)
+        "#,
+        mail as _,
+        ids as _,
+        texts as _,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Writes what was said last to deliveries of a mail anew, by the places of their recipients.
+pub async fn rewrite_last_replies(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+    replies: &[(i16, Reply)],
+) -> sqlx::Result<()> {
+    let places: Vec<i16> = replies.iter().map(|(place, _)| *place).collect();
+    let texts: Vec<Json<&Reply>> = replies.iter().map(|(_, reply)| Json(reply)).collect();
+    sqlx::query!(
+        r#"
+        UPDATE deliveries
+        SET last_reply = given.reply
+        FROM UNNEST($3::smallint[], $4::jsonb[]) AS given (position, reply)
+        WHERE deliveries.project_id = $1 AND deliveries.mail_id = $2 AND deliveries.position = given.position
+        "#,
+        project as _,
+        mail as _,
+        &places,
+        texts as _,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Looks at `limit` things that webhooks were told after `after`: forgets those of the project that name the address, and
+/// what their endpoints said of it. Answers how far that was; nothing at the end.
+pub async fn forget_tellings(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    after: Uuid,
+    address: &str,
+    limit: i64,
+) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar!(
+        r#"
+        WITH looked AS MATERIALIZED (
+            SELECT id, project_id, payload, answer, trouble
+            FROM webhook_deliveries
+            WHERE id > $2
+            ORDER BY id
+            LIMIT $4
+        ),
+        named AS MATERIALIZED (
+            SELECT id, position($3 IN lower(coalesce(payload, ''))) > 0 AS in_payload
+            FROM looked
+            WHERE project_id = $1
+              AND position($3 IN lower(concat_ws(' ', payload, answer, trouble))) > 0
+        ),
+        removed AS (
+            DELETE FROM webhook_deliveries
+            WHERE project_id = $1 AND id = ANY (ARRAY(SELECT id FROM named WHERE in_payload))
+        ),
+        cleared AS (
+            UPDATE webhook_deliveries
+            SET answer = NULL, trouble = NULL
+            WHERE project_id = $1 AND id = ANY (ARRAY(SELECT id FROM named WHERE NOT in_payload))
+        )
+        SELECT id FROM looked ORDER BY id DESC LIMIT 1
+        "#,
+        project as _,
+        after,
+        address,
+        limit,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Looks at `limit` idempotency keys of a project after `after`, and forgets those that name the address. Answers how far
+/// that was; nothing at the end.
+pub async fn forget_idempotency_keys(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    after: &str,
+    address: &str,
+    limit: i64,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"
+        WITH looked AS MATERIALIZED (
+            SELECT key
+            FROM idempotency_keys
+            WHERE project_id = $1 AND key > $2
+            ORDER BY key
+            LIMIT $4
+        ),
+        removed AS (
+            DELETE FROM idempotency_keys
+            WHERE project_id = $1 AND key = ANY (ARRAY(SELECT key FROM looked WHERE position($3 IN lower(key)) > 0))
+        )
+        SELECT key FROM looked ORDER BY key DESC LIMIT 1
+        "#,
+        project as _,
+        after,
+        address,
+        limit,
+    )
+    .fetch_optional(db)
+    .await
+}

@@ -1,0 +1,213 @@
+//! Forgetting a recipient.
+
+use posthaste::domain::permission::Permission;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::app::{Reply, Setup, TestApp, TestKey, eventually};
+use crate::smtp_server::{Answer, Rule, SmtpServer, Stage};
+use crate::webhook_endpoint::WebhookEndpoint;
+use crate::{letter, letter_with};
+
+/// Every row of every table as text, contents unpacked, with the name of its table.
+async fn dump(app: &TestApp) -> Vec<(String, String)> {
+    let tables = "SELECT table_name::text FROM information_schema.tables
+                  WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'";
+    let tables =
+        sqlx::query_scalar::<_, String>(tables).fetch_all(&app.database.pool).await.unwrap();
+    let mut rows = Vec::new();
+    for table in tables {
+        let statement = format!("SELECT row_to_json(t)::text AS text FROM {table} AS t");
+        let found =
+            sqlx::query(AssertSqlSafe(statement)).fetch_all(&app.database.pool).await.unwrap();
+        rows.extend(found.iter().map(|row| (table.clone(), row.get::<String, _>("text"))));
+    }
+    let bodies = sqlx::query_scalar::<_, Vec<u8>>("SELECT content FROM mail_bodies");
+    for body in bodies.fetch_all(&app.database.pool).await.unwrap() {
+        let plain = posthaste::domain::packing::unpack_bytes(&body).unwrap();
+        rows.push(("mail_bodies".into(), String::from_utf8_lossy(&plain).into_owned()));
+    }
+    rows
+}
+
+/// The tables that name somebody.
+async fn tables_that_name(app: &TestApp, name: &str) -> Vec<String> {
+    let rows = dump(app).await.into_iter();
+    let mut tables: Vec<_> = rows
+        .filter(|(_, text)| text.to_lowercase().contains(name))
+        .map(|(table, _)| table)
+        .collect();
+    tables.sort();
+    tables.dedup();
+    tables
+}
+
+async fn erase(app: &TestApp, key: &TestKey, request: Value) -> Value {
+    let reply = app.post("/v1/recipients/erase", key, request).await;
+    assert_eq!(reply.status, 202, "{}", reply.body);
+    reply.body["data"].clone()
+}
+
+async fn when_erased(app: &TestApp, key: &TestKey, erasure: &Value) -> Value {
+    let path = format!("/v1/recipients/erasures/{}", erasure["id"].as_str().unwrap());
+    let look = async || {
+        let Reply { body, .. } = app.get(&path, key).await;
+        (body["data"]["status"] == "completed").then(|| body["data"].clone())
+    };
+    eventually(look).await.unwrap()
+}
+
+#[tokio::test]
+async fn nothing_that_is_kept_names_who_was_erased() {
+    let server = SmtpServer::start().await;
+    let quoting = Answer::reply("550 5.1.1 <ada@example.org>: nobody of this name");
+    server.add(Rule::at(Stage::Recipient, quoting).only_to("ada@example.org"));
+    let setup = Setup::default().telling_this_machine().delivering_to(&server);
+    let (app, endpoint) = (setup.start().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    let hook = json!({"url": endpoint.url(), "events": ["email.bounced", "contact.created", "contact.deleted"]});
+    assert_eq!(app.post("/v1/webhooks", &key, hook).await.status, 201);
+    let contact = json!({"email": "ADA@example.org", "firstName": "Ada"});
+    app.post("/v1/contacts", &key, contact).await;
+    let list = json!({"contactListId": "GLOBAL_CONTACT_LIST", "emails": ["bob@example.org"]});
+    app.post("/v1/contact-lists/contacts/bulk-add", &key, list).await;
+
+    let alone = app.accepted(&key, letter_with(json!({"subject": "For ada@example.org"}))).await;
+    let shared = app
+        .accepted(
+            &key,
+            letter_with(json!({
+                "to": {"email": "ada@example.org", "name": "Ada L"}, "cc": ["bob@example.org"], "bcc": ["grada@example.org"],
+                "bypassSuppressions": true, "subject": "For ADA@example.org and others", "replyTo": "ada@example.org",
+                "html": "<a href=\"https://example.com/?u=ada%40example.org\">ada@example.org</a> grada@example.org",
+                "headers": {"X-For": "ada@example.org"}, "metadata": {"who": "ada@example.org"},
+            })),
+        )
+        .await;
+    app.mail_in(&key, &alone, "bounced").await;
+    app.mail_when(&key, &shared, |mail| mail["status"] == "partially_sent").await;
+    let repeated = app.request(reqwest::Method::POST, "/v1/mails/send").bearer_auth(key.text());
+    let repeated = repeated.header("idempotency-key", "welcome-ada@example.org").json(&letter());
+    assert_eq!(app.ask(repeated).await.status, 200);
+    endpoint.wait_for(5).await;
+    let before = tables_that_name(&app, "ada@example.org").await;
+    assert!(before.len() > 6, "{before:?}");
+
+    let erasure =
+        erase(&app, &key, json!({"email": " Ada@Example.org ", "keepSuppressions": false})).await;
+    let done = when_erased(&app, &key, &erasure).await;
+    assert_eq!((&done["mailsRemoved"], &done["mailsChanged"]), (&json!(2), &json!(1)));
+    for row in dump(&app).await {
+        let text = row.1.replace("grada@example.org", "").to_lowercase();
+        assert!(!text.contains("ada@example.org") && !text.contains("ada%40"), "{row:?}");
+        assert!(!text.contains("ada l"), "{row:?}");
+    }
+    app.get(&format!("/v1/mails/{alone}"), &key).await.assert_refused(404, "NOT_FOUND");
+    let mail = app.mail(&key, &shared).await;
+    let told = mail.to_string();
+    assert!(told.contains("bob@example.org") && told.contains("grada@example.org"), "{told}");
+    assert!(told.contains("erased-0@erased.invalid"), "{told}");
+    assert_eq!(mail["status"], "partially_sent");
+    let audit = app.number(
+        "SELECT count(*) FROM audit_log WHERE action IN ('recipient.erasure_requested', 'recipient.erased')",
+    );
+    assert_eq!(audit.await, 2);
+    // Of a contact that is erased webhooks are told by its id alone.
+    let told = endpoint.wait_for(6).await;
+    let told = told.iter().find(|told| told.kind() == "contact.deleted").unwrap().json();
+    assert_eq!(
+        (&told["data"]["email"], told["data"]["contactId"].is_string()),
+        (&Value::Null, true)
+    );
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_keeps_mail_from_somebody_stays_unless_it_is_not_wanted() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    let unwanted = json!({"groupId": "GLOBAL", "emails": ["ada@example.org"]});
+    assert_eq!(
+        app.post("/v1/suppression-groups/emails/suppress", &key, unwanted).await.status,
+        200
+    );
+    let erasure = erase(&app, &key, json!({"email": "ada@example.org"})).await;
+    when_erased(&app, &key, &erasure).await;
+    assert_eq!(tables_that_name(&app, "ada@example.org").await, ["suppressions"]);
+    let erasure =
+        erase(&app, &key, json!({"email": "ada@example.org", "keepSuppressions": false})).await;
+    when_erased(&app, &key, &erasure).await;
+    assert!(tables_that_name(&app, "ada@example.org").await.is_empty());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_waits_is_stopped_for_who_is_erased_and_goes_to_the_others() {
+    let server = SmtpServer::start().await;
+    server.add(Rule::at(Stage::Recipient, Answer::reply("450 4.2.0 later, bob@example.org")));
+    let app = TestApp::delivering_to(&server).await;
+    let key = app.full_key().await;
+    let letter = letter_with(json!({"to": "bob@example.org", "cc": ["ada@example.org"]}));
+    let shared = app.accepted(&key, letter).await;
+    let alone = app.accepted(&key, crate::letter()).await;
+    let deferred = |mail: &Value| mail["status"] == "deferred";
+    app.mail_when(&key, &shared, deferred).await;
+    app.mail_when(&key, &alone, deferred).await;
+
+    let erasure = erase(&app, &key, json!({"email": "ada@example.org"})).await;
+    let again = erase(&app, &key, json!({"email": "ADA@example.org"})).await;
+    assert_eq!(again["recipientDigest"], erasure["recipientDigest"]);
+    let done = when_erased(&app, &key, &erasure).await;
+    assert_eq!((&done["mailsRemoved"], &done["mailsChanged"]), (&json!(1), &json!(1)));
+    assert!(tables_that_name(&app, "ada@example.org").await.is_empty());
+    assert_eq!(app.number("SELECT count(*) FROM deliveries").await, 1);
+    assert_eq!(app.number("SELECT count(*) FROM deliveries WHERE position = 0").await, 1);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_node_that_died_has_begun_is_finished_by_another() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    for _ in 0..3 {
+        let id = app.accepted(&key, letter()).await;
+        app.mail_in(&key, &id, "captured").await;
+    }
+    // As if it had been claimed by a node that is no more, in the middle of its work.
+    app.sql("CREATE FUNCTION claimed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 NEW.claimed_until = now() + interval '1 hour'; RETURN NEW; END $$;
+             CREATE TRIGGER claimed BEFORE INSERT ON erasures FOR EACH ROW EXECUTE FUNCTION claimed()")
+        .await;
+    let erasure = erase(&app, &key, json!({"email": "ada@example.org"})).await;
+    app.sql("DELETE FROM mails WHERE id = (SELECT id FROM mails ORDER BY id LIMIT 1)").await;
+    assert_eq!(app.number("SELECT count(*) FROM erasures WHERE completed_at IS NULL").await, 1);
+    app.sql("UPDATE erasures SET claimed_until = now()").await;
+    let done = when_erased(&app, &key, &erasure).await;
+    assert_eq!(done["mailsRemoved"], 2);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_erases_in_another_project_or_without_the_permission() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    let id = app.accepted(&key, letter()).await;
+    app.mail_in(&key, &id, "captured").await;
+    let stranger = app.key_of(app.another_project().await).await;
+    let erasure = erase(&app, &stranger, json!({"email": "ada@example.org"})).await;
+    let done = when_erased(&app, &stranger, &erasure).await;
+    assert_eq!(done["mailsRemoved"], 0);
+    assert_eq!(app.mail(&key, &id).await["status"], "captured");
+    let path = format!("/v1/recipients/erasures/{}", erasure["id"].as_str().unwrap());
+    app.get(&path, &key).await.assert_refused(404, "ERASURE_NOT_FOUND");
+    app.get("/v1/recipients/erasures/x", &key).await.assert_refused(404, "ERASURE_NOT_FOUND");
+    for email in [json!(null), json!(""), json!("a@b"), json!("ada@example.org\0")] {
+        let refused = app.post("/v1/recipients/erase", &key, json!({ "email": email })).await;
+        refused.assert_refused(400, "VALIDATION_FAILED");
+    }
+    let powerless = app.key(&[Permission::ContactsWrite, Permission::MailsSend]).await;
+    let refused =
+        app.post("/v1/recipients/erase", &powerless, json!({"email": "ada@example.org"})).await;
+    refused.assert_refused(403, "INSUFFICIENT_PERMISSIONS");
+    app.stop().await;
+}
