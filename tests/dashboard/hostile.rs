@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api_client::ApiClient;
+use crate::api_client::{ApiClient, plain};
 use crate::has_browser;
 use crate::page::Page;
 
@@ -54,6 +54,19 @@ async fn no_name_and_no_mail_runs_anything() {
     });
     let id = client.send(&mail).await.id();
 
+    let group = json!({"name": HOSTILE, "description": HOSTILE});
+    let list = json!({"name": HOSTILE, "description": HOSTILE});
+    let contact = json!({"email": "eve@example.org", "firstName": HOSTILE, "customFields": {"note": HOSTILE}});
+    for (path, made) in [
+        ("/v1/suppression-groups", group),
+        ("/v1/contact-lists", list),
+        ("/v1/contacts/email", contact),
+    ] {
+        let request = plain().post(page.server.url(path)).json(&made);
+        let answer = request.bearer_auth(key["key"].as_str().unwrap()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+    }
+
     let places = [
         "/".to_owned(),
         "/keys".to_owned(),
@@ -65,6 +78,10 @@ async fn no_name_and_no_mail_runs_anything() {
         "/team".to_owned(),
         "/audit".to_owned(),
         "/settings".to_owned(),
+        format!("/suppressions?view=groups&project={project}"),
+        format!("/contacts?project={project}"),
+        format!("/contacts?view=lists&project={project}"),
+        format!("/contacts?q=%22%3E%3Cimg%20src%3Dx%3E&project={project}"),
         format!("/sign-in?next={}", "%22%3E%3Cimg%20src%3Dx%20onerror%3Dtop.caught%3D1%3E"),
     ];
     for place in &places {

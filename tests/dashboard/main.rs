@@ -23,6 +23,7 @@ mod page;
 mod server_process;
 mod sessions;
 mod suppressions;
+mod templates;
 mod webdriver;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/webhook_endpoint.rs"]

@@ -103,13 +103,18 @@ async fn a_viewer_is_offered_nothing_that_would_be_refused() {
     page.see_heading("Overview").await;
 
     let writes = "return [...document.querySelectorAll('main button, main a.button')].map((one) => one.innerText.trim())
-        .filter((words) => /key$|project$|domain$|sender$|webhook$|^Invite|Delete|Rotate|Take back/i.test(words))";
+        .filter((words) => /key$|project$|domain$|sender$|webhook$|template$|contact$|list$|group$|^Suppress|^Invite|Delete|Rotate|Take back/i.test(words))";
     for (path, heading) in [
         ("/keys", "API keys"),
         ("/projects", "Projects"),
         ("/team", "Team"),
         ("/domains", "Domains"),
         ("/webhooks", "Webhooks"),
+        ("/templates", "Templates"),
+        ("/contacts", "Contacts"),
+        ("/contacts?view=lists", "Contacts"),
+        ("/suppressions", "Suppressions"),
+        ("/suppressions?view=groups", "Suppressions"),
     ] {
         page.open(path).await;
         page.see_heading(heading).await;

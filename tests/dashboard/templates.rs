@@ -1,0 +1,135 @@
+//! A template, from its first words to a mail: written beside its preview, published, taken back, tried.
+
+use serde_json::{Value, json};
+
+use crate::appearance::look;
+use crate::has_browser;
+use crate::page::Page;
+
+/// What the page in the frame says, and what a style made of its heading.
+const SHOWN: &str = "
+    const shown = document.querySelector('iframe')?.contentDocument;
+    const heading = shown?.querySelector('h1');
+    if (!heading || !shown.body.innerText.includes(arguments[0])) return null;
+    const {color, backgroundColor} = shown.defaultView.getComputedStyle(heading);
+    return [shown.body.innerText.trim(), color, backgroundColor];
+";
+
+/// Would run or lead away wherever a mail could do anything.
+const HOSTILE: &str = r#"<h1>Offer</h1><script>top.caught = 1</script><img src=x onerror="top.caught = 1">
+<svg onload="top.caught = 1"></svg><iframe srcdoc="<script>top.caught = 1</script>"></iframe>
+<meta http-equiv="refresh" content="0; url=/dashboard/settings"><base href="https://example.com/" target="_top">
+<a id="way-out" href="javascript:top.caught = 1" target="_top">Open</a>
+<form action="/v1/auth/sign-out" method="post" target="_top"><button id="way-in">Go</button></form>"#;
+
+async fn shows(page: &Page, words: &str) -> Value {
+    page.browser.wait(&format!("a preview with {words}"), SHOWN, json!([words])).await
+}
+
+#[tokio::test]
+async fn a_template_is_written_published_taken_back_and_tried() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    page.click("link", "Templates").await;
+    page.see_heading("No templates yet").await;
+    page.click("button", "New template").await;
+    page.fill("Name", "Welcome").await;
+    page.fill("Subject", "Welcome, {{firstName}}").await;
+    page.click("button", "Make it").await;
+    page.see("Not published").await;
+    shows(&page, "Hello firstName").await;
+
+    let styled = r#"<style>h1 { color: rgb(1, 2, 3) }</style><h1 style="background-color: rgb(4, 5, 6)">Dear {{firstName}}</h1>"#;
+    page.fill("HTML", styled).await;
+    let shown = shows(&page, "Dear firstName").await;
+    assert_eq!(shown, json!(["Dear firstName", "rgb(1, 2, 3)", "rgb(4, 5, 6)"]));
+    page.click("button", "Sample data").await;
+    page.fill("Sample data", r#"{"firstName": "Ada"}"#).await;
+    shows(&page, "Dear Ada").await;
+    page.see("Welcome, Ada").await;
+
+    page.click("button", "HTML").await;
+    page.fill("HTML", "<h1>Dear</h1>\n<p>{{#if name}}never closed</p>").await;
+    page.see("Line 2, column 4").await;
+    look(&page, "template-mistake").await;
+    page.click("button", "Go there").await;
+    let at = "const area = document.querySelector('textarea');
+        return document.activeElement === area && area.value.slice(area.selectionStart).startsWith('{{#if')";
+    page.browser.wait("the cursor at the mistake", at, json!([])).await;
+    page.fill("HTML", styled).await;
+    page.see_no_more("Line 2").await;
+    page.click("button", "Publish").await;
+    page.see("is sent from now on").await;
+
+    page.fill("HTML", "<h1>Hi {{firstName}}</h1>").await;
+    page.see("Not saved").await;
+    page.click("link", "Mails").await;
+    page.see_heading("Mails").await;
+    page.click("link", "Templates").await;
+    page.click("link", "Welcome").await;
+    page.see("Not saved").await;
+    page.click("button", "Save draft").await;
+    page.see("The draft is saved.").await;
+    shows(&page, "Hi Ada").await;
+    look(&page, "template").await;
+    page.click("button", "Actions for version 1").await;
+    page.click("button", "Make a draft of it").await;
+    page.see("is a draft that says what version 1 said").await;
+    shows(&page, "Hello Ada").await;
+
+    page.click("button", "Try…").await;
+    page.fill("To", "ada@example.net").await;
+    page.fill("From", "shop@example.com").await;
+    look(&page, "dialog-try-template").await;
+    page.click("button", "Send it").await;
+    page.click("link", "Watch it").await;
+    page.see_heading("Welcome, Ada").await;
+    page.see("It is in the capture mailbox").await;
+    let keys = page.ask("GET", "/v1/account/api-keys", Value::Null).await;
+    let names: Vec<&str> = keys["apiKeys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["First key"], "the key of a try lives no longer than the try");
+
+    page.click("link", "Templates").await;
+    page.see("Draft: version").await;
+    look(&page, "templates").await;
+    page.click("link", "Welcome").await;
+    page.click("button", "More actions").await;
+    page.click("button", "Delete…").await;
+    page.fill("Type Welcome to confirm", "Welcome").await;
+    page.click("button", "Delete template").await;
+    page.see_heading("No templates yet").await;
+    page.assert_no_complaints(&["400", "sandboxed"]).await;
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_in_a_template_runs_nowhere() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let made = json!({"templateName": "<img src=x onerror=top.caught=1>", "subject": "Offer", "emailTemplate": HOSTILE});
+    let made = page.ask_in_project("POST", "/v1/templates", made).await;
+    let path = format!("/templates/{}", made["templateId"].as_str().unwrap());
+    page.open(&path).await;
+    shows(&page, "Offer").await;
+    let press = "const shown = document.querySelector('iframe').contentDocument;
+        for (const id of ['way-out', 'way-in']) shown.getElementById(id).click();";
+    page.browser.run(press, json!([])).await;
+    page.settled().await;
+    let found =
+        "return [window.caught ?? null, document.querySelectorAll('img').length, location.pathname,
+        document.querySelector('iframe').contentDocument.location.pathname]";
+    let found = page.browser.run(found, json!([])).await;
+    assert_eq!(found, json!([null, 0, format!("/dashboard{path}"), "/dashboard/frame.html"]));
+    page.open("/settings").await;
+    page.see_heading("Settings").await;
+    page.stop().await;
+}
