@@ -327,8 +327,10 @@ CREATE INDEX mail_recipients_mail_id ON mail_recipients ((mail_id::text));
 
 -- The content, compressed by us and never updated; claims and lists do not touch it.
 CREATE TABLE mail_bodies (
-    mail_id uuid PRIMARY KEY,
-    content bytea NOT NULL
+    mail_id   uuid PRIMARY KEY,
+    content   bytea NOT NULL,
+    -- What it has in common with other mails of one request.
+    shared_id uuid
 );
 
 ALTER TABLE mail_bodies ALTER COLUMN content SET STORAGE EXTERNAL;
@@ -420,6 +422,8 @@ CREATE TABLE idempotency_keys (
     request_digest bytea NOT NULL,
     mail_id        uuid NOT NULL,
     recipients     smallint NOT NULL,
+    -- What else the answer said; null where that is nothing.
+    answer         json,
     created_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (project_id, key)
 );
@@ -494,3 +498,58 @@ CREATE TABLE webhook_deliveries (
 -- By the webhook first, so that those who wait for one endpoint are in nobody else's way.
 CREATE INDEX webhook_deliveries_due_at ON webhook_deliveries (webhook_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_webhook_id ON webhook_deliveries (webhook_id, id);
+
+-- What the mails of one request have in common, such as files: stored once, and removed with the last of them.
+CREATE TABLE shared_bodies (
+    id      uuid PRIMARY KEY,
+    content bytea NOT NULL,
+    -- Mails whose contents refer to it.
+    uses    smallint NOT NULL
+);
+
+ALTER TABLE shared_bodies ALTER COLUMN content SET STORAGE EXTERNAL;
+
+-- Here and not in the statements that remove mails, of which there are several: none can forget it.
+CREATE FUNCTION release_shared_body() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE shared_bodies SET uses = uses - 1 WHERE id = OLD.shared_id;
+    DELETE FROM shared_bodies WHERE id = OLD.shared_id AND uses <= 0;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER release_shared_body
+    AFTER DELETE ON mail_bodies
+    FOR EACH ROW
+    WHEN (OLD.shared_id IS NOT NULL)
+    EXECUTE FUNCTION release_shared_body();
+
+-- What mails are found by that most do not have: `tag:` and a tag, `batch:` and the id of a request for many.
+CREATE TABLE mail_labels (
+    project_id uuid NOT NULL,
+    label      text NOT NULL,
+    mail_id    uuid NOT NULL,
+    PRIMARY KEY (project_id, label, mail_id)
+);
+
+CREATE FUNCTION mail_labels_of(details jsonb) RETURNS SETOF text LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'tag:' || tag FROM jsonb_array_elements_text(details->'tags') AS tag
+    UNION ALL
+    SELECT 'batch:' || (details->>'batchId') WHERE details ? 'batchId'
+$$;
+
+-- As with what mails share: whoever removes a mail need not know of them.
+CREATE FUNCTION remove_mail_labels() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM mail_labels
+    WHERE project_id = OLD.project_id AND mail_id = OLD.id
+      AND label = ANY (ARRAY(SELECT mail_labels_of(OLD.details)));
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER remove_mail_labels
+    AFTER DELETE ON mails
+    FOR EACH ROW
+    WHEN (OLD.details IS NOT NULL)
+    EXECUTE FUNCTION remove_mail_labels();

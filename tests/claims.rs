@@ -97,10 +97,12 @@ impl Scene {
             details: None,
             body: packing::pack(&content),
             idempotency: None,
+            shared_body: None,
+            first: None,
             due_at: None,
             lease_token: None,
         };
-        assert!(mails::accept(pool, &[row], 60.0).await.unwrap()[0].stored);
+        assert!(mails::accept(pool, &[row], None, 60.0).await.unwrap()[0].stored);
         id
     }
 

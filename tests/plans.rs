@@ -75,7 +75,13 @@ fn mail(project: ProjectId, key: ApiKeyId) -> NewMailRow {
         missing_variables: Vec::new(),
         details: None,
         body: vec![0; 100],
-        idempotency: Some((Uuid::new_v4().to_string(), vec![0; 32])),
+        idempotency: Some(mails::ClaimedKey {
+            key: Uuid::new_v4().to_string(),
+            request_digest: vec![0; 32],
+            answer: None,
+        }),
+        shared_body: None,
+        first: None,
         due_at: None,
         lease_token: None,
     }
@@ -134,7 +140,7 @@ async fn work(
     (project, key): (ProjectId, ApiKeyId),
 ) {
     let new = mail(project, key);
-    assert!(mails::accept(&mut *db, &[new], 60.0).await.unwrap()[0].stored);
+    assert!(mails::accept(&mut *db, &[new], None, 60.0).await.unwrap()[0].stored);
     mails::for_work(&mut *db, &[MailId::generate()]).await.unwrap();
     deliveries::of_mail(&mut *db, project, MailId::generate()).await.unwrap();
     deliveries::claim(&mut *db, Uuid::new_v4(), 60.0, 1).await.unwrap();
@@ -163,6 +169,7 @@ async fn look_for(
     found.extend(search::to(&mut *db, project, address, page).await.unwrap());
     found.extend(search::unfinished(&mut *db, project, page).await.unwrap());
     found.extend(search::to_which_happened(&mut *db, project, &types, page).await.unwrap());
+    found.extend(search::labelled(&mut *db, project, "tag:a", page).await.unwrap());
     let filter = Filter { address: Some("nobody@example.org".into()), ..Filter::default() };
     search::among(&mut *db, project, &found, &filter, 21).await.unwrap();
     found.len()

@@ -1,5 +1,7 @@
 //! Files that travel with a mail.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -23,8 +25,9 @@ pub struct Attachment {
     content_type: ContentType,
     description: Option<Description>,
     content_length: usize,
+    /// Shared, because many mails may have the same file.
     #[serde(skip)]
-    content: Vec<u8>,
+    content: Arc<Vec<u8>>,
 }
 
 impl Attachment {
@@ -36,7 +39,8 @@ impl Attachment {
         content: Vec<u8>,
     ) -> Self {
         let content_type = content_type.unwrap_or_else(|| ContentType::guess(&file_name));
-        Self { file_name, content_type, description, content_length: content.len(), content }
+        let content_length = content.len();
+        Self { file_name, content_type, description, content_length, content: Arc::new(content) }
     }
 
     /// What the recipient sees.
@@ -67,7 +71,7 @@ impl Attachment {
     /// Puts the bytes back that were stored elsewhere.
     pub fn set_content(&mut self, content: Vec<u8>) {
         self.content_length = content.len();
-        self.content = content;
+        self.content = Arc::new(content);
     }
 }
 

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::one_line::{is_invisible, is_one_line};
+
 /// What the author said of a mail that its recipients do not see. One column holds all of it as JSON, so that mails
 /// without any of it cost nothing more.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,69 @@ pub struct MailDetails {
     /// How important it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
+}
+
+/// The most values of the author's own.
+const MAX_METADATA: usize = 50;
+
+/// The longest name of one, in characters.
+const MAX_NAME: usize = 64;
+
+/// The longest value, in characters.
+const MAX_VALUE: usize = 512;
+
+/// All of them together, in bytes of JSON.
+const MAX_METADATA_BYTES: usize = 4096;
+
+/// The longest tag, in characters.
+const MAX_TAG: usize = 64;
+
+/// The text is no tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 64 printable characters")]
+pub struct InvalidTag;
+
+/// A tag without the space around it.
+pub fn check_tag(text: String) -> Result<String, InvalidTag> {
+    let trimmed = text.trim();
+    let fits = (1..=MAX_TAG).contains(&trimmed.chars().count());
+    if !fits || !is_one_line(trimmed) || trimmed.chars().any(is_invisible) {
+        return Err(InvalidTag);
+    }
+    Ok(if trimmed.len() == text.len() { text } else { trimmed.to_owned() })
+}
+
+/// The values cannot be kept with a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidMetadata {
+    /// Too many or too much.
+    #[error("may have at most 50 values and 4 KB")]
+    TooMuch,
+    /// A name or a value that is none.
+    #[error(
+        "must have names of 1 to 64 printable characters, and text of at most 512 characters, numbers, true or false"
+    )]
+    Member,
+}
+
+/// Holds values of the author's own to what may be kept.
+pub fn check_metadata(values: &Map<String, Value>) -> Result<(), InvalidMetadata> {
+    let bytes = serde_json::to_vec(values).map_or(usize::MAX, |json| json.len());
+    if values.len() > MAX_METADATA || bytes > MAX_METADATA_BYTES {
+        return Err(InvalidMetadata::TooMuch);
+    }
+    let is_name = |name: &str| (1..=MAX_NAME).contains(&name.chars().count()) && is_one_line(name);
+    // The database keeps every character but NUL.
+    let is_value = |value: &Value| match value {
+        Value::String(text) => text.chars().count() <= MAX_VALUE && !text.contains('\0'),
+        Value::Number(_) | Value::Bool(_) => true,
+        _ => false,
+    };
+    if values.iter().all(|(name, value)| is_name(name) && is_value(value)) {
+        Ok(())
+    } else {
+        Err(InvalidMetadata::Member)
+    }
 }
 
 /// How important a mail is, in the author's eyes.
@@ -60,5 +125,49 @@ impl MailDetails {
     /// Whether there is nothing to keep.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn checked(values: Value) -> Result<(), InvalidMetadata> {
+        let Value::Object(values) = values else { panic!("values are an object") };
+        check_metadata(&values)
+    }
+
+    #[test]
+    fn a_tag_is_a_short_text_that_can_be_seen() {
+        assert_eq!(check_tag(" order 7 ".into()), Ok("order 7".into()));
+        assert_eq!(check_tag("ü".repeat(64)), Ok("ü".repeat(64)));
+        for text in ["", " ", "a\nb", "a\0", "a\u{200b}b", &"x".repeat(65)] {
+            assert_eq!(check_tag(text.into()), Err(InvalidTag), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_flat_and_small() {
+        assert_eq!(
+            checked(json!({"order": "7\n8", "paid": true, "total": 1e300, "empty": ""})),
+            Ok(())
+        );
+        for wrong in [
+            json!({"list": []}),
+            json!({"nothing": null}),
+            json!({"": 1}),
+            json!({"a\n": 1}),
+            json!({"a": "\0"}),
+            json!({"a": "x".repeat(513)}),
+        ] {
+            assert_eq!(checked(wrong.clone()), Err(InvalidMetadata::Member), "{wrong}");
+        }
+        let many: Map<String, Value> = (0..51).map(|n| (n.to_string(), n.into())).collect();
+        assert_eq!(checked(many.into()), Err(InvalidMetadata::TooMuch));
+        let large: Map<String, Value> =
+            (0..9).map(|n| (n.to_string(), "x".repeat(500).into())).collect();
+        assert_eq!(checked(large.into()), Err(InvalidMetadata::TooMuch));
     }
 }

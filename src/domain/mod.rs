@@ -4,6 +4,7 @@ pub mod address;
 pub mod api_key;
 pub mod attachment;
 pub mod audit;
+pub mod bulk;
 pub mod caller;
 pub mod delivery;
 pub mod dns_record;

@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 
+use serde::{Deserialize, Serialize};
+
 /// One field of a request, and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     /// The path of the field as the caller wrote it, such as `to.email` or `attachments[2].content`.
     pub field: String,
@@ -12,7 +14,8 @@ pub struct Violation {
 }
 
 /// The problems found so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
@@ -32,6 +35,13 @@ impl Violations {
             return;
         }
         self.0.push(Violation { field: field.into(), message: message.to_string() });
+    }
+
+    /// Notes the problems of a part, each under the part's own path.
+    pub fn add_all(&mut self, part: &str, problems: &Self) {
+        for Violation { field, message } in &problems.0 {
+            self.add(format!("{part}.{field}"), message);
+        }
     }
 
     /// Keeps the value of a check that passed, and notes the problem of one that did not.

@@ -160,6 +160,7 @@ struct Document;
 pub fn router(api: Api, pages: Router<Api>) -> Router {
     let (authenticated, described) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(mails::send_mail))
+        .routes(routes!(mails::bulk::send_bulk_mail))
         .routes(routes!(mails::list_mails))
         .routes(routes!(mails::get_mail))
         .routes(routes!(mails::get_mail_status))

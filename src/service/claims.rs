@@ -20,7 +20,7 @@ use crate::domain::retry::GIVE_UP_AFTER;
 use crate::error::Result;
 use crate::store;
 use crate::store::deliveries::{Change, Claimed, Step};
-use crate::store::mails::WorkRow;
+use crate::store::mails::{BodyStart, WorkRow};
 
 /// The most deliveries in one claim.
 pub const CLAIM: i64 = 64;
@@ -71,7 +71,7 @@ impl Deliveries {
         for (mail, deliveries, room) in portion.mails {
             self.leases.hold(&deliveries, asked);
             // The error may quote the content, which belongs in no log.
-            let Ok(content) = packing::unpack(&mail.body) else {
+            let Ok(content) = packing::unpack(&mail.body, mail.shared.as_deref()) else {
                 self.defer_unreadable(&mail, &deliveries).await?;
                 continue;
             };
@@ -121,7 +121,7 @@ impl Deliveries {
         let (order, mut due) = by_mail(going_on, token);
         let starts = store::mails::body_starts(&mut *transaction, &order).await?;
         let lengths: HashMap<MailId, usize> =
-            starts.iter().map(|body| (body.id, packing::unpacked_length(&body.start))).collect();
+            starts.iter().map(|body| (body.id, unpacked_length(body))).collect();
 
         let mut portion = Portion::default();
         let (mut rooms, mut left) = (HashMap::new(), Vec::new());
@@ -279,6 +279,11 @@ fn after_cancellation(delivery: &Claimed, token: Uuid) -> Change {
         reply: None,
         suppress: None,
     }
+}
+
+fn unpacked_length(body: &BodyStart) -> usize {
+    let shared = body.shared_start.as_deref().map_or(0, packing::unpacked_length);
+    packing::unpacked_length(&body.start) + shared
 }
 
 fn without_content(lease: &Lease) -> Change {

@@ -17,8 +17,10 @@ use crate::error::{Error, Result};
 use crate::mail::compose::{self, Identity};
 use crate::store;
 
+pub use bulk::BulkAccepted;
 pub use search::{MailFilter, MailPage};
 
+mod bulk;
 mod decisions;
 mod preparing;
 mod preview;
@@ -81,7 +83,8 @@ impl Mails {
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("mail"))?;
-        let content = packing::unpack(&body).map_err(|error| Error::Internal(error.into()))?;
+        let content = packing::unpack(&body.content, body.shared.as_deref())
+            .map_err(|error| Error::Internal(error.into()))?;
         let pending = in_time(store::deliveries::of_mail(&self.db, project, id))
             .await
             .map_err(unavailable)?;

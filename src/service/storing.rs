@@ -21,7 +21,7 @@ use super::{in_time, in_time_for, unavailable, without_values};
 use crate::domain::id::MailId;
 use crate::error::{Error, Result};
 use crate::store;
-use crate::store::mails::{AcceptedRow, NewMailRow};
+use crate::store::mails::{AcceptedRow, NewMailRow, SharedBodyRow};
 
 /// How long the truth about a batch is looked for.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(25);
@@ -35,20 +35,22 @@ pub(super) async fn store_all(
     rows: &[NewMailRow],
     lease: Duration,
 ) -> Result<Vec<Result<AcceptedRow>>> {
-    match store_batch(db, rows, lease).await {
+    match store_batch(db, rows, None, lease).await {
         // Not as the batch's own error, which says that trying again may help.
         Err(Error::Internal(error)) if rows.len() == 1 => Ok(vec![Err(Error::Internal(error))]),
         Err(Error::Internal(error)) => {
             tracing::error!(%error, "A batch of {} mails was refused; storing each alone", rows.len());
             let mut verdicts = Vec::with_capacity(rows.len());
             for row in rows {
-                verdicts.push(store_batch(db, std::slice::from_ref(row), lease).await.and_then(
-                    |mut verdicts| {
-                        verdicts
-                            .pop()
-                            .unwrap_or_else(|| Err(Error::Internal(anyhow::anyhow!("no verdict"))))
-                    },
-                ));
+                verdicts.push(
+                    store_batch(db, std::slice::from_ref(row), None, lease).await.and_then(
+                        |mut verdicts| {
+                            verdicts.pop().unwrap_or_else(|| {
+                                Err(Error::Internal(anyhow::anyhow!("no verdict")))
+                            })
+                        },
+                    ),
+                );
             }
             Ok(verdicts)
         }
@@ -56,19 +58,45 @@ pub(super) async fn store_all(
     }
 }
 
+/// Stores the mails of one request, and what they have in common: all of them or none.
+pub(super) async fn store_together(
+    db: &PgPool,
+    rows: &[NewMailRow],
+    shared: Option<&SharedBodyRow>,
+    lease: Duration,
+) -> Result<Vec<AcceptedRow>> {
+    let verdicts = store_batch(db, rows, shared, lease).await?;
+    let mut accepted = Vec::with_capacity(verdicts.len());
+    let mut refusal = None;
+    for verdict in verdicts {
+        match verdict {
+            Ok(row) => accepted.push(row),
+            // Where one end is not known, none is.
+            Err(error @ Error::OutcomeUnknown(_)) => return Err(error),
+            Err(error) => refusal = Some(error),
+        }
+    }
+    match refusal {
+        None => Ok(accepted),
+        Some(error) => Err(error),
+    }
+}
+
 async fn store_batch(
     db: &PgPool,
     rows: &[NewMailRow],
+    shared: Option<&SharedBodyRow>,
     lease: Duration,
 ) -> Result<Vec<Result<AcceptedRow>>> {
     // Nothing has begun yet, so that a failure here is a refusal.
     let mut connection = db.acquire().await.map_err(unavailable)?;
     let deadline = Instant::now() + RESOLVE_WITHIN;
-    let bytes = rows.iter().map(|row| row.body.len()).sum();
+    let shared_bytes = shared.map_or(0, |body| body.content.len());
+    let bytes = rows.iter().map(|row| row.body.len()).sum::<usize>() + shared_bytes;
     // Whether an earlier statement may have stored them, or may do so yet.
     let mut is_in_doubt = false;
     loop {
-        let accepting = store::mails::accept(&mut *connection, rows, lease.as_secs_f64());
+        let accepting = store::mails::accept(&mut *connection, rows, shared, lease.as_secs_f64());
         let error = match in_time_for(bytes, accepting).await {
             Ok(accepted) if is_in_doubt => {
                 return Ok(settle(&mut connection, rows, accepted).await);

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
+use sqlx::types::Json;
 
+use crate::domain::bulk::BulkAnswer;
 use crate::domain::id::{MailId, ProjectId};
 
 /// The answer that an earlier request got.
@@ -14,6 +16,8 @@ pub struct FirstAnswer {
     pub mail: MailId,
     /// How many recipients that had.
     pub recipients: i16,
+    /// What else was answered.
+    pub answer: Option<BulkAnswer>,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
 }
@@ -24,10 +28,9 @@ pub async fn find(
     project: ProjectId,
     key: &str,
 ) -> sqlx::Result<Option<FirstAnswer>> {
-    sqlx::query_as!(
-        FirstAnswer,
+    let row = sqlx::query!(
         r#"
-        SELECT request_digest, mail_id AS "mail: MailId", recipients, created_at
+        SELECT request_digest, mail_id AS "mail: MailId", recipients, answer AS "answer: Json<BulkAnswer>", created_at
         FROM idempotency_keys
         WHERE project_id = $1 AND key = $2 AND created_at > now() - interval '24 hours'
         "#,
@@ -35,7 +38,14 @@ pub async fn find(
         key,
     )
     .fetch_optional(db)
-    .await
+    .await?;
+    Ok(row.map(|row| FirstAnswer {
+        request_digest: row.request_digest,
+        mail: row.mail,
+        recipients: row.recipients,
+        answer: row.answer.map(|Json(answer)| answer),
+        created_at: row.created_at,
+    }))
 }
 
 /// Forgets a key whose day is over, so that it can be claimed again at once.

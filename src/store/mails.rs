@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
+use uuid::Uuid;
 
 use crate::domain::id::{ApiKeyId, MailId, ProjectId};
 use crate::domain::mail_details::MailDetails;
@@ -10,7 +11,7 @@ use crate::domain::record::MailSummary;
 mod accepting;
 pub mod search;
 
-pub use accepting::{AcceptedRow, NewMailRow, accept};
+pub use accepting::{AcceptedRow, ClaimedKey, NewMailRow, SharedBodyRow, accept};
 
 /// Finds a mail, as long as it belongs to the project.
 pub async fn find(
@@ -57,10 +58,38 @@ pub struct Filter {
     pub before: Option<DateTime<Utc>>,
     /// Only test mails, or only others.
     pub test: Option<bool>,
+    /// Only mails with this tag.
+    pub tag: Option<String>,
+    /// Only mails of this request.
+    pub batch: Option<Uuid>,
+}
+
+/// The content of a mail, packed.
+#[derive(Debug)]
+pub struct Body {
+    /// Its own.
+    pub content: Vec<u8>,
+    /// What it shares with other mails.
+    pub shared: Option<Vec<u8>>,
 }
 
 /// The packed content of a mail.
-pub async fn body(db: impl PgExecutor<'_>, id: MailId) -> sqlx::Result<Option<Vec<u8>>> {
+pub async fn body(db: impl PgExecutor<'_>, id: MailId) -> sqlx::Result<Option<Body>> {
+    sqlx::query_as!(
+        Body,
+        r#"
+        SELECT content, (SELECT content FROM shared_bodies WHERE id = shared_id) AS shared
+        FROM mail_bodies
+        WHERE mail_id = $1
+        "#,
+        id as _,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// What a mail has of its own of its content, packed: without what it shares with others.
+pub async fn own_body(db: impl PgExecutor<'_>, id: MailId) -> sqlx::Result<Option<Vec<u8>>> {
     sqlx::query_scalar!("SELECT content FROM mail_bodies WHERE mail_id = $1", id as _)
         .fetch_optional(db)
         .await
@@ -73,6 +102,8 @@ pub struct BodyStart {
     pub id: MailId,
     /// The first bytes of the packed content, which say how large it is when it is unpacked.
     pub start: Vec<u8>,
+    /// The same of what it shares with other mails.
+    pub shared_start: Option<Vec<u8>>,
 }
 
 /// The first bytes of the contents of these mails: without reading all of them.
@@ -80,7 +111,8 @@ pub async fn body_starts(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Resul
     sqlx::query_as!(
         BodyStart,
         r#"
-        SELECT mail_id AS "id: MailId", substring(content FROM 1 FOR 8) AS "start!"
+        SELECT mail_id AS "id: MailId", substring(content FROM 1 FOR 8) AS "start!",
+               (SELECT substring(content FROM 1 FOR 8) FROM shared_bodies WHERE id = shared_id) AS shared_start
         FROM mail_bodies
         WHERE mail_id = ANY ($1)
         "#,
@@ -101,6 +133,8 @@ pub struct WorkRow {
     pub starts_at: DateTime<Utc>,
     /// The content, packed.
     pub body: Vec<u8>,
+    /// What it shares with other mails, packed.
+    pub shared: Option<Vec<u8>>,
 }
 
 /// The mails that claimed deliveries belong to, with their contents.
@@ -109,6 +143,7 @@ pub async fn for_work(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<V
         WorkRow,
         r#"
         SELECT mails.id AS "id: MailId", test, content AS body,
+               (SELECT content FROM shared_bodies WHERE id = shared_id) AS shared,
                coalesce((details->>'scheduledAt')::timestamptz, created_at) AS "starts_at!"
         FROM mails
         JOIN mail_bodies ON mail_id = mails.id AND mail_id = ANY ($1)
@@ -161,6 +196,8 @@ pub struct ToldRow {
     pub to_name: Option<String>,
     /// The subject.
     pub subject: String,
+    /// What else its author said of it.
+    pub details: Option<MailDetails>,
     /// When it was to be sent.
     pub starts_at: DateTime<Utc>,
 }
@@ -171,6 +208,7 @@ pub async fn for_telling(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Resul
         ToldRow,
         r#"
         SELECT id AS "id: MailId", test, from_address, to_address, to_name, subject,
+               details AS "details: MailDetails",
                coalesce((details->>'scheduledAt')::timestamptz, created_at) AS "starts_at!"
         FROM mails
         WHERE id = ANY ($1)

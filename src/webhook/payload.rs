@@ -4,6 +4,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::domain::delivery::Reply;
 use crate::domain::webhook::telling::{MailTelling, Telling, TellingSubject};
@@ -31,8 +32,20 @@ struct MailData<'a> {
     to: Recipient<'a>,
     subject: &'a str,
     test: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "is_empty")]
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a Map<String, Value>>,
     #[serde(flatten)]
     more: More<'a>,
+}
+
+fn is_empty(tags: &&[String]) -> bool {
+    tags.is_empty()
 }
 
 #[derive(Serialize)]
@@ -80,6 +93,10 @@ pub fn write(telling: &Telling) -> Vec<u8> {
             to: Recipient { email: mail.to.as_deref(), name: mail.to_name.as_deref() },
             subject: &mail.subject,
             test: mail.test,
+            template_id: mail.details.template_id.as_deref(),
+            batch_id: mail.details.batch_id,
+            tags: &mail.details.tags,
+            metadata: Some(&mail.details.metadata).filter(|values| !values.is_empty()),
             more: more(&telling.kind, mail),
         }),
         TellingSubject::Given(data) => Data::Given(data),
@@ -158,6 +175,7 @@ mod tests {
 
     use super::*;
     use crate::domain::id::MailId;
+    use crate::domain::mail_details::MailDetails;
 
     fn told(kind: &str, event: &str, reply: Option<Reply>) -> String {
         let mail = MailTelling {
@@ -170,6 +188,7 @@ mod tests {
             event: event.into(),
             reply,
             expires_at: Utc.with_ymd_and_hms(2025, 11, 13, 10, 15, 0).unwrap(),
+            details: MailDetails::default(),
         };
         let telling = Telling {
             id: "1".into(),

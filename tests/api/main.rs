@@ -7,6 +7,7 @@ mod account_projects;
 mod app;
 mod audit_log;
 mod authentication;
+mod bulk;
 #[path = "../support/database.rs"]
 mod database;
 #[path = "../support/database_link.rs"]
@@ -14,6 +15,7 @@ mod database_link;
 mod decisions;
 mod deleted_projects;
 mod delivering;
+mod details;
 mod dialects;
 #[path = "../support/dns_server.rs"]
 mod dns_server;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::delivery::Reply;
 use crate::domain::id::{EventId, MailId, WebhookDeliveryId};
+use crate::domain::mail_details::MailDetails;
 
 use super::event_type::EventType;
 
@@ -51,6 +52,8 @@ pub struct MailTelling {
     pub reply: Option<Reply>,
     /// When the mail will be given up.
     pub expires_at: DateTime<Utc>,
+    /// What else its author said of it.
+    pub details: MailDetails,
 }
 
 /// By what receivers know a thing that they were told: the event's id, with the type's last word behind it where one

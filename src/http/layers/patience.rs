@@ -13,13 +13,15 @@ use crate::http::dialects;
 /// How long a request may take; a statement may take a third of it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Has large bodies, and bounds every step of its own, because it must know how each of them ended.
-const SEND: &str = "/v1/mails/send";
+/// Have large bodies, and bound every step of their own, because they must know how each of them ended.
+const SENDING: [&str; 2] = ["/v1/mails/send", "/v1/mails/bulk"];
 
 /// Gives a request up that takes too long, as when the connection to the database carries nothing any more. What may
 /// have been changed is not called refused.
 pub async fn bound_time(request: Request, next: Next) -> Response {
-    let sends = |path: &MatchedPath| path.as_str() == SEND || dialects::is_send(path.as_str());
+    let sends = |path: &MatchedPath| {
+        SENDING.contains(&path.as_str()) || dialects::is_send(path.as_str())
+    };
     if request.extensions().get::<MatchedPath>().is_some_and(sends) {
         return next.run(request).await;
     }

@@ -3,10 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 use super::response::STATUSES;
 use crate::domain::address::EmailAddress;
 use crate::domain::id::{ApiKeyId, MailId};
+use crate::domain::mail_details::check_tag;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::mails::MailFilter;
@@ -35,6 +37,10 @@ pub struct ListMailsQuery {
     after: Option<String>,
     /// Only mails that were accepted before this time (RFC 3339).
     before: Option<String>,
+    /// Only mails with this tag.
+    tag: Option<String>,
+    /// Only mails of this request for many.
+    batch_id: Option<String>,
     /// Only test mails, or only others.
     test: Option<bool>,
 }
@@ -76,6 +82,9 @@ impl ListMailsQuery {
             violations.check(field, parsed).map(|time| time.to_utc())
         };
         let (after, before) = (time("after", self.after), time("before", self.before));
+        let tag = self.tag.and_then(|text| violations.check("tag", check_tag(text)));
+        let batch =
+            self.batch_id.and_then(|text| violations.check("batchId", text.parse::<Uuid>()));
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
@@ -90,6 +99,8 @@ impl ListMailsQuery {
             after,
             before,
             test: self.test,
+            tag,
+            batch,
         };
         Ok((filter, limit))
     }

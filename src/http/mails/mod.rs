@@ -1,5 +1,6 @@
 //! `/v1/mails`: sending mail, and reading what became of it.
 
+pub mod bulk;
 pub mod detail;
 mod details;
 pub mod list;

@@ -1,6 +1,8 @@
 //! The body of a send request as it comes over the wire, and its way into the domain.
 
 mod addresses;
+mod bulk;
+mod details;
 mod files;
 mod headers;
 mod variables;
@@ -12,18 +14,20 @@ use utoipa::ToSchema;
 pub use self::addresses::AddressBody;
 pub(in crate::http) use self::addresses::Addresses;
 use self::addresses::{mailboxes, single};
+pub use self::bulk::{BulkMailRequest, BulkRecipientBody};
+use self::details::{Metadata, Tags, WrittenPriority, priority, tags};
 pub use self::files::AttachmentBody;
-use self::files::attachments;
-pub(in crate::http) use self::files::{EncodedBytes, Files, read_files};
+pub(in crate::http) use self::files::{EncodedBytes, Files, attachments, read_files};
 pub(in crate::http) use self::headers::Headers;
 use self::headers::custom_headers;
 pub(in crate::http) use self::variables::Variables;
+use crate::domain::address::Mailbox;
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
 use crate::domain::mail::Content;
 use crate::domain::mail_details::MailDetails;
 use crate::domain::schedule;
-use crate::domain::violations::Violations;
+use crate::domain::violations::{Violation, Violations};
 use crate::error::{Error, Result};
 
 /// The most that `html` and `text` may have together, in bytes: what a body has room for beside its files.
@@ -72,9 +76,20 @@ pub struct SendMailRequest {
     pub(in crate::http) test: Option<bool>,
     /// When to send it (RFC 3339), within the next 30 days; at once where it is absent.
     pub(in crate::http) scheduled_at: Option<String>,
+    /// Words to find the mail by: at most 20, each of 1 to 64 characters.
+    #[schema(value_type = Option<Vec<String>>)]
+    tags: Option<Tags>,
+    /// Values of your own, which webhooks tell with the mail: at most 50 texts, numbers or truth values, and 4 KB.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>)]
+    metadata: Option<Metadata>,
+    /// `high`, `normal` or `low`, or a number from 1 (highest) to 5.
+    #[schema(value_type = Option<String>)]
+    priority: Option<WrittenPriority>,
     /// Sends to suppressed addresses all the same.
     pub(in crate::http) bypass_suppressions: Option<bool>,
 
+    #[schema(ignore)]
+    categories: Option<Tags>,
     #[schema(ignore)]
     template_id: Option<IgnoredAny>,
     #[schema(ignore)]
@@ -102,16 +117,48 @@ impl SendMailRequest {
 impl TryFrom<SendMailRequest> for Draft {
     type Error = Error;
 
-    fn try_from(request: SendMailRequest) -> Result<Self> {
+    fn try_from(mut request: SendMailRequest) -> Result<Self> {
         let mut violations = Violations::default();
-        refuse_what_is_not_there_yet(&request, &mut violations);
+        let (to, cc, bcc) = (request.to.take(), request.cc.take(), request.bcc.take());
+        let envelope = Envelope::read(to, cc, bcc, &mut violations);
+        let draft = request.without_recipients(&mut violations);
+        let Envelope { to, cc, bcc } = envelope;
+        match draft {
+            Some(draft) if violations.is_empty() && !to.is_empty() => {
+                Ok(Self { to, cc, bcc, ..draft })
+            }
+            _ => {
+                if to.is_empty()
+                    && !violations.iter().any(|violation| violation.field.starts_with("to"))
+                {
+                    violations.add("to", "is required");
+                }
+                Err(Error::Invalid(violations))
+            }
+        }
+    }
+}
 
-        let SendMailRequest { to, cc, bcc, from, reply_to, subject, html, text, .. } = request;
-        let to = mailboxes("to", to, &mut violations);
-        let cc = mailboxes("cc", cc, &mut violations);
-        let bcc = mailboxes("bcc", bcc, &mut violations);
-        let from = single("from", from, &mut violations);
-        let reply_to = single("replyTo", reply_to, &mut violations);
+/// Whom a mail goes to.
+struct Envelope {
+    to: Vec<Mailbox>,
+    cc: Vec<Mailbox>,
+    bcc: Vec<Mailbox>,
+}
+
+impl Envelope {
+    fn read(
+        to: Option<Addresses>,
+        cc: Option<Addresses>,
+        bcc: Option<Addresses>,
+        violations: &mut Violations,
+    ) -> Self {
+        let envelope = Self {
+            to: mailboxes("to", to, violations),
+            cc: mailboxes("cc", cc, violations),
+            bcc: mailboxes("bcc", bcc, violations),
+        };
+        let Self { to, cc, bcc } = &envelope;
         let recipients = to.len() + cc.len() + bcc.len();
         if recipients > Content::MAX_RECIPIENTS {
             violations.add(
@@ -119,6 +166,17 @@ impl TryFrom<SendMailRequest> for Draft {
                 format!("to, cc and bcc may have 50 recipients together, and have {recipients}"),
             );
         }
+        envelope
+    }
+}
+
+impl SendMailRequest {
+    /// All but the recipients; nothing where its author is missing, which is noted too.
+    fn without_recipients(self, violations: &mut Violations) -> Option<Draft> {
+        refuse_what_is_not_there_yet(&self, violations);
+        let Self { from, reply_to, subject, html, text, .. } = self;
+        let from = single("from", from, violations);
+        let reply_to = single("replyTo", reply_to, violations);
         let subject = subject.unwrap_or_default();
         if subject.trim().is_empty() {
             violations.add("subject", "is required");
@@ -134,46 +192,43 @@ impl TryFrom<SendMailRequest> for Draft {
             let longer = if length(&html) < length(&text) { "text" } else { "html" };
             violations.add(longer, "html and text may have 5 MB together");
         }
-        let data = request.dynamic_data.map(|variables| variables.checked(&mut violations));
-        let headers = custom_headers(request.headers, &mut violations);
-        let attachments = attachments(request.attachments.unwrap_or_default(), &mut violations);
-        let scheduled_at = request
+        let data = self.dynamic_data.map(|variables| variables.checked("dynamicData", violations));
+        let mut headers = custom_headers(self.headers, violations);
+        let priority = priority(self.priority.as_ref(), &mut headers, violations);
+        let tags = tags(self.tags, self.categories, violations);
+        let metadata = self.metadata.map(|metadata| metadata.checked(violations));
+        let attachments = attachments(self.attachments.unwrap_or_default(), violations);
+        let scheduled_at = self
             .scheduled_at
             .and_then(|text| violations.check("scheduledAt", schedule::parse(&text)));
-        let on_ambiguous = on_ambiguous(request.on_ambiguous.as_deref(), &mut violations);
-
-        match from {
-            Some(from) if violations.is_empty() && !to.is_empty() => Ok(Self {
-                from,
-                to,
-                cc,
-                bcc,
-                reply_to,
-                subject,
-                html: html.filter(|html| !html.is_empty()),
-                text: text.filter(|text| !text.is_empty()),
-                data,
-                headers,
-                attachments,
-                on_ambiguous,
-                test: request.test.unwrap_or_default(),
-                bypass_suppressions: request.bypass_suppressions.unwrap_or_default(),
-                details: MailDetails { scheduled_at, ..MailDetails::default() },
-            }),
-            from => {
-                if from.is_none()
-                    && !violations.iter().any(|violation| violation.field.starts_with("from"))
-                {
-                    violations.add("from", "is required");
-                }
-                if to.is_empty()
-                    && !violations.iter().any(|violation| violation.field.starts_with("to"))
-                {
-                    violations.add("to", "is required");
-                }
-                Err(Error::Invalid(violations))
-            }
+        let on_ambiguous = on_ambiguous(self.on_ambiguous.as_deref(), violations);
+        let is_there = |violation: &Violation| violation.field.starts_with("from");
+        if from.is_none() && !violations.iter().any(is_there) {
+            violations.add("from", "is required");
         }
+        Some(Draft {
+            from: from?,
+            to: Vec::new(),
+            cc: Vec::new(),
+            bcc: Vec::new(),
+            reply_to,
+            subject,
+            html: html.filter(|html| !html.is_empty()),
+            text: text.filter(|text| !text.is_empty()),
+            data,
+            headers,
+            attachments,
+            on_ambiguous,
+            test: self.test.unwrap_or_default(),
+            bypass_suppressions: self.bypass_suppressions.unwrap_or_default(),
+            details: MailDetails {
+                tags,
+                metadata: metadata.unwrap_or_default(),
+                scheduled_at,
+                priority,
+                ..MailDetails::default()
+            },
+        })
     }
 }
 

@@ -3,12 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::sending::check_schedule;
 use super::{MailDetail, Mails};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
 use crate::domain::id::{DeliveryId, MailId, ProjectId};
-use crate::domain::schedule;
-use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::unavailable;
 use crate::store;
@@ -71,10 +70,7 @@ impl Mails {
     ) -> Result<MailDetail> {
         let now = Utc::now();
         if let Some(at) = at {
-            let checked = schedule::check(at, now);
-            checked.map_err(|problem| {
-                Error::Invalid(Violations::one("scheduledAt", problem.to_string()))
-            })?;
+            check_schedule(Some(at))?;
         }
         let decision = Decision::Reschedule(at.unwrap_or(now));
         if self.decide(caller, project, id, decision).await? {

@@ -27,16 +27,26 @@ pub(super) struct Prepared {
 
 /// Holds a mail to what its key may send, from and to whom.
 pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
-    let restrictions = &key.restrictions;
-    if !restrictions.allow_sender(&draft.from.address) {
-        let sender = draft.from.address.domain();
-        return Err(Error::Forbidden {
-            code: "FROM_DOMAIN_NOT_ALLOWED",
-            message: format!("This API key may not send from {sender}."),
-        });
+    allow_sender(key, draft)?;
+    allow_recipients(key, draft)
+}
+
+/// Holds a mail to the addresses from which its key may send.
+pub(super) fn allow_sender(key: &ApiKey, draft: &Draft) -> Result<()> {
+    if key.restrictions.allow_sender(&draft.from.address) {
+        return Ok(());
     }
+    let sender = draft.from.address.domain();
+    Err(Error::Forbidden {
+        code: "FROM_DOMAIN_NOT_ALLOWED",
+        message: format!("This API key may not send from {sender}."),
+    })
+}
+
+/// Holds a mail to the addresses to which its key may send.
+pub(super) fn allow_recipients(key: &ApiKey, draft: &Draft) -> Result<()> {
     let mut recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
-    if recipients.all(|recipient| restrictions.allow_recipient(&recipient.address)) {
+    if recipients.all(|recipient| key.restrictions.allow_recipient(&recipient.address)) {
         return Ok(());
     }
     Err(Error::Forbidden {
@@ -62,7 +72,7 @@ pub(super) async fn prepare(draft: Draft, signed_by: Option<DomainId>) -> Result
 }
 
 /// Fills in the variables, and checks what only then can be checked.
-fn render(draft: Draft, signed_by: Option<DomainId>) -> Result<(Content, Vec<String>)> {
+pub(super) fn render(draft: Draft, signed_by: Option<DomainId>) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
     let mut missing = Vec::new();
     let data = draft.data.map(|given| with_defaults(given, &draft.to));

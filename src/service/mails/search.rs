@@ -50,6 +50,7 @@ enum Source<'a> {
     Address(&'a str),
     Key(crate::domain::id::ApiKeyId),
     Sender(&'a str),
+    Label(String),
     State { types: Vec<&'static str>, unfinished: bool },
     TestMode,
     Project,
@@ -58,11 +59,17 @@ enum Source<'a> {
 impl<'a> Source<'a> {
     /// The one that leaves the fewest mails to be looked at.
     fn of(filter: &'a MailFilter) -> Self {
+        if let Some(batch) = filter.batch {
+            return Self::Label(format!("batch:{batch}"));
+        }
         if let Some(address) = &filter.to_address {
             return Self::Recipient(address);
         }
         if let Some(address) = &filter.address {
             return Self::Address(address);
+        }
+        if let Some(tag) = &filter.tag {
+            return Self::Label(format!("tag:{tag}"));
         }
         if let Some(state) = Self::of_states(&filter.statuses) {
             return state;
@@ -164,6 +171,7 @@ impl Mails {
                 to.and_then(|to| Ok(newest(to, from?, stretch)))
             }
             Source::Key(key) => search::of_key(db, project, *key, stretch).await,
+            Source::Label(label) => search::labelled(db, project, label, stretch).await,
             Source::Sender(address) => search::from(db, project, address, stretch).await,
             Source::State { types, unfinished } => {
                 let queued = if *unfinished {

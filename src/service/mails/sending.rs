@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::preparing::{Prepared, allow, prepare};
 use super::{Accepted, Mails};
 use crate::domain::api_key::KeyMode;
-use crate::domain::caller::Caller;
+use crate::domain::caller::{ApiKey, Caller};
 use crate::domain::delivery::OnAmbiguous;
 use crate::domain::draft::Draft;
-use crate::domain::id::{DeliveryId, MailId, ProjectId};
+use crate::domain::id::{MailId, ProjectId};
 use crate::domain::idempotency::Idempotency;
 use crate::domain::packing;
 use crate::domain::schedule;
@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::service::committer::Submission;
 use crate::service::{in_time, unavailable};
 use crate::store;
-use crate::store::mails::NewMailRow;
+use crate::store::idempotency_keys::FirstAnswer;
+use crate::store::mails::{ClaimedKey, NewMailRow};
 
 impl Mails {
     /// Takes responsibility for a mail. When this answers, the mail, its deliveries, its first event and its
@@ -32,25 +33,16 @@ impl Mails {
         draft: Draft,
         idempotency: Option<Idempotency>,
     ) -> Result<Accepted> {
-        let key = caller.key().ok_or_else(|| Error::Forbidden {
-            code: "API_KEY_REQUIRED",
-            message: "Mail is sent with an API key; a session only looks after it.".into(),
-        })?;
+        let key = key_of(caller)?;
         let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let bypass_suppressions = draft.bypass_suppressions;
         let details = draft.details.clone();
         let scheduled_at = details.scheduled_at;
-        if let Some(at) = scheduled_at
-            && let Err(problem) = schedule::check(at, Utc::now())
-        {
+        if let Err(refusal) = check_schedule(scheduled_at) {
             // The same request may have come before its time was over.
-            if idempotency.is_some()
-                && let Some(first) = self.first_answer(project, idempotency.as_ref()).await?
-            {
-                return Ok(Accepted { scheduled_at, ..first });
-            }
-            return Err(Error::Invalid(Violations::one("scheduledAt", problem.to_string())));
+            let first = self.first_answer(project, idempotency.as_ref(), scheduled_at).await?;
+            return first.ok_or(refusal);
         }
         allow(key, &draft)?;
         // Test mail goes nowhere, so it needs no domain; and its keys are given to many, who are not to get signed mail.
@@ -69,31 +61,20 @@ impl Mails {
             let room = handoff
                 .and_then(|handoff| handoff.reserve(packing::unpacked_length(&body), recipients));
             let row = NewMailRow {
-                id,
-                project,
-                key: key.id,
                 test,
                 hold,
                 bypass_suppressions,
-                from_address: content.from.address.to_string(),
-                from_name: content.from.name.as_ref().map(|name| name.as_str().to_owned()),
-                to_name: content
-                    .to
-                    .first()
-                    .and_then(|first| Some(first.name.as_ref()?.as_str().to_owned())),
-                recipients: content
-                    .recipients()
-                    .map(|address| (DeliveryId::generate(), address.folded()))
-                    .collect(),
-                subject: content.subject.as_str().to_owned(),
                 missing_variables: missing_variables.clone(),
                 details: (!details.is_empty()).then(|| details.clone()),
                 body: body.clone(),
-                idempotency: idempotency
-                    .as_ref()
-                    .map(|claim| (claim.key.as_str().to_owned(), claim.request_digest.to_vec())),
+                idempotency: idempotency.as_ref().map(|claim| ClaimedKey {
+                    key: claim.key.as_str().to_owned(),
+                    request_digest: claim.request_digest.to_vec(),
+                    answer: None,
+                }),
                 due_at: scheduled_at,
                 lease_token: room.as_ref().map(|_| Uuid::new_v4()),
+                ..NewMailRow::of(id, project, key.id, &content)
             };
             let accepted = self
                 .committer
@@ -109,8 +90,14 @@ impl Mails {
                     "The API key was revoked or switched off. Use another key.",
                 ));
             }
-            if let Some(first) = self.first_answer(project, idempotency.as_ref()).await? {
-                return Ok(Accepted { scheduled_at, ..first });
+            if idempotency.is_none() {
+                return Err(Error::Internal(anyhow::anyhow!(
+                    "a mail without an idempotency key was not stored"
+                )));
+            }
+            let first = self.first_answer(project, idempotency.as_ref(), scheduled_at).await?;
+            if let Some(first) = first {
+                return Ok(first);
             }
         }
         Err(Error::Unavailable(anyhow::anyhow!(
@@ -122,12 +109,25 @@ impl Mails {
         &self,
         project: ProjectId,
         idempotency: Option<&Idempotency>,
+        scheduled_at: Option<DateTime<Utc>>,
     ) -> Result<Option<Accepted>> {
-        let Some(claim) = idempotency else {
-            return Err(Error::Internal(anyhow::anyhow!(
-                "a mail without an idempotency key was not stored"
-            )));
-        };
+        let first = self.find_first(project, idempotency).await?;
+        Ok(first.map(|first| Accepted {
+            id: first.mail,
+            recipients: usize::try_from(first.recipients).unwrap_or_default(),
+            accepted_at: first.created_at,
+            scheduled_at,
+            replayed: true,
+        }))
+    }
+
+    /// What the same request was answered before; a claim whose day is over is given up.
+    pub(super) async fn find_first(
+        &self,
+        project: ProjectId,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<FirstAnswer>> {
+        let Some(claim) = idempotency else { return Ok(None) };
         let key = claim.key.as_str();
         let Some(first) = in_time(store::idempotency_keys::find(&self.db, project, key))
             .await
@@ -146,12 +146,21 @@ impl Mails {
                     .into(),
             });
         }
-        Ok(Some(Accepted {
-            id: first.mail,
-            recipients: usize::try_from(first.recipients).unwrap_or_default(),
-            accepted_at: first.created_at,
-            scheduled_at: None,
-            replayed: true,
-        }))
+        Ok(Some(first))
     }
+}
+
+/// The key that mail is sent with.
+pub(super) fn key_of(caller: &Caller) -> Result<&ApiKey> {
+    caller.key().map(AsRef::as_ref).ok_or_else(|| Error::Forbidden {
+        code: "API_KEY_REQUIRED",
+        message: "Mail is sent with an API key; a session only looks after it.".into(),
+    })
+}
+
+/// Holds a schedule to what lies ahead.
+pub(super) fn check_schedule(at: Option<DateTime<Utc>>) -> Result<()> {
+    let Some(at) = at else { return Ok(()) };
+    schedule::check(at, Utc::now())
+        .map_err(|problem| Error::Invalid(Violations::one("scheduledAt", problem.to_string())))
 }

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
+use crate::domain::address::Mailbox;
+use crate::domain::bulk::BulkAnswer;
 use crate::domain::id::{ApiKeyId, DeliveryId, MailId, ProjectId};
+use crate::domain::mail::Content;
 use crate::domain::mail_details::MailDetails;
 
 /// A mail as it goes into the accepting statement: a column of it for each field.
@@ -38,12 +41,67 @@ pub struct NewMailRow {
     pub details: Option<MailDetails>,
     /// The content, packed.
     pub body: Vec<u8>,
-    /// The caller's idempotency key and the digest of the request.
-    pub idempotency: Option<(String, Vec<u8>)>,
+    /// What it shares with other mails, which is stored beside them.
+    pub shared_body: Option<Uuid>,
+    /// The caller's idempotency key.
+    pub idempotency: Option<ClaimedKey>,
+    /// The first mail of the same request, if that is another one: its claim of an idempotency key stands for all.
+    pub first: Option<MailId>,
     /// When it is to be sent, if not at once; it must not be leased then.
     pub due_at: Option<DateTime<Utc>>,
     /// The token under which the deliveries are stored as already leased, if this process delivers them itself.
     pub lease_token: Option<Uuid>,
+}
+
+impl NewMailRow {
+    /// A mail of this content, and nothing else that it may have.
+    pub fn of(id: MailId, project: ProjectId, key: ApiKeyId, content: &Content) -> Self {
+        let name = |mailbox: &Mailbox| mailbox.name.as_ref().map(|name| name.as_str().to_owned());
+        Self {
+            id,
+            project,
+            key,
+            test: false,
+            hold: false,
+            bypass_suppressions: false,
+            from_address: content.from.address.to_string(),
+            from_name: name(&content.from),
+            to_name: content.to.first().and_then(name),
+            recipients: content
+                .recipients()
+                .map(|address| (DeliveryId::generate(), address.folded()))
+                .collect(),
+            subject: content.subject.as_str().to_owned(),
+            missing_variables: Vec::new(),
+            details: None,
+            body: Vec::new(),
+            shared_body: None,
+            idempotency: None,
+            first: None,
+            due_at: None,
+            lease_token: None,
+        }
+    }
+}
+
+/// An idempotency key that a mail claims.
+#[derive(Clone, Debug)]
+pub struct ClaimedKey {
+    /// The caller's key.
+    pub key: String,
+    /// The digest of the request.
+    pub request_digest: Vec<u8>,
+    /// What else is answered, for the same request again.
+    pub answer: Option<BulkAnswer>,
+}
+
+/// What several mails of one request have in common.
+#[derive(Debug)]
+pub struct SharedBodyRow {
+    /// Names it.
+    pub id: Uuid,
+    /// It, packed.
+    pub content: Vec<u8>,
 }
 
 /// What became of one mail in the accepting statement.
@@ -70,6 +128,7 @@ pub struct AcceptedRow {
 pub async fn accept(
     db: impl PgExecutor<'_>,
     mails: &[NewMailRow],
+    shared: Option<&SharedBodyRow>,
     lease_seconds: f64,
 ) -> sqlx::Result<Vec<AcceptedRow>> {
     let columns = Columns::of(mails);
@@ -81,11 +140,13 @@ pub async fn accept(
             FROM UNNEST(
                 $1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[], $5::boolean[], $6::boolean[], $7::text[], $8::text[],
                 $9::text[], $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::uuid[], $15::smallint[],
-                $21::text[], $22::text[], $23::text[], $24::timestamptz[]
+                $21::text[], $22::text[], $23::text[], $24::timestamptz[],
+                $25::uuid[], $26::uuid[], $27::text[]
             ) AS mail (
                 id, project_id, key_id, test, hold, bypass, from_address, to_address,
                 subject, missing_variables, body, idempotency_key, request_digest, lease_token, recipients,
-                from_name, to_name, details, due_at
+                from_name, to_name, details, due_at,
+                shared_id, claimed_by, answer
             )
         ),
         recipient AS (
@@ -124,8 +185,8 @@ pub async fn accept(
                        WHERE good_project.id = mail.project_id AND good_project.account_id = good_key.account_id))
         ),
         claimed AS (
-            INSERT INTO idempotency_keys (project_id, key, request_digest, mail_id, recipients)
-            SELECT project_id, idempotency_key, request_digest, id, recipients
+            INSERT INTO idempotency_keys (project_id, key, request_digest, mail_id, recipients, answer)
+            SELECT project_id, idempotency_key, request_digest, id, recipients, answer::json
             FROM allowed
             WHERE idempotency_key IS NOT NULL
             ORDER BY project_id, idempotency_key
@@ -135,7 +196,7 @@ pub async fn accept(
         accepted AS MATERIALIZED (
             SELECT *
             FROM allowed
-            WHERE idempotency_key IS NULL OR id IN (SELECT mail_id FROM claimed)
+            WHERE claimed_by IS NULL OR claimed_by IN (SELECT mail_id FROM claimed)
         ),
         suppressed AS MATERIALIZED (
             SELECT recipient.id, recipient.mail_id, recipient.position
@@ -168,8 +229,19 @@ pub async fn accept(
             LEFT JOIN suppressions_by_mail ON mail_id = id
         ),
         stored_body AS (
-            INSERT INTO mail_bodies (mail_id, content)
-            SELECT id, body FROM accepted
+            INSERT INTO mail_bodies (mail_id, content, shared_id)
+            SELECT id, body, shared_id FROM accepted
+        ),
+        stored_shared_body AS (
+            INSERT INTO shared_bodies (id, content, uses)
+            SELECT $28::uuid, $29::bytea, count(*) FROM accepted WHERE shared_id = $28 HAVING count(*) > 0
+        ),
+        stored_label AS (
+            INSERT INTO mail_labels (project_id, label, mail_id)
+            SELECT DISTINCT project_id, label, id
+            FROM accepted
+            CROSS JOIN LATERAL mail_labels_of(details::jsonb) AS label
+            WHERE details IS NOT NULL
         ),
         stored_recipient AS (
             INSERT INTO mail_recipients (project_id, address, mail_id)
@@ -250,6 +322,11 @@ pub async fn accept(
         columns.to_names as _,
         &columns.details as _,
         &columns.due_at as _,
+        &columns.shared_bodies as _,
+        columns.claims as _,
+        &columns.answers as _,
+        shared.map(|body| body.id),
+        shared.map(|body| body.content.as_slice()),
     )
     .fetch_all(db)
     .await
@@ -273,6 +350,9 @@ struct Columns<'a> {
     details: Vec<Option<String>>,
     due_at: Vec<Option<DateTime<Utc>>>,
     bodies: Vec<&'a [u8]>,
+    shared_bodies: Vec<Option<Uuid>>,
+    claims: Vec<Option<MailId>>,
+    answers: Vec<Option<String>>,
     idempotency_keys: Vec<Option<&'a str>>,
     request_digests: Vec<Option<&'a [u8]>>,
     lease_tokens: Vec<Option<Uuid>>,
@@ -304,10 +384,13 @@ impl<'a> Columns<'a> {
             );
             columns.due_at.push(mail.due_at);
             columns.bodies.push(&mail.body);
-            columns.idempotency_keys.push(mail.idempotency.as_ref().map(|(key, _)| key.as_str()));
-            columns
-                .request_digests
-                .push(mail.idempotency.as_ref().map(|(_, digest)| digest.as_slice()));
+            let claim = mail.idempotency.as_ref();
+            columns.shared_bodies.push(mail.shared_body);
+            columns.claims.push(mail.first.or(claim.map(|_| mail.id)));
+            columns.idempotency_keys.push(claim.map(|claim| claim.key.as_str()));
+            columns.request_digests.push(claim.map(|claim| claim.request_digest.as_slice()));
+            let answer = claim.and_then(|claim| claim.answer.as_ref());
+            columns.answers.push(answer.and_then(|answer| serde_json::to_string(answer).ok()));
             columns.lease_tokens.push(mail.lease_token);
             columns.recipient_counts.push(i16::try_from(mail.recipients.len()).unwrap_or(i16::MAX));
             for (position, (delivery, address)) in (0..).zip(&mail.recipients) {

@@ -174,6 +174,31 @@ pub async fn unfinished(
     .await
 }
 
+/// Mails with a tag, or of a request for many: see the table `mail_labels`.
+pub async fn labelled(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    label: &str,
+    stretch: Stretch,
+) -> sqlx::Result<Vec<MailId>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT mail_id AS "id: MailId"
+        FROM mail_labels
+        WHERE project_id = $1 AND label = $5 AND mail_id < $2 AND mail_id >= $3
+        ORDER BY mail_id DESC
+        LIMIT $4
+        "#,
+        project as _,
+        stretch.before as _,
+        stretch.from as _,
+        stretch.limit,
+        label,
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// Mails to which one of these things happened, of those that are indexed: see the table `events`.
 pub async fn to_which_happened(
     db: impl PgExecutor<'_>,
@@ -236,6 +261,8 @@ pub async fn among(
                            SELECT FROM mail_recipients
                            WHERE mail_recipients.project_id = $1 AND address = lower($10) AND mail_id = wanted.id
                            OFFSET 0))
+                   AND ($12::text IS NULL OR details->'tags' ? $12)
+                   AND ($13::uuid IS NULL OR details->>'batchId' = $13::text)
                  -- Makes it a look-up for each id: all in one, they may be planned to be picked from all of the project.
                  OFFSET 0
              ) AS mail
@@ -253,6 +280,8 @@ pub async fn among(
         filter.to_address,
         filter.address,
         limit,
+        filter.tag,
+        filter.batch,
     )
     .fetch_all(db)
     .await

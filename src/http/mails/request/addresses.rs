@@ -109,16 +109,36 @@ pub(super) fn mailboxes(
 
 fn mailbox_of_object(
     path: &str,
-    AddressBody { email, name }: AddressBody,
+    body: AddressBody,
     violations: &mut Violations,
 ) -> Option<Mailbox> {
-    let address = violations.check(format!("{path}.email"), email.trim().parse::<EmailAddress>());
-    let name = name.filter(|name| !name.trim().is_empty());
-    let name = name.map(|name| violations.check(format!("{path}.name"), DisplayName::parse(name)));
-    if name == Some(None) {
-        return None;
+    body.checked([&format!("{path}.email"), &format!("{path}.name")], violations)
+}
+
+impl AddressBody {
+    /// An address and perhaps a name, as they were written.
+    pub(super) fn new(email: String, name: Option<String>) -> Self {
+        Self { email, name }
     }
-    Some(Mailbox::new(address?, name.flatten()))
+
+    /// The mailbox, its parts named as members of what is looked at.
+    pub(super) fn mailbox(self, violations: &mut Violations) -> Option<Mailbox> {
+        self.checked(["email", "name"], violations)
+    }
+
+    fn checked(
+        self,
+        [email_path, name_path]: [&str; 2],
+        violations: &mut Violations,
+    ) -> Option<Mailbox> {
+        let address = violations.check(email_path, self.email.trim().parse::<EmailAddress>());
+        let name = self.name.filter(|name| !name.trim().is_empty());
+        let name = name.map(|name| violations.check(name_path, DisplayName::parse(name)));
+        if name == Some(None) {
+            return None;
+        }
+        Some(Mailbox::new(address?, name.flatten()))
+    }
 }
 
 fn mailbox_of_text(path: &str, text: &str, violations: &mut Violations) -> Option<Mailbox> {

@@ -154,7 +154,7 @@ fn passed_over<'de, A: SeqAccess<'de>>(
 }
 
 /// The files, each of them checked.
-pub(super) fn attachments(files: Files, violations: &mut Violations) -> Vec<Attachment> {
+pub(in crate::http) fn attachments(files: Files, violations: &mut Violations) -> Vec<Attachment> {
     let Files { bodies, excess } = files;
     if let Some(excess) = excess {
         violations.add("attachments", excess);

@@ -27,6 +27,11 @@ impl<'de> Deserialize<'de> for Variables {
 }
 
 impl Variables {
+    /// How many there are, as far as they were read.
+    pub(super) fn count(&self) -> usize {
+        self.count.unwrap_or(MAX_VALUES)
+    }
+
     /// About the memory that they take beyond their text, in bytes.
     pub(in crate::http) fn weight(&self) -> usize {
         self.count.unwrap_or_default() * VALUE_BYTES
@@ -38,12 +43,9 @@ impl Variables {
     }
 
     /// The values, if all of them were read.
-    pub(super) fn checked(self, violations: &mut Violations) -> Map<String, Value> {
+    pub(super) fn checked(self, field: &str, violations: &mut Violations) -> Map<String, Value> {
         if self.count.is_none() {
-            violations.add(
-                "dynamicData",
-                format!("may have at most 1 MB of text and {MAX_VALUES} values"),
-            );
+            violations.add(field, format!("may have at most 1 MB of text and {MAX_VALUES} values"));
         }
         self.values
     }

@@ -80,6 +80,7 @@ fn told_of(event: &Event, mail: &ToldRow, to: Option<(String, Option<String>)>) 
         event: event.kind.clone(),
         reply: event.reply.clone(),
         expires_at,
+        details: mail.details.clone().unwrap_or_default(),
     }))
 }
 
@@ -103,10 +104,10 @@ impl<'a> Recipients<'a> {
             return Ok(Some((mail.to_address.clone(), mail.to_name.clone())));
         }
         if !self.known.contains_key(&mail.id) {
-            let body = store::mails::body(self.db, mail.id).await.map_err(unavailable)?;
+            let body = store::mails::own_body(self.db, mail.id).await.map_err(unavailable)?;
             // A content may be large, and take as long to unpack.
             let unpacked = tokio::task::spawn_blocking(move || {
-                body.and_then(|body| packing::unpack(&body).ok()).map(|content| all(&content))
+                body.and_then(|body| packing::unpack(&body, None).ok()).map(|content| all(&content))
             });
             let all = unpacked.await.map_err(|error| Error::Internal(error.into()))?;
             self.known.insert(mail.id, all.unwrap_or_default());
