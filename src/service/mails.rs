@@ -26,6 +26,7 @@ mod preparing;
 mod preview;
 mod search;
 mod sending;
+mod several;
 
 /// What the sender of a mail is told.
 #[derive(Clone, Debug)]

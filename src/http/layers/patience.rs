@@ -19,9 +19,8 @@ const SENDING: [&str; 2] = ["/v1/mails/send", "/v1/mails/bulk"];
 /// Gives a request up that takes too long, as when the connection to the database carries nothing any more. What may
 /// have been changed is not called refused.
 pub async fn bound_time(request: Request, next: Next) -> Response {
-    let sends = |path: &MatchedPath| {
-        SENDING.contains(&path.as_str()) || dialects::is_send(path.as_str())
-    };
+    let sends =
+        |path: &MatchedPath| SENDING.contains(&path.as_str()) || dialects::is_send(path.as_str());
     if request.extensions().get::<MatchedPath>().is_some_and(sends) {
         return next.run(request).await;
     }

@@ -1,5 +1,6 @@
 //! The APIs of other services, spoken as their own clients speak them.
 
+mod batches;
 mod mailsage;
 mod matrix;
 mod postmark;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::{Facts, names};
 
 /// Their names of our fields.
-const NAMES: &[(&str, &str)] = &[
+pub(super) const NAMES: &[(&str, &str)] = &[
     ("replyTo", "reply_to"),
     ("scheduledAt", "scheduled_at"),
     ("fileName", "filename"),
@@ -15,13 +15,13 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 /// A refusal in this dialect.
-pub(in crate::http::dialects) fn refusal(facts: &Facts) -> (StatusCode, Value) {
+pub(in crate::http::dialects) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
     let (status, name) = published(facts);
     let message = facts.sentence(|field| names::renamed(field, NAMES));
     (status, json!({ "statusCode": status.as_u16(), "name": name, "message": message }))
 }
 
-fn published(facts: &Facts) -> (StatusCode, &'static str) {
+fn published(facts: &Facts<'_>) -> (StatusCode, &'static str) {
     const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
     match (facts.status, facts.code) {
         (StatusCode::UNAUTHORIZED, _) if !facts.key_sent => (facts.status, "missing_api_key"),
