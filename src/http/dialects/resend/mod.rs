@@ -1,5 +1,7 @@
 //! Resend's API, at the root of the host, where its clients insist on it.
 
+mod api_keys;
+mod domains;
 mod refusal;
 mod request;
 mod response;
@@ -29,6 +31,8 @@ use crate::service::mails::Mails;
 /// The routes of this dialect.
 pub(super) fn routes() -> Router<Api> {
     Router::new()
+        .merge(domains::routes())
+        .merge(api_keys::routes())
         .route("/emails", post(send).get(list))
         .route("/emails/batch", post(send_batch))
         .route("/emails/{id}", get(find).patch(update))
