@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{Setup, TestApp};
+use crate::app::Setup;
 use crate::letter_with;
 use crate::smtp_server::SmtpServer;
 use crate::webhook_endpoint::WebhookEndpoint;
