@@ -1,4 +1,4 @@
-//! SendGrid's way to send: `POST /v3/mail/send`, answered by 202 without a body.
+//! `SendGrid`'s way to send: `POST /v3/mail/send`, answered by 202 without a body.
 
 use axum::Router;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! ToSend's API under `/v2`.
+//! `ToSend`'s API under `/v2`.
 
 use std::fmt;
 

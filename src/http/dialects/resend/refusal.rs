@@ -33,7 +33,6 @@ fn published(facts: &Facts<'_>) -> (StatusCode, &'static str) {
         (StatusCode::CONFLICT, "IDEMPOTENCY_KEY_REUSED") => {
             (facts.status, "invalid_idempotent_request")
         }
-        (StatusCode::CONFLICT, _) => (UNPROCESSABLE, "validation_error"),
         (StatusCode::TOO_MANY_REQUESTS, _) => (facts.status, "rate_limit_exceeded"),
         (StatusCode::BAD_REQUEST, _) if facts.blames("Idempotency-Key") => {
             (facts.status, "invalid_idempotency_key")
@@ -50,7 +49,7 @@ fn published(facts: &Facts<'_>) -> (StatusCode, &'static str) {
         (StatusCode::BAD_REQUEST, _) if facts.blames("attachments") => {
             (UNPROCESSABLE, "invalid_attachment")
         }
-        (StatusCode::BAD_REQUEST, _) => (UNPROCESSABLE, "validation_error"),
+        (StatusCode::BAD_REQUEST | StatusCode::CONFLICT, _) => (UNPROCESSABLE, "validation_error"),
         (StatusCode::INTERNAL_SERVER_ERROR, _) => (facts.status, "application_error"),
         (status, _) if status.is_server_error() => (status, "internal_server_error"),
         (status, _) => (status, "validation_error"),
