@@ -165,11 +165,11 @@ impl SendBody {
         }
         let headers = self.headers.unwrap_or_default().0.into_iter();
         let request = SendMailRequest::with(|request| {
-            request.from = self.from.and_then(listed);
-            request.to = self.to.and_then(listed);
-            request.cc = self.cc.and_then(listed);
-            request.bcc = self.bcc.and_then(listed);
-            request.reply_to = self.reply_to.and_then(listed);
+            request.from = self.from.as_deref().and_then(listed);
+            request.to = self.to.as_deref().and_then(listed);
+            request.cc = self.cc.as_deref().and_then(listed);
+            request.bcc = self.bcc.as_deref().and_then(listed);
+            request.reply_to = self.reply_to.as_deref().and_then(listed);
             request.subject = self.subject;
             request.html = self.html_body;
             request.text = self.text_body;
@@ -185,8 +185,8 @@ impl SendBody {
 }
 
 /// The addresses of one text, with commas between them; nothing if it is empty.
-fn listed(text: String) -> Option<Addresses> {
-    let addresses = split(&text);
+fn listed(text: &str) -> Option<Addresses> {
+    let addresses = split(text);
     (!addresses.is_empty()).then(|| Addresses::of_texts(addresses))
 }
 

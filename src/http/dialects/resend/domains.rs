@@ -40,12 +40,11 @@ async fn add(
             violations.add(field, "is not supported by this version yet; leave it out");
         }
     }
-    let name = match value.name {
-        Some(name) => violations.check("name", name.parse::<DomainName>()),
-        None => {
-            violations.add("name", "is required");
-            None
-        }
+    let name = if let Some(name) = value.name {
+        violations.check("name", name.parse::<DomainName>())
+    } else {
+        violations.add("name", "is required");
+        None
     };
     let Some(name) = name.filter(|_| violations.is_empty()) else {
         return Err(Error::Invalid(violations));

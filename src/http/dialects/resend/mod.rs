@@ -71,7 +71,7 @@ async fn send_batch(
     let partial = headers.get("x-batch-validation").is_some_and(|mode| mode == "permissive");
     let accepted = mails.send_each(&caller, caller.project, drafts, partial, idempotency).await?;
     let is_replayed = accepted.replayed;
-    Ok(replayed(Json::new(BatchBody::new(accepted, partial)).into_response(), is_replayed))
+    Ok(replayed(Json::new(BatchBody::new(&accepted, partial)).into_response(), is_replayed))
 }
 
 async fn find(

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::super::{Facts, names};
 use super::NAMES;
-use crate::domain::address::Mailbox;
+use crate::domain::address::{DisplayName, Mailbox};
 use crate::domain::bulk::BulkResult;
 use crate::domain::id::MailId;
 use crate::domain::mail_details::MailDetails;
@@ -35,7 +35,7 @@ struct BatchError {
 
 impl BatchBody {
     /// With errors only where it was asked for all that can be sent.
-    pub(super) fn new(accepted: BulkAccepted, partial: bool) -> Self {
+    pub(super) fn new(accepted: &BulkAccepted, partial: bool) -> Self {
         let (mut data, mut errors) = (Vec::new(), Vec::new());
         for (index, result) in accepted.answer.results.iter().enumerate() {
             match result {
@@ -173,7 +173,7 @@ fn last_event(status: &str) -> &'static str {
 }
 
 fn written(mailbox: &Mailbox) -> String {
-    let name = mailbox.name.as_ref().map(|name| name.as_str());
+    let name = mailbox.name.as_ref().map(DisplayName::as_str);
     named(name, &mailbox.address.to_string())
 }
 
