@@ -34,6 +34,7 @@ mod preview;
 pub(super) mod rendering;
 mod search;
 mod sending;
+mod several;
 mod tracking;
 mod trying;
 

@@ -6,8 +6,11 @@ use std::marker::PhantomData;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
-/// More than any field may have.
-const TOO_MANY: usize = 1000;
+/// As many as any list may have.
+const MOST: usize = 500;
+
+/// As many as any object may have.
+const MOST_MEMBERS: usize = 100;
 
 /// A list.
 #[derive(Debug)]
@@ -20,7 +23,7 @@ impl<T> Default for Few<T> {
 }
 
 /// Texts by name, in the order in which they were written.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pairs(pub(super) Vec<(String, String)>);
 
 impl Pairs {
@@ -56,7 +59,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Few<T>, A::Error> {
         let mut read = Vec::new();
         while let Some(item) = items.next_element()? {
-            if read.len() == TOO_MANY {
+            if read.len() == MOST {
                 return Err(de::Error::custom("has far too many entries"));
             }
             read.push(item);
@@ -83,7 +86,7 @@ impl<'de> Visitor<'de> for PairsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Pairs, A::Error> {
         let mut read = Vec::new();
         while let Some(member) = members.next_entry()? {
-            if read.len() == TOO_MANY {
+            if read.len() == MOST_MEMBERS {
                 return Err(de::Error::custom("has far too many members"));
             }
             read.push(member);
@@ -127,14 +130,14 @@ mod tests {
     #[test]
     fn reading_stops_where_there_are_far_too_many() {
         let list = |count: usize| format!("[{}]", vec!["1"; count].join(","));
-        assert_eq!(serde_json::from_str::<Few<u8>>(&list(1000)).unwrap().0.len(), 1000);
-        serde_json::from_str::<Few<u8>>(&list(1001)).unwrap_err();
+        assert_eq!(serde_json::from_str::<Few<u8>>(&list(500)).unwrap().0.len(), 500);
+        serde_json::from_str::<Few<u8>>(&list(501)).unwrap_err();
         assert_eq!(serde_json::from_str::<Words>(r#""x""#).unwrap().0, ["x"]);
         let members = |count: usize| {
             let members: Vec<_> = (0..count).map(|n| format!(r#""{n}":"x""#)).collect();
             format!("{{{}}}", members.join(","))
         };
-        assert!(serde_json::from_str::<Pairs>(&members(1000)).unwrap().fit(1000, 3, 1));
-        serde_json::from_str::<Pairs>(&members(1001)).unwrap_err();
+        assert!(serde_json::from_str::<Pairs>(&members(100)).unwrap().fit(100, 2, 1));
+        serde_json::from_str::<Pairs>(&members(101)).unwrap_err();
     }
 }

@@ -1,16 +1,20 @@
 //! `MailSage`'s API under `/api/v1/emails`. Its requests name no author: mail is from the project's first sender.
 
+use std::fmt;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, de};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::author::Authors;
-use super::{Facts, draft, names, replayed};
+use super::{Facts, apart, draft, names, replayed};
+use crate::domain::bulk::MAX_MAILS;
 use crate::domain::draft::Draft;
 use crate::domain::id::MailId;
 use crate::domain::record::{Event, MailSummary};
@@ -19,10 +23,17 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadMails, SendMails};
 use crate::http::extract::body_room::BodyShare;
+use crate::http::extract::bounded_value::{MAX_VALUES, VALUE_BYTES};
 use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path};
 use crate::http::mails::request::{Addresses, SendMailRequest, Variables};
 use crate::http::mails::response::timestamp;
-use crate::service::mails::Mails;
+use crate::service::mails::{MailFilter, Mails};
+
+/// The most mails of one job.
+const MOST_MAILS: u16 = 100;
+
+/// The most that the bodies of all mails of one request may come to, in bytes.
+const MAX_TOGETHER: usize = 32 * 1024 * 1024;
 
 /// Their names of our fields.
 const NAMES: &[(&str, &str)] =
@@ -32,6 +43,8 @@ const NAMES: &[(&str, &str)] =
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/api/v1/emails/send", post(send))
+        .route("/api/v1/emails/batch", post(send_batch))
+        .route("/api/v1/emails/send/batch", post(send_batch))
         .route("/api/v1/emails/jobs/{id}/status", get(status))
         .route("/api/v1/emails/jobs/{id}/control", post(control))
 }
@@ -62,11 +75,42 @@ async fn send(
     Ok(replayed(response, accepted.replayed))
 }
 
+/// Documented at one path and served at another by the original: both are served here.
+async fn send_batch(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    State(authors): State<Authors>,
+    idempotency: IdempotencyHeader,
+    share: BodyShare,
+    Json { value, bytes }: Json<BatchBody>,
+) -> Result<Response> {
+    share.take(value.recipients.values * VALUE_BYTES)?;
+    let idempotency = idempotency.of("mailsage/emails/batch", &caller, &bytes)?;
+    drop(bytes);
+    let author = authors.author(None, &caller, caller.project).await?;
+    let drafts = value.drafts(author.as_ref())?;
+    let recipient_count = drafts.len();
+    let accepted = mails.send_each(&caller, caller.project, drafts, false, idempotency).await?;
+    let id = accepted.answer.batch_id.to_string();
+    let answer = json!({
+        "message": "Batch queued successfully", "job_id": id, "task_id": id, "tracking_id": id, "status": "queued",
+        "recipient_count": recipient_count,
+    });
+    let response = (StatusCode::ACCEPTED, Json::new(answer)).into_response();
+    Ok(replayed(response, accepted.replayed))
+}
+
 async fn status(
     caller: Authorized<ReadMails>,
     State(mails): State<Mails>,
     Path(id): Path<String>,
 ) -> Result<Json<JobBody>> {
+    let job: Uuid = id.parse().map_err(|_| Error::NotFound("job"))?;
+    let filter = MailFilter { batch: Some(job), ..MailFilter::default() };
+    let page = mails.list(caller.project, &filter, MOST_MAILS).await?;
+    if !page.mails.is_empty() {
+        return Ok(Json::new(JobBody::of_batch(&id, &page.mails)));
+    }
     let (mail, events) = mails.status(caller.project, job_id(&id)?).await?;
     Ok(Json::new(JobBody::new(&mail, &events)))
 }
@@ -133,6 +177,77 @@ impl SendBody {
     }
 }
 
+/// A request to send the same mail to several recipients.
+#[derive(Debug, Deserialize)]
+struct BatchBody {
+    #[serde(default)]
+    recipients: Recipients,
+    subject: Option<String>,
+    body: Option<String>,
+    template_id: Option<IgnoredAny>,
+}
+
+impl BatchBody {
+    fn drafts(self, author: Option<&Addresses>) -> Result<Vec<Result<Draft, Violations>>> {
+        if self.recipients.bodies.is_empty() {
+            return Err(Error::Invalid(Violations::one("recipients", "is required")));
+        }
+        let length = self.body.as_ref().map_or(0, String::len);
+        if length * self.recipients.bodies.len() > MAX_TOGETHER {
+            let problem = "is too large for so many recipients: together they may have 32 MB";
+            return Err(Error::Invalid(Violations::one("body", problem)));
+        }
+        let one = |recipient| SendBody {
+            recipient: Some(recipient),
+            subject: self.subject.clone(),
+            body: self.body.clone(),
+            template_id: self.template_id,
+        };
+        let drafts = self
+            .recipients
+            .bodies
+            .into_iter()
+            .map(|recipient| apart(one(recipient).draft(author.cloned())));
+        drafts.collect()
+    }
+}
+
+/// Recipients, with no more values than fit.
+#[derive(Debug, Default)]
+struct Recipients {
+    bodies: Vec<Recipient>,
+    values: usize,
+}
+
+impl<'de> Deserialize<'de> for Recipients {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(RecipientsVisitor)
+    }
+}
+
+struct RecipientsVisitor;
+
+impl<'de> Visitor<'de> for RecipientsVisitor {
+    type Value = Recipients;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of recipients")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Recipients, A::Error> {
+        let mut read = Recipients::default();
+        while let Some(body) = items.next_element::<Recipient>()? {
+            read.values += body.variables.as_ref().map_or(0, Variables::count);
+            read.bodies.push(body);
+            if read.values > MAX_VALUES || read.bodies.len() > MAX_MAILS {
+                let problem = format!("may be {MAX_MAILS}, with {MAX_VALUES} values together");
+                return Err(de::Error::custom(problem));
+            }
+        }
+        Ok(read)
+    }
+}
+
 /// The one field for both kinds of text does not say which it is: something between angle brackets that begins as a tag
 /// does makes it HTML.
 fn looks_like_html(body: &str) -> bool {
@@ -173,6 +288,33 @@ struct Progress {
 }
 
 impl JobBody {
+    fn of_batch(id: &str, mails: &[MailSummary]) -> Self {
+        let sum = |part: fn(&MailSummary) -> i16| mails.iter().map(part).sum::<i16>();
+        let (sent, failed) = (sum(|mail| mail.sent), sum(|mail| mail.failed));
+        let pending = sum(|mail| mail.pending + mail.held);
+        let started = mails.iter().map(|mail| mail.created_at).min().unwrap_or_default();
+        let total = sent + failed + pending;
+        let status = match (sent, failed, pending) {
+            (0, 0, _) => "queued",
+            (_, _, 1..) => "processing",
+            (1.., ..) => "completed",
+            _ => "failed",
+        };
+        Self {
+            id: id.to_owned(),
+            status,
+            progress: Progress {
+                total,
+                sent,
+                failed,
+                pending,
+                percentage: if total == 0 { 0 } else { (total - pending) * 100 / total },
+            },
+            started_at: timestamp(started),
+            updated_at: timestamp(started),
+        }
+    }
+
     fn new(mail: &MailSummary, events: &[Event]) -> Self {
         let pending = mail.pending + mail.held;
         let total = mail.sent + mail.failed + pending;
@@ -205,7 +347,7 @@ fn job_id(text: &str) -> Result<MailId> {
 }
 
 /// A refusal in this dialect.
-pub(super) fn refusal(facts: &Facts) -> (StatusCode, Value) {
+pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
     let error = facts.sentence(|field| names::renamed(field, NAMES));
     let code = match (facts.status, facts.code) {
         (StatusCode::UNAUTHORIZED, _) if facts.message.contains("expired") => "expired_api_key",

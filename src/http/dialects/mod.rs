@@ -27,8 +27,10 @@ use serde_json::Value;
 use super::Api;
 use super::error::FieldError;
 use super::mails::request::SendMailRequest;
+use crate::domain::bulk::Refusal;
 use crate::domain::draft::Draft;
-use crate::error::Result;
+use crate::domain::violations::Violations;
+use crate::error::{Error, Result};
 
 /// An API that is not ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +51,11 @@ pub enum Dialect {
 
 /// What is known of a refusal before it is written in anybody's shape.
 #[derive(Debug)]
-pub struct Facts {
+pub struct Facts<'a> {
     /// The status of the native API.
     pub status: StatusCode,
     /// The published code of the native API.
-    pub code: &'static str,
+    pub code: &'a str,
     /// For people: what to do about it.
     pub message: String,
     /// Every field that is at fault, by its native name.
@@ -141,7 +143,7 @@ impl Dialect {
     }
 
     /// A refusal as this dialect prints it.
-    pub fn refusal(self, facts: &Facts) -> (StatusCode, Value) {
+    pub fn refusal(self, facts: &Facts<'_>) -> (StatusCode, Value) {
         match self {
             Self::Resend => resend::refusal(facts),
             Self::SendGrid => sendgrid::refusal(facts),
@@ -162,7 +164,23 @@ impl Dialect {
     }
 }
 
-impl Facts {
+impl<'a> Facts<'a> {
+    /// Of one mail among several, whose request was not refused.
+    fn of(refusal: &'a Refusal) -> Self {
+        let status = match refusal.code.as_str() {
+            "VALIDATION_FAILED" => StatusCode::BAD_REQUEST,
+            _ => StatusCode::FORBIDDEN,
+        };
+        Self {
+            status,
+            code: &refusal.code,
+            message: refusal.message.clone(),
+            errors: refusal.violations.iter().map(FieldError::from).collect(),
+            key_sent: true,
+            request_id: String::new(),
+        }
+    }
+
     /// The whole of it in one sentence, for dialects that have no place for fields: these by the names that `rename`
     /// gives them.
     fn sentence(&self, rename: impl Fn(&str) -> String) -> String {
@@ -248,6 +266,15 @@ fn draft(request: SendMailRequest, finish: impl FnOnce(&mut Draft)) -> Result<Dr
     let mut draft = Draft::try_from(request)?;
     finish(&mut draft);
     Ok(draft)
+}
+
+/// A mail of several: what is wrong with it is its own matter, unless it is not in the mail.
+fn apart(draft: Result<Draft>) -> Result<Result<Draft, Violations>> {
+    match draft {
+        Ok(draft) => Ok(Ok(draft)),
+        Err(Error::Invalid(violations)) => Ok(Err(violations)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Tells that an answer is the one to an earlier request, as the native API does.

@@ -1,17 +1,20 @@
-//! Postmark's way to send: `POST /email`, with the key in a header of its own.
+//! Postmark's way to send: `POST /email` and `POST /email/batch`, with the key in a header of its own.
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use chrono::{DateTime, Utc};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::few::{Few, Pairs};
-use super::{Facts, draft, names, replayed};
+use super::{Facts, apart, draft, names, replayed};
+use crate::domain::bulk::BulkResult;
 use crate::domain::draft::Draft;
+use crate::domain::id::MailId;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
@@ -21,7 +24,7 @@ use crate::http::mails::request::{
     Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, read_files,
 };
 use crate::http::mails::response::timestamp;
-use crate::service::mails::{Accepted, Mails};
+use crate::service::mails::Mails;
 
 /// The longest tag, in characters.
 const MAX_TAG: usize = 1000;
@@ -48,7 +51,7 @@ const NAMES: &[(&str, &str)] = &[
 
 /// The routes of this dialect.
 pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/email", post(send))
+    Router::new().route("/email", post(send)).route("/email/batch", post(send_batch))
 }
 
 async fn send(
@@ -62,7 +65,40 @@ async fn send(
     let echo = Echo::of(&value);
     let accepted = mails.send(&caller, caller.project, value.draft()?, idempotency).await?;
     let is_replayed = accepted.replayed;
-    Ok(replayed(Json::new(echo.sent(&accepted)).into_response(), is_replayed))
+    Ok(replayed(
+        Json::new(echo.told(accepted.id, accepted.accepted_at)).into_response(),
+        is_replayed,
+    ))
+}
+
+async fn send_batch(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    idempotency: IdempotencyHeader,
+    Json { value: Few(bodies), bytes }: Json<Few<SendBody>>,
+) -> Result<Response> {
+    let idempotency = idempotency.of("postmark/email/batch", &caller, &bytes)?;
+    drop(bytes);
+    if bodies.is_empty() {
+        return Err(Error::Invalid(Violations::one("Messages", "is required")));
+    }
+    let echoes: Vec<_> = bodies.iter().map(Echo::of).collect();
+    let drafts = bodies.into_iter().map(|body| apart(body.draft())).collect::<Result<_>>()?;
+    let accepted = mails.send_each(&caller, caller.project, drafts, true, idempotency).await?;
+    let told = |(echo, result): (Echo, &BulkResult)| match result {
+        BulkResult::Accepted(id) => BatchItem::Sent(echo.told(*id, accepted.accepted_at)),
+        BulkResult::Refused(refused) => BatchItem::Refused(refusal(&Facts::of(refused)).1),
+    };
+    let items: Vec<_> = echoes.into_iter().zip(&accepted.answer.results).map(told).collect();
+    Ok(replayed(Json::new(items).into_response(), accepted.replayed))
+}
+
+/// What became of one mail of several.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum BatchItem {
+    Sent(SentBody),
+    Refused(Value),
 }
 
 /// A request to send one mail. Each of its lists of addresses is one text.
@@ -129,11 +165,11 @@ impl SendBody {
         }
         let headers = self.headers.unwrap_or_default().0.into_iter();
         let request = SendMailRequest::with(|request| {
-            request.from = self.from.and_then(listed);
-            request.to = self.to.and_then(listed);
-            request.cc = self.cc.and_then(listed);
-            request.bcc = self.bcc.and_then(listed);
-            request.reply_to = self.reply_to.and_then(listed);
+            request.from = self.from.as_deref().and_then(listed);
+            request.to = self.to.as_deref().and_then(listed);
+            request.cc = self.cc.as_deref().and_then(listed);
+            request.bcc = self.bcc.as_deref().and_then(listed);
+            request.reply_to = self.reply_to.as_deref().and_then(listed);
             request.subject = self.subject;
             request.html = self.html_body;
             request.text = self.text_body;
@@ -149,8 +185,8 @@ impl SendBody {
 }
 
 /// The addresses of one text, with commas between them; nothing if it is empty.
-fn listed(text: String) -> Option<Addresses> {
-    let addresses = split(&text);
+fn listed(text: &str) -> Option<Addresses> {
+    let addresses = split(text);
     (!addresses.is_empty()).then(|| Addresses::of_texts(addresses))
 }
 
@@ -206,13 +242,13 @@ impl Echo {
         Self { to: body.to.clone().unwrap_or_default(), cc: body.cc.clone(), bcc: body.bcc.clone() }
     }
 
-    fn sent(self, accepted: &Accepted) -> SentBody {
+    fn told(self, id: MailId, accepted_at: DateTime<Utc>) -> SentBody {
         SentBody {
             to: self.to,
             cc: self.cc,
             bcc: self.bcc,
-            submitted_at: timestamp(accepted.accepted_at),
-            message_id: accepted.id.to_string(),
+            submitted_at: timestamp(accepted_at),
+            message_id: id.to_string(),
             error_code: 0,
             message: "OK",
         }
@@ -220,7 +256,7 @@ impl Echo {
 }
 
 /// A refusal in this dialect: a number and a sentence.
-pub(super) fn refusal(facts: &Facts) -> (StatusCode, Value) {
+pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
     const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
     let (status, code) = match (facts.status, facts.code) {
         (StatusCode::UNAUTHORIZED, _) | (_, "INSUFFICIENT_PERMISSIONS") => {

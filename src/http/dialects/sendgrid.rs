@@ -1,4 +1,4 @@
-//! SendGrid's way to send: `POST /v3/mail/send`, answered by 202 without a body.
+//! `SendGrid`'s way to send: `POST /v3/mail/send`, answered by 202 without a body.
 
 use axum::Router;
 use axum::extract::State;
@@ -10,18 +10,20 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use super::few::{Few, Words};
-use super::{Facts, draft, names, replayed};
+use super::few::{Few, Pairs, Words};
+use super::{Facts, apart, draft, names, replayed};
+use crate::domain::attachment::Attachment;
+use crate::domain::bulk::BulkResult;
 use crate::domain::draft::Draft;
-use crate::domain::violations::Violations;
+use crate::domain::violations::{Violation, Violations};
 use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::error::FieldError;
 use crate::http::extract::authorized::SendMails;
-use crate::http::extract::bounded_value::VALUE_BYTES;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json};
 use crate::http::mails::request::{
-    Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, Variables, read_files,
+    Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, attachments,
+    read_files,
 };
 use crate::service::mails::Mails;
 
@@ -31,14 +33,14 @@ const MAX_CATEGORIES: usize = 10;
 /// The longest category, in characters.
 const MAX_CATEGORY: usize = 255;
 
+/// The most that the mails of one request may come to, in bytes, where there are several.
+const MAX_TOGETHER: usize = 32 * 1024 * 1024;
+
 /// The most that custom arguments may come to, in bytes.
 const MAX_ARGUMENTS: usize = 10_000;
 
 /// Their names of our fields.
 const NAMES: &[(&str, &str)] = &[
-    ("to", "personalizations[0].to"),
-    ("cc", "personalizations[0].cc"),
-    ("bcc", "personalizations[0].bcc"),
     ("replyTo", "reply_to"),
     ("html", "content"),
     ("text", "content"),
@@ -61,14 +63,29 @@ async fn send(
     let idempotency = idempotency.of("sendgrid/mail/send", &caller, &bytes)?;
     drop(bytes);
     let is_sandbox = value.mail_settings.is_sandbox();
-    let draft = value.draft(Utc::now())?;
-    let accepted = mails.send(&caller, caller.project, draft, idempotency).await?;
+    let mut drafts = value.drafts(Utc::now())?;
+    let (id, is_replayed) = match (drafts.pop(), drafts.is_empty()) {
+        (Some(only), true) => {
+            let accepted = mails.send(&caller, caller.project, only, idempotency).await?;
+            (Some(accepted.id), accepted.replayed)
+        }
+        (last, _) => {
+            let drafts = drafts.into_iter().chain(last).map(Ok).collect();
+            let accepted =
+                mails.send_each(&caller, caller.project, drafts, false, idempotency).await?;
+            let ids = accepted.answer.results.iter().filter_map(|result| match result {
+                BulkResult::Accepted(id) => Some(*id),
+                BulkResult::Refused(_) => None,
+            });
+            (ids.min(), accepted.replayed)
+        }
+    };
     let status = if is_sandbox { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = status.into_response();
-    if let Ok(id) = HeaderValue::try_from(accepted.id.to_string()) {
+    if let Some(id) = id.and_then(|id| HeaderValue::try_from(id.to_string()).ok()) {
         response.headers_mut().insert("x-message-id", id);
     }
-    Ok(replayed(response, accepted.replayed))
+    Ok(replayed(response, is_replayed))
 }
 
 /// A request to send mail.
@@ -87,7 +104,7 @@ struct SendBody {
     headers: Option<Headers>,
     #[serde(default)]
     categories: Option<Words>,
-    custom_args: Option<Variables>,
+    custom_args: Option<Pairs>,
     send_at: Option<i64>,
     #[serde(default)]
     mail_settings: Settings,
@@ -104,9 +121,9 @@ struct Personalization {
     bcc: Option<Addresses>,
     subject: Option<String>,
     headers: Option<Headers>,
-    custom_args: Option<Variables>,
+    custom_args: Option<Pairs>,
     send_at: Option<i64>,
-    substitutions: Option<Variables>,
+    substitutions: Option<Pairs>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -153,75 +170,120 @@ impl From<File> for AttachmentBody {
 }
 
 impl SendBody {
-    /// The mail that is asked for, at `now`.
-    fn draft(mut self, now: DateTime<Utc>) -> Result<Draft> {
+    /// The mails that are asked for, at `now`: one for each personalization.
+    fn drafts(mut self, now: DateTime<Utc>) -> Result<Vec<Draft>> {
         let mut violations = Violations::default();
-        let Few(mut envelopes) = self.personalizations.take().unwrap_or_default();
+        let Few(envelopes) = self.personalizations.take().unwrap_or_default();
         if envelopes.is_empty() {
             violations.add("personalizations", "is required");
-        } else if envelopes.len() > 1 {
-            violations.add("personalizations", "may be one only; send a request for each");
         }
-        let own = envelopes.pop().unwrap_or_default();
-        self.refuse_what_is_not_there(&own, &mut violations);
-        let (html, text) = parts(self.content.take(), &mut violations);
-        let tags = categories(self.categories.take(), &mut violations);
-        let arguments = arguments([self.custom_args.take(), own.custom_args], &mut violations);
-        if !violations.is_empty() {
-            return Err(Error::Invalid(violations));
-        }
-        let request = SendMailRequest::with(|request| {
-            request.from = own.from.or(self.from);
-            request.to = own.to;
-            request.cc = own.cc;
-            request.bcc = own.bcc;
-            request.reply_to = self.reply_to.or(self.reply_to_list);
-            request.subject = own.subject.or(self.subject);
-            request.html = html;
-            request.text = text;
-            request.headers = Headers::joined(self.headers, own.headers);
-            request.attachments = Some(self.attachments);
-            // What should have been sent already is sent now.
-            request.scheduled_at = own
-                .send_at
-                .or(self.send_at)
-                .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
-                .filter(|at| *at > now)
-                .map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
-            request.test = Some(self.mail_settings.is_sandbox());
-            request.bypass_suppressions =
-                Some(is_on(self.mail_settings.bypass_list_management.as_ref()));
-        });
-        draft(request, |draft| {
-            draft.details.tags = tags;
-            draft.details.metadata = arguments;
-        })
-    }
-
-    /// Nothing of what is asked for is silently left out.
-    fn refuse_what_is_not_there(&self, own: &Personalization, violations: &mut Violations) {
         if self.template_id.is_some() {
             violations.add("template_id", "is not supported by this version yet; send content");
         }
         if self.asm.is_some() {
             violations.add("asm", "is not supported: our unsubscribe groups have other ids");
         }
-        if own.substitutions.as_ref().is_some_and(|values| values.weight() > VALUE_BYTES) {
-            violations.add("personalizations[0].substitutions", "is not supported");
+        let (html, text) = parts(self.content.take(), &mut violations);
+        let tags = categories(self.categories.take(), &mut violations);
+        // None of them names a URL.
+        let (files, _) = attachments(std::mem::take(&mut self.attachments), &mut violations);
+        let length = |part: &Option<String>| part.as_ref().map_or(0, String::len);
+        let each = length(&html)
+            + length(&text)
+            + files.iter().map(Attachment::content_length).sum::<usize>();
+        if envelopes.len() > 1 && each * envelopes.len() > MAX_TOGETHER {
+            let problem = "are too many for content that large: together they may have 32 MB";
+            violations.add("personalizations", problem);
         }
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        let common = Common { body: self, html, text, tags, files };
+        let mut drafts = Vec::with_capacity(envelopes.len());
+        for (place, envelope) in envelopes.into_iter().enumerate() {
+            match apart(common.draft(envelope, now))? {
+                Ok(draft) => drafts.push(draft),
+                Err(problems) => {
+                    for Violation { field, message } in problems.iter() {
+                        violations.add(of_envelope(field, place), message);
+                    }
+                }
+            }
+        }
+        if violations.is_empty() { Ok(drafts) } else { Err(Error::Invalid(violations)) }
     }
 }
 
-/// What the author adds for itself, the later over the earlier.
-fn arguments(given: [Option<Variables>; 2], violations: &mut Violations) -> Map<String, Value> {
-    let mut together = Map::new();
-    let mut fits = true;
-    for values in given.into_iter().flatten().map(Variables::into_values) {
-        fits &= values.is_some();
-        together.extend(values.unwrap_or_default());
+/// The path of a field, where it is one of an envelope's own.
+fn of_envelope(field: &str, place: usize) -> String {
+    let own = ["to", "cc", "bcc", "custom_args", "substitutions"];
+    let name = field.split(['.', '[']).next().unwrap_or_default();
+    if own.contains(&name) {
+        format!("personalizations[{place}].{field}")
+    } else {
+        field.to_owned()
     }
+}
+
+/// What is said for all envelopes.
+struct Common {
+    body: SendBody,
+    html: Option<String>,
+    text: Option<String>,
+    tags: Vec<String>,
+    files: Vec<Attachment>,
+}
+
+impl Common {
+    fn draft(&self, own: Personalization, now: DateTime<Utc>) -> Result<Draft> {
+        let mut violations = Violations::default();
+        if own.substitutions.is_some_and(|Pairs(values)| !values.is_empty()) {
+            violations.add("substitutions", "is not supported");
+        }
+        let arguments = arguments(self.body.custom_args.as_ref(), own.custom_args, &mut violations);
+        if !violations.is_empty() {
+            return Err(Error::Invalid(violations));
+        }
+        let body = &self.body;
+        let request = SendMailRequest::with(|request| {
+            request.from = own.from.or_else(|| body.from.clone());
+            request.to = own.to;
+            request.cc = own.cc;
+            request.bcc = own.bcc;
+            request.reply_to = body.reply_to.clone().or_else(|| body.reply_to_list.clone());
+            request.subject = own.subject.or_else(|| body.subject.clone());
+            request.html.clone_from(&self.html);
+            request.text.clone_from(&self.text);
+            request.headers = Headers::joined(body.headers.clone(), own.headers);
+            // What should have been sent already is sent now.
+            request.scheduled_at = own
+                .send_at
+                .or(body.send_at)
+                .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+                .filter(|at| *at > now)
+                .map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+            request.test = Some(body.mail_settings.is_sandbox());
+            request.bypass_suppressions =
+                Some(is_on(body.mail_settings.bypass_list_management.as_ref()));
+        });
+        draft(request, |draft| {
+            draft.attachments.clone_from(&self.files);
+            draft.details.tags.clone_from(&self.tags);
+            draft.details.metadata = arguments;
+        })
+    }
+}
+
+/// What the author adds for itself; of two with the same name an envelope's own.
+fn arguments(
+    common: Option<&Pairs>,
+    own: Option<Pairs>,
+    violations: &mut Violations,
+) -> Map<String, Value> {
+    let mut together = common.cloned().unwrap_or_default().into_values();
+    together.extend(own.unwrap_or_default().into_values());
     let length = |(name, value): (&String, &Value)| name.len() + value.to_string().len();
-    if !fits || together.iter().map(length).sum::<usize>() > MAX_ARGUMENTS {
+    if together.iter().map(length).sum::<usize>() > MAX_ARGUMENTS {
         violations.add("custom_args", "may have 10,000 bytes together");
     }
     together
@@ -259,7 +321,7 @@ fn categories(given: Option<Words>, violations: &mut Violations) -> Vec<String> 
 }
 
 /// A refusal in this dialect: one entry for each field at fault.
-pub(super) fn refusal(facts: &Facts) -> (StatusCode, Value) {
+pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
     let entry = |message: &str, field: Option<String>| json!({ "message": message, "field": field, "help": null });
     let mut errors: Vec<Value> = facts
         .errors

@@ -286,7 +286,7 @@ fn mail_id(text: &str) -> Result<MailId> {
 }
 
 /// A refusal in this dialect: a sentence and a code.
-pub(super) fn refusal(facts: &Facts) -> (StatusCode, Value) {
+pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
     let code = if facts.status == StatusCode::FORBIDDEN { "FORBIDDEN" } else { facts.code };
     let error = facts.sentence(|field| names::renamed(field, NAMES));
     (facts.status, json!({ "success": false, "error": error, "code": code }))

@@ -1,15 +1,19 @@
-//! ToSend's API under `/v2`.
+//! `ToSend`'s API under `/v2`.
+
+use std::fmt;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, de};
 use serde_json::{Map, Value, json};
 
-use super::few::Pairs;
-use super::{Facts, draft, names, replayed};
+use super::few::{Few, Pairs};
+use super::{Facts, apart, draft, names, replayed};
+use crate::domain::bulk::{BulkResult, MAX_MAILS};
 use crate::domain::draft::Draft;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
@@ -34,7 +38,7 @@ const NAMES: &[(&str, &str)] =
 
 /// The routes of this dialect.
 pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/v2/emails", post(send))
+    Router::new().route("/v2/emails", post(send)).route("/v2/emails/batch", post(send_batch))
 }
 
 async fn send(
@@ -50,6 +54,90 @@ async fn send(
     let email_id = accepted.id.to_string();
     let answer = SentBody { message_id: hash.unwrap_or_else(|| email_id.clone()), email_id };
     Ok(replayed(Json::new(answer).into_response(), accepted.replayed))
+}
+
+async fn send_batch(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    idempotency: IdempotencyHeader,
+    Json { value, bytes }: Json<Batch>,
+) -> Result<Response> {
+    let idempotency = idempotency.of("tosend/emails/batch", &caller, &bytes)?;
+    drop(bytes);
+    let Few(bodies) = value.emails;
+    if bodies.is_empty() {
+        return Err(Error::Invalid(Violations::one("emails", "is required")));
+    }
+    if bodies.len() > MAX_MAILS {
+        let problem = format!("may be {MAX_MAILS} at most");
+        return Err(Error::Invalid(Violations::one("emails", problem)));
+    }
+    let hashes: Vec<_> = bodies.iter().map(|body| body.message_hash.clone()).collect();
+    let drafts = bodies.into_iter().map(|body| apart(body.draft())).collect::<Result<_>>()?;
+    let accepted = mails.send_each(&caller, caller.project, drafts, true, idempotency).await?;
+    let results = hashes.into_iter().zip(&accepted.answer.results).map(told).collect::<Vec<_>>();
+    let is_refused = |result: &BulkResult| matches!(result, BulkResult::Refused(_));
+    let all_are_sent = !accepted.answer.results.iter().any(is_refused);
+    let status = if all_are_sent { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+    let response = (status, Json::new(json!({ "results": results }))).into_response();
+    Ok(replayed(response, accepted.replayed))
+}
+
+/// What became of one mail of several.
+fn told((hash, result): (Option<String>, &BulkResult)) -> Value {
+    match result {
+        BulkResult::Accepted(id) => {
+            let id = id.to_string();
+            let named = hash.filter(|hash| !hash.is_empty());
+            json!({
+                "status": "success", "message_id": named.unwrap_or_else(|| id.clone()), "email_id": id,
+            })
+        }
+        BulkResult::Refused(refused) => {
+            let (_, mut told) = refusal(&Facts::of(refused));
+            told["status"] = "error".into();
+            told
+        }
+    }
+}
+
+/// Several mails: an object that has them as `emails`, or the list alone.
+#[derive(Debug, Default)]
+struct Batch {
+    emails: Few<SendBody>,
+}
+
+impl<'de> Deserialize<'de> for Batch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BatchVisitor)
+    }
+}
+
+struct BatchVisitor;
+
+impl<'de> Visitor<'de> for BatchVisitor {
+    type Value = Batch;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `emails`, or a list of them")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Batch, A::Error> {
+        let emails = Few::deserialize(de::value::SeqAccessDeserializer::new(items))?;
+        Ok(Batch { emails })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Batch, A::Error> {
+        let mut batch = Batch::default();
+        while let Some(name) = members.next_key::<String>()? {
+            if name == "emails" {
+                batch.emails = members.next_value()?;
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(batch)
+    }
 }
 
 /// A request to send one mail.
@@ -126,7 +214,7 @@ impl SendBody {
 }
 
 /// A refusal in this dialect: a missing key is 401 and a bad one 403, and fields carry codes.
-pub(super) fn refusal(facts: &Facts) -> (StatusCode, Value) {
+pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
     const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
     let one = |field: &str, code: &str| json!({ field: { code: facts.message } });
     let (status, kind, errors) = match (facts.status, facts.code) {

@@ -104,10 +104,20 @@ impl Mails {
         let circumstances = Circumstances { project, key, test, around, handoff };
         let preparing = tokio::task::spawn_blocking(move || prepare_all(draft, &circumstances));
         let prepared = preparing.await.map_err(|error| Error::Internal(error.into()))??;
-        let PreparedBulk { mut mails, shared, answer } = prepared;
+        let PreparedBulk { mails, shared, answer } = prepared;
+        self.store_together(project, BulkSubmission { mails, shared }, answer, idempotency).await
+    }
 
-        claim(&mut mails, idempotency.as_ref(), &answer);
-        let accepted = self.committer.submit_together(BulkSubmission { mails, shared }).await?;
+    /// Stores all of them or none, unless the same request did so before.
+    pub(super) async fn store_together(
+        &self,
+        project: ProjectId,
+        mut submission: BulkSubmission,
+        answer: BulkAnswer,
+        idempotency: Option<Idempotency>,
+    ) -> Result<BulkAccepted> {
+        claim(&mut submission.mails, idempotency.as_ref(), &answer);
+        let accepted = self.committer.submit_together(submission).await?;
         let Some(first) = accepted.first() else {
             return Err(Error::Internal(anyhow::anyhow!("no mail of a request got a verdict")));
         };
@@ -128,7 +138,7 @@ impl Mails {
         }
     }
 
-    async fn first_bulk_answer(
+    pub(super) async fn first_bulk_answer(
         &self,
         project: ProjectId,
         idempotency: Option<&Idempotency>,

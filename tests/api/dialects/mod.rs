@@ -1,9 +1,11 @@
 //! The APIs of other services, spoken as their own clients speak them.
 
+mod batches;
 mod mailsage;
 mod matrix;
 mod postmark;
 mod resend;
+mod resend_resources;
 mod sendgrid;
 mod sendmailos;
 mod spelling;

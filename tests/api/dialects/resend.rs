@@ -115,7 +115,7 @@ async fn refusals_are_flat_and_have_names_that_its_clients_know() {
         (with("template", json!({"id": "x"})), 422, "validation_error"),
         (with("scheduled_at", json!("some day")), 422, "validation_error"),
         (with("scheduled_at", json!("in 99 weeks")), 422, "validation_error"),
-        (json!([1]), 400, "validation_error"),
+        (json!("x"), 400, "validation_error"),
     ] {
         let reply = post(&app, "/emails", key.text(), &mail).await;
         assert_eq!((reply.status, &reply.body["name"]), (status, &json!(name)), "{}", reply.body);

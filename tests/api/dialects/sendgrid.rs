@@ -61,7 +61,10 @@ async fn what_cannot_be_done_is_refused_field_by_field() {
         (mail_with("asm", json!({"group_id": 1})), "asm"),
         (mail_with("personalizations", json!([])), "personalizations"),
         (mail_with("content", content), "content[0].type"),
-        (mail_with("custom_args", json!({"a": "x".repeat(10_001)})), "custom_args"),
+        (
+            mail_with("custom_args", json!({"a": "x".repeat(10_001)})),
+            "personalizations[0].custom_args",
+        ),
         (mail_with("categories", json!(vec!["x"; 11])), "categories"),
         (mail_with("personalizations", json!([{}])), "personalizations[0].to"),
         (mail_with("from", Value::Null), "from"),

@@ -1,21 +1,28 @@
 //! Resend's API, at the root of the host, where its clients insist on it.
 
+mod api_keys;
+mod domains;
 mod refusal;
 mod request;
 mod response;
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
 
+use self::refusal::NAMES;
 pub(super) use self::refusal::refusal;
 use self::request::{ListQuery, SendBody, UpdateBody};
-use self::response::{EmailBody, EmailList, Named};
-use super::replayed;
+use self::response::{BatchBody, EmailBody, EmailList, Named};
+use super::few::Few;
+use super::{apart, replayed};
+use crate::domain::bulk::MAX_MAILS;
 use crate::domain::id::MailId;
 use crate::domain::key_change::Change;
+use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadMails, SendMails};
@@ -25,7 +32,10 @@ use crate::service::mails::Mails;
 /// The routes of this dialect.
 pub(super) fn routes() -> Router<Api> {
     Router::new()
+        .merge(domains::routes())
+        .merge(api_keys::routes())
         .route("/emails", post(send).get(list))
+        .route("/emails/batch", post(send_batch))
         .route("/emails/{id}", get(find).patch(update))
         .route("/emails/{id}/cancel", post(cancel))
 }
@@ -42,6 +52,27 @@ async fn send(
     let accepted = mails.send(&caller, caller.project, draft, idempotency).await?;
     let answer = Json::new(Named { id: accepted.id.to_string() });
     Ok(replayed(answer.into_response(), accepted.replayed))
+}
+
+async fn send_batch(
+    caller: Authorized<SendMails>,
+    State(mails): State<Mails>,
+    idempotency: IdempotencyHeader,
+    headers: HeaderMap,
+    Json { value: Few(bodies), bytes }: Json<Few<SendBody>>,
+) -> Result<Response> {
+    let idempotency = idempotency.of("resend/emails/batch", &caller, &bytes)?;
+    drop(bytes);
+    if bodies.is_empty() || bodies.len() > MAX_MAILS {
+        let problem = format!("must be a list of 1 to {MAX_MAILS} emails");
+        return Err(Error::Invalid(Violations::one("emails", problem)));
+    }
+    let now = Utc::now();
+    let drafts = bodies.into_iter().map(|body| apart(body.draft(now))).collect::<Result<_>>()?;
+    let partial = headers.get("x-batch-validation").is_some_and(|mode| mode == "permissive");
+    let accepted = mails.send_each(&caller, caller.project, drafts, partial, idempotency).await?;
+    let is_replayed = accepted.replayed;
+    Ok(replayed(Json::new(BatchBody::new(&accepted, partial)).into_response(), is_replayed))
 }
 
 async fn find(

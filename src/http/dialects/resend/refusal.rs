@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::{Facts, names};
 
 /// Their names of our fields.
-const NAMES: &[(&str, &str)] = &[
+pub(super) const NAMES: &[(&str, &str)] = &[
     ("replyTo", "reply_to"),
     ("scheduledAt", "scheduled_at"),
     ("fileName", "filename"),
@@ -15,13 +15,13 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 /// A refusal in this dialect.
-pub(in crate::http::dialects) fn refusal(facts: &Facts) -> (StatusCode, Value) {
+pub(in crate::http::dialects) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
     let (status, name) = published(facts);
     let message = facts.sentence(|field| names::renamed(field, NAMES));
     (status, json!({ "statusCode": status.as_u16(), "name": name, "message": message }))
 }
 
-fn published(facts: &Facts) -> (StatusCode, &'static str) {
+fn published(facts: &Facts<'_>) -> (StatusCode, &'static str) {
     const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
     match (facts.status, facts.code) {
         (StatusCode::UNAUTHORIZED, _) if !facts.key_sent => (facts.status, "missing_api_key"),
@@ -33,7 +33,6 @@ fn published(facts: &Facts) -> (StatusCode, &'static str) {
         (StatusCode::CONFLICT, "IDEMPOTENCY_KEY_REUSED") => {
             (facts.status, "invalid_idempotent_request")
         }
-        (StatusCode::CONFLICT, _) => (UNPROCESSABLE, "validation_error"),
         (StatusCode::TOO_MANY_REQUESTS, _) => (facts.status, "rate_limit_exceeded"),
         (StatusCode::BAD_REQUEST, _) if facts.blames("Idempotency-Key") => {
             (facts.status, "invalid_idempotency_key")
@@ -50,7 +49,7 @@ fn published(facts: &Facts) -> (StatusCode, &'static str) {
         (StatusCode::BAD_REQUEST, _) if facts.blames("attachments") => {
             (UNPROCESSABLE, "invalid_attachment")
         }
-        (StatusCode::BAD_REQUEST, _) => (UNPROCESSABLE, "validation_error"),
+        (StatusCode::BAD_REQUEST | StatusCode::CONFLICT, _) => (UNPROCESSABLE, "validation_error"),
         (StatusCode::INTERNAL_SERVER_ERROR, _) => (facts.status, "application_error"),
         (status, _) if status.is_server_error() => (status, "internal_server_error"),
         (status, _) => (status, "validation_error"),

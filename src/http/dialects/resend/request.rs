@@ -1,6 +1,7 @@
 //! What Resend's clients ask for.
 
-use std::fmt;
+use std::fmt::{self, Display};
+use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -11,13 +12,13 @@ use super::super::draft;
 use super::super::few::Few;
 use crate::domain::attachment;
 use crate::domain::draft::Draft;
-use crate::domain::id::MailId;
 use crate::domain::schedule;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::mails::request::{
     Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, read_files,
 };
+use crate::service::keys::KeyQuery;
 use crate::service::mails::MailFilter;
 
 /// The longest name or value of a tag, in characters.
@@ -193,8 +194,19 @@ pub(super) struct ListQuery {
 }
 
 impl ListQuery {
-    /// The filter and the limit.
+    /// The filter and the limit of a list of mails.
     pub(super) fn check(self) -> Result<(MailFilter, u16)> {
+        let (cursor, limit) = self.page()?;
+        Ok((MailFilter { cursor, ..MailFilter::default() }, limit))
+    }
+
+    /// The same of a list of keys.
+    pub(super) fn of_keys(self) -> Result<(KeyQuery, u16)> {
+        let (before, limit) = self.page()?;
+        Ok((KeyQuery { before, ..KeyQuery::default() }, limit))
+    }
+
+    fn page<Id: FromStr<Err: Display>>(self) -> Result<(Option<Id>, u16)> {
         let mut violations = Violations::default();
         let limit = self.limit.unwrap_or(20);
         if !(1..=100).contains(&limit) {
@@ -203,11 +215,11 @@ impl ListQuery {
         if self.before.is_some() {
             violations.add("before", "is not supported; page forward with `after`");
         }
-        let cursor = self.after.and_then(|text| violations.check("after", text.parse::<MailId>()));
+        let cursor = self.after.and_then(|text| violations.check("after", text.parse::<Id>()));
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
-        Ok((MailFilter { cursor, ..MailFilter::default() }, limit))
+        Ok((cursor, limit))
     }
 }
 

@@ -3,17 +3,51 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::domain::address::Mailbox;
+use super::super::{Facts, names};
+use super::NAMES;
+use crate::domain::address::{DisplayName, Mailbox};
+use crate::domain::bulk::BulkResult;
 use crate::domain::id::MailId;
 use crate::domain::mail_details::MailDetails;
 use crate::domain::record::MailSummary;
 use crate::http::mails::response::timestamp;
-use crate::service::mails::{MailDetail, MailPage};
+use crate::service::mails::{BulkAccepted, MailDetail, MailPage};
 
 /// The name of what was made.
 #[derive(Debug, Serialize)]
 pub(super) struct Named {
     pub(super) id: String,
+}
+
+/// The names of several mails, and what is wrong with those that were left out.
+#[derive(Debug, Serialize)]
+pub(super) struct BatchBody {
+    data: Vec<Named>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<BatchError>>,
+}
+
+#[derive(Debug, Serialize)]
+struct BatchError {
+    index: usize,
+    message: String,
+}
+
+impl BatchBody {
+    /// With errors only where it was asked for all that can be sent.
+    pub(super) fn new(accepted: &BulkAccepted, partial: bool) -> Self {
+        let (mut data, mut errors) = (Vec::new(), Vec::new());
+        for (index, result) in accepted.answer.results.iter().enumerate() {
+            match result {
+                BulkResult::Accepted(id) => data.push(Named { id: id.to_string() }),
+                BulkResult::Refused(refusal) => {
+                    let message = Facts::of(refusal).sentence(|field| names::renamed(field, NAMES));
+                    errors.push(BatchError { index, message });
+                }
+            }
+        }
+        Self { data, errors: partial.then_some(errors) }
+    }
 }
 
 /// A mail, or only its name after it was changed.
@@ -139,7 +173,7 @@ fn last_event(status: &str) -> &'static str {
 }
 
 fn written(mailbox: &Mailbox) -> String {
-    let name = mailbox.name.as_ref().map(|name| name.as_str());
+    let name = mailbox.name.as_ref().map(DisplayName::as_str);
     named(name, &mailbox.address.to_string())
 }
 

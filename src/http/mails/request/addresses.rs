@@ -11,7 +11,7 @@ use crate::domain::mail::Content;
 use crate::domain::violations::Violations;
 
 /// An address with the name of its owner.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct AddressBody {
     /// Such as `ada@example.com`.
     email: String,
@@ -20,14 +20,14 @@ pub struct AddressBody {
 }
 
 /// One address or several: an object, a list of objects, or text such as `Ada <ada@example.com>`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::http) struct Addresses {
     written: Vec<Written>,
     is_list: bool,
 }
 
 /// One address in one of the forms that it may have.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Written {
     Object(AddressBody),
     Text(String),

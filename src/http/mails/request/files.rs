@@ -172,7 +172,7 @@ fn passed_over<'de, A: SeqAccess<'de>>(
 }
 
 /// The files, each of them checked, and where those are that are still to be fetched.
-pub(super) fn attachments(
+pub(in crate::http) fn attachments(
     files: Files,
     violations: &mut Violations,
 ) -> (Vec<Attachment>, Vec<RemoteFile>) {

@@ -9,7 +9,7 @@ use crate::domain::header::{self, CustomHeader};
 use crate::domain::violations::Violations;
 
 /// Headers in the order in which they were written. A name that comes twice is refused, and not silently merged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::http) struct Headers(pub(in crate::http) Vec<(String, String)>);
 
 impl Headers {

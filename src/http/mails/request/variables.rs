@@ -28,7 +28,7 @@ impl<'de> Deserialize<'de> for Variables {
 
 impl Variables {
     /// How many there are, as far as they were read.
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::http) fn count(&self) -> usize {
         self.count.unwrap_or(MAX_VALUES)
     }
 
