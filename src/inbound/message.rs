@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(read(b".\r\n"), Some((b"".to_vec(), 3)));
         assert_eq!(read(b"a\r\n..b\r\n.\r\nQUIT"), Some((b"a\r\n.b\r\n".to_vec(), 11)));
         assert_eq!(read(b"a\r\n.b\r\n.\r\n"), Some((b"a\r\nb\r\n".to_vec(), 10)));
-        assert_eq!(read(b"a\r\n.\rb\r\n.\r\n"), Some((b"a\r\n\rb\r\n".to_vec(), 12)));
+        assert_eq!(read(b"a\r\n.\rb\r\n.\r\n"), Some((b"a\r\n\rb\r\n".to_vec(), 11)));
         for smuggled in
             [&b"a\n.\nb"[..], b"a\n.\r\nb", b"a\r\n.\nb", b"a\r.\r\nb", b"a\r\n.", b"\n.\r\n"]
         {
