@@ -91,7 +91,7 @@ pub async fn record(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<
                        ELSE 'over'
                    END AS state
             FROM mails
-            WHERE project_id = $1 AND id = $2
+            WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         ),
         news AS MATERIALIZED (
             SELECT state
@@ -117,7 +117,7 @@ pub async fn record(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<
                     ELSE 'bounced'
                 END
             FROM news
-            WHERE mails.project_id = $1 AND mails.id = $2 AND $5 = 'bounced'
+            WHERE mails.project_id IS NOT DISTINCT FROM $1 AND mails.id = $2 AND $5 = 'bounced'
         ),
         written AS (
             INSERT INTO events (id, mail_id, position, type, reply, at, project_id)

@@ -44,7 +44,7 @@ pub async fn record(
                          AND seen.first_at < events.at + interval '1 second'
                        OFFSET 0)) AS automated
             FROM seen
-            JOIN mails ON mails.id = seen.mail_id AND mails.id = ANY ($2)
+            CROSS JOIN LATERAL (SELECT project_id FROM mails WHERE mails.id = seen.mail_id OFFSET 0) AS mail
         ),
         tally AS MATERIALIZED (
             SELECT mail_id, position, type, automated, link, (array_agg(event_id))[1] AS event_id,
@@ -111,7 +111,7 @@ pub async fn of_mail(
         r#"
         SELECT position, type AS kind, automated, sum(times)::bigint AS "times!"
         FROM engagements
-        WHERE mail_id = $2 AND EXISTS (SELECT FROM mails WHERE project_id = $1 AND id = $2)
+        WHERE mail_id = $2 AND EXISTS (SELECT FROM mails WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2)
         GROUP BY position, type, automated
         ORDER BY position, type, automated
         "#,

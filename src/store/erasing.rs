@@ -16,7 +16,7 @@ pub async fn remove_mail(
     let removed = sqlx::query!(
         r#"
         WITH gone AS (
-            DELETE FROM mails WHERE project_id = $1 AND id = $2 RETURNING id
+            DELETE FROM mails WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 RETURNING id
         ),
         removed_body AS (
             DELETE FROM mail_bodies WHERE mail_id = ANY (ARRAY(SELECT id FROM gone))
@@ -66,7 +66,7 @@ pub async fn rewrite_mail(
                 to_name = CASE WHEN $4::text IS NULL THEN to_name END,
                 subject = $5,
                 details = $6::text::jsonb
-            WHERE project_id = $1 AND id = $2
+            WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
             RETURNING id
         ),
         changed_body AS (
@@ -165,12 +165,12 @@ pub async fn forget_tellings(
         ),
         removed AS (
             DELETE FROM webhook_deliveries
-            WHERE project_id = $1 AND id = ANY (ARRAY(SELECT id FROM named WHERE in_payload))
+            WHERE project_id IS NOT DISTINCT FROM $1 AND id = ANY (ARRAY(SELECT id FROM named WHERE in_payload))
         ),
         cleared AS (
             UPDATE webhook_deliveries
             SET answer = NULL, trouble = NULL
-            WHERE project_id = $1 AND id = ANY (ARRAY(SELECT id FROM named WHERE NOT in_payload))
+            WHERE project_id IS NOT DISTINCT FROM $1 AND id = ANY (ARRAY(SELECT id FROM named WHERE NOT in_payload))
         )
         SELECT id FROM looked ORDER BY id DESC LIMIT 1
         "#,

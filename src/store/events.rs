@@ -81,7 +81,7 @@ pub async fn append(
     sqlx::query!(
         r#"
         INSERT INTO events (id, mail_id, position, type)
-        SELECT $1, id, $4, $5 FROM mails WHERE project_id = $2 AND id = $3
+        SELECT $1, id, $4, $5 FROM mails WHERE project_id IS NOT DISTINCT FROM $2 AND id = $3
         "#,
         EventId::generate() as _,
         project as _,

@@ -26,7 +26,7 @@ pub async fn find(
                from_address, from_name, to_address, to_name, subject, missing_variables,
                details AS "details: MailDetails", created_at
         FROM mails
-        WHERE project_id = $1 AND id = $2
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         "#,
         project as _,
         id as _,
@@ -176,9 +176,16 @@ pub async fn starts(
 
 /// Which of these mails are stored.
 pub async fn existing(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<Vec<MailId>> {
-    sqlx::query_scalar!(r#"SELECT id AS "id: MailId" FROM mails WHERE id = ANY ($1)"#, ids as _)
-        .fetch_all(db)
-        .await
+    sqlx::query_scalar!(
+        r#"
+        SELECT mail.id AS "id: MailId"
+        FROM UNNEST($1::uuid[]) AS wanted
+        CROSS JOIN LATERAL (SELECT id FROM mails WHERE id = wanted OFFSET 0) AS mail
+        "#,
+        ids as _,
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// What webhooks are told of a mail.

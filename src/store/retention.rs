@@ -70,7 +70,7 @@ pub async fn remove_of_project_before(
         removed_recipient AS (
             DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM old))
         )
-        DELETE FROM mails WHERE project_id = $1 AND id = ANY (ARRAY(SELECT id FROM old))
+        DELETE FROM mails WHERE project_id IS NOT DISTINCT FROM $1 AND id = ANY (ARRAY(SELECT id FROM old))
         "#,
         project as _,
         before as _,

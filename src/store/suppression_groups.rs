@@ -45,7 +45,8 @@ pub async fn list(
         r#"
         SELECT id AS "id: SuppressionGroupId", group_id AS "code: GroupCode", name, description, active,
                (SELECT count(*) FROM suppressions
-                WHERE suppressions.project_id = $1 AND suppressions.group_id = suppression_groups.group_id) AS "entries!",
+                WHERE suppressions.project_id::text || suppressions.group_id
+                          = $1::uuid::text || suppression_groups.group_id) AS "entries!",
                created_at, updated_at
         FROM suppression_groups
         WHERE project_id = $1 AND deleted_at IS NULL
@@ -80,7 +81,7 @@ pub async fn find(
         r#"
         SELECT id AS "id: SuppressionGroupId", group_id AS "code: GroupCode", name, description, active,
                (SELECT count(*) FROM suppressions
-                WHERE suppressions.project_id = $1 AND suppressions.group_id = $2) AS "entries!",
+                WHERE suppressions.project_id::text || suppressions.group_id = $1::uuid::text || $2) AS "entries!",
                created_at, updated_at
         FROM suppression_groups
         WHERE project_id = $1 AND group_id = $2 AND deleted_at IS NULL

@@ -58,7 +58,16 @@ pub async fn remove(
     let removed = sqlx::query!(
         r#"
         DELETE FROM suppressions
-        WHERE project_id = $1 AND address = ANY ($2) AND group_id = coalesce($3, group_id)
+        WHERE ctid = ANY (ARRAY(
+            SELECT entry.ctid
+            FROM UNNEST($2::text[]) AS given
+            -- OFFSET 0 makes it a look-up for each address: in one, it may be planned to read all of the project.
+            CROSS JOIN LATERAL (
+                SELECT ctid
+                FROM suppressions
+                WHERE project_id = $1 AND address = given AND group_id = coalesce($3, group_id)
+                OFFSET 0
+            ) AS entry))
         "#,
         project as _,
         addresses,
@@ -173,7 +182,8 @@ pub struct Stretch {
     pub limit: i64,
 }
 
-/// Defines lists and counts of entries: each narrows by what its index is in order of, and then by the rest. Entries of
+/// Defines lists and counts of entries: each narrows by what its own index, and no other, is in order of, and
+/// then by the rest. Entries of
 /// deleted groups are kept, and not shown.
 macro_rules! lists {
     ($($list:ident, $count:ident: $narrowed:literal),+ $(,)?) => {
@@ -192,7 +202,7 @@ macro_rules! lists {
                     FROM (
                         SELECT *
                         FROM suppressions
-                        WHERE project_id = $1 AND "# + $narrowed + r#"
+                        WHERE "# + $narrowed + r#"
                           AND id >= $4 AND id <= $5
                           AND group_id <> ALL (ARRAY(SELECT group_id FROM suppression_groups
                                                      WHERE project_id = $1 AND deleted_at IS NOT NULL))
@@ -236,7 +246,7 @@ macro_rules! lists {
                     FROM (
                         SELECT *
                         FROM suppressions
-                        WHERE project_id = $1 AND "# + $narrowed + r#"
+                        WHERE "# + $narrowed + r#"
                           AND id >= $4 AND id <= $5
                           AND group_id <> ALL (ARRAY(SELECT group_id FROM suppression_groups
                                                      WHERE project_id = $1 AND deleted_at IS NOT NULL))
@@ -268,9 +278,9 @@ macro_rules! lists {
 }
 
 lists! {
-    of_project, count_of_project: "true",
-    of_group, count_of_group: "group_id = $3",
-    of_address, count_of_address: "address = $2",
+    of_project, count_of_project: "project_id::text = $1::uuid::text",
+    of_group, count_of_group: "project_id::text || group_id = $1::uuid::text || $3",
+    of_address, count_of_address: "project_id = $1 AND address = $2",
 }
 
 /// Entries of a project, newest first.

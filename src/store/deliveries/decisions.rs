@@ -85,7 +85,7 @@ pub async fn retry(
             SELECT position, attempt, reply, row_number() OVER (ORDER BY position) AS place
             FROM latest
             WHERE type = 'ambiguous'
-              AND (SELECT on_ambiguous FROM mails WHERE project_id = $1 AND id = $2) = 'hold'
+              AND (SELECT on_ambiguous FROM mails WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2) = 'hold'
               AND NOT EXISTS (SELECT FROM deliveries
                               WHERE project_id = $1 AND mail_id = $2 AND deliveries.position = latest.position)
         ),
@@ -103,7 +103,7 @@ pub async fn retry(
             WHERE project_id = $1 AND mail_id = $2 AND lease_token IS NULL AND NOT cancelled
               AND due_at > clock_timestamp()
               -- What is scheduled is sent earlier by another schedule.
-              AND (SELECT status FROM mails WHERE project_id = $1 AND id = $2) <> 'scheduled'
+              AND (SELECT status FROM mails WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2) <> 'scheduled'
             RETURNING position, attempts
         ),
         tally AS MATERIALIZED (
@@ -115,7 +115,7 @@ pub async fn retry(
                 held = mails.held - tally.held,
                 status = CASE WHEN mails.status = 'held' THEN 'queued' ELSE mails.status END
             FROM tally
-            WHERE project_id = $1 AND id = $2 AND tally.held > 0
+            WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 AND tally.held > 0
         ),
         history AS (
             INSERT INTO events (id, mail_id, position, type, attempt, at)
@@ -155,7 +155,7 @@ pub async fn reschedule(
         WITH scheduled AS (
             SELECT id
             FROM mails
-            WHERE project_id = $1 AND id = $2 AND status = 'scheduled'
+            WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 AND status = 'scheduled'
               AND NOT EXISTS (SELECT FROM deliveries
                               WHERE project_id = $1 AND mail_id = $2 AND (lease_token IS NOT NULL OR cancelled))
         ),
@@ -168,7 +168,7 @@ pub async fn reschedule(
         noted AS (
             UPDATE mails
             SET details = jsonb_set(details, '{scheduledAt}', to_jsonb($4::text))
-            WHERE project_id = $1 AND id = $2 AND EXISTS (SELECT FROM moved)
+            WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 AND EXISTS (SELECT FROM moved)
         )
         SELECT count(*) > 0 AS "moved!" FROM moved
         "#,
@@ -217,7 +217,7 @@ pub async fn cancel(
             SELECT position, attempt
             FROM latest
             WHERE type = 'ambiguous' AND ($5::smallint[] IS NULL OR position = ANY ($5))
-              AND (SELECT on_ambiguous FROM mails WHERE project_id = $1 AND id = $2) = 'hold'
+              AND (SELECT on_ambiguous FROM mails WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2) = 'hold'
               AND NOT EXISTS (SELECT FROM deliveries
                               WHERE project_id = $1 AND mail_id = $2 AND deliveries.position = latest.position)
         ),
@@ -236,7 +236,7 @@ pub async fn cancel(
                     ELSE 'cancelled'
                 END
             FROM tally
-            WHERE project_id = $1 AND id = $2 AND tally.waiting + tally.held > 0
+            WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 AND tally.waiting + tally.held > 0
         ),
         history AS (
             INSERT INTO events (id, mail_id, position, type, attempt, at, project_id)

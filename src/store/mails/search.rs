@@ -246,7 +246,7 @@ pub async fn among(
              LATERAL (
                  SELECT *
                  FROM mails
-                 WHERE mails.id = wanted.id AND project_id = $1
+                 WHERE mails.id = wanted.id AND project_id IS NOT DISTINCT FROM $1
                    AND (cardinality($3::text[]) = 0 OR status = ANY ($3))
                    AND ($4::text IS NULL OR from_address = $4)
                    AND ($5::boolean IS NULL OR test = $5)
