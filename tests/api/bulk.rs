@@ -91,10 +91,10 @@ async fn each_recipient_gets_a_mail_of_their_own() {
 #[tokio::test]
 async fn what_does_not_differ_is_stored_once_and_goes_with_the_last_mail() {
     let server = SmtpServer::start().await;
-    let app = Setup::default().limits(100, 1000).delivering_to(&server).start().await;
+    let app = Setup::default().limits(10_000, 100_000).delivering_to(&server).start().await;
     let key = app.full_key().await;
     let bytes: Vec<u8> =
-        (0..300_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        (0..300_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
     let file = json!([{"fileName": "terms.bin", "content": BASE64_STANDARD.encode(&bytes)}]);
     let recipients: Vec<Value> =
         (0..100).map(|n| json!({"email": format!("c{n}@example.com")})).collect();

@@ -193,7 +193,7 @@ async fn one_request_of_a_mail_program_unsubscribes_once_and_for_ever() {
     assert_eq!(submit(&app, &path, ONE_CLICK).await.status, 200);
     assert_eq!(entries(&app, &key, json!({"groupId": news})).await.len(), 1);
     let told = endpoint.wait_for(3).await;
-    let mut found: Vec<String> = told.iter().map(|told| told.kind()).collect();
+    let mut found: Vec<String> = told.iter().map(super::webhook_endpoint::Received::kind).collect();
     found.sort();
     assert_eq!(found, [events[1], events[0], events[0]]);
     assert_eq!(app.number("SELECT count(*) FROM events WHERE type LIKE '%subscribed'").await, 0);
@@ -275,10 +275,10 @@ async fn a_recipient_chooses_which_mail_to_get() {
         groups.sort();
         groups
     };
-    assert_eq!(unwanted().await, [offers.clone()]);
+    assert_eq!(unwanted().await, std::slice::from_ref(&offers));
     // What somebody of the project said stays, whatever a recipient wants; so does what nobody was asked about.
     submit(&app, &path, &format!("{shown}&wanted={offers}&wanted={stopped}")).await;
-    assert_eq!(unwanted().await, [news.clone()]);
+    assert_eq!(unwanted().await, std::slice::from_ref(&news));
     submit(&app, &path, &format!("action=choose&shown={offers}")).await;
     let mut both = vec![news.clone(), offers.clone()];
     both.sort();
@@ -290,7 +290,7 @@ async fn a_recipient_chooses_which_mail_to_get() {
     let id = app.accepted(&key, letter_with(json!({}))).await;
     app.mail_in(&key, &id, "suppressed").await;
     submit(&app, &path, "action=resubscribe").await;
-    assert_eq!(unwanted().await, [offers.clone()]);
+    assert_eq!(unwanted().await, std::slice::from_ref(&offers));
     let id = app.accepted(&key, letter_with(json!({}))).await;
     app.mail_in(&key, &id, "captured").await;
     app.stop().await;
@@ -332,7 +332,7 @@ async fn what_is_no_link_of_ours_leads_nowhere() {
     // Another node with the same key understands it, one with another does not.
     let other = Setup::default()
         .with(|settings| {
-            settings.secret_key = Some("another secret key that is long enough".into())
+            settings.secret_key = Some("another secret key that is long enough".into());
         })
         .start()
         .await;

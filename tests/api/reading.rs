@@ -170,6 +170,7 @@ async fn the_status_has_the_shape_of_the_upstream_api() {
         "subject": "Your receipt",
         "tags": [],
         "templateId": null,
+        "templateVersion": null,
         "unsubscribeGroupId": null
       },
       "success": true

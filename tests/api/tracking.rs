@@ -24,7 +24,7 @@ async fn tracked(app: &TestApp, key: &TestKey) -> (String, String, String) {
     };
     let (images, links) = (paths("/t/o/"), paths("/t/c/"));
     assert_eq!((images.len(), links.len(), paths("/u/").len()), (1, 1, 1), "{html}");
-    assert!(images[0].ends_with(".gif"));
+    assert!(images[0].rsplit_once('.').is_some_and(|(_, end)| end == "gif"));
     assert!(html.contains("mailto:help@shop.example"), "{html}");
     // Whoever follows a link within a second is no reader.
     app.sql("UPDATE events SET at = at - interval '1 minute'").await;
@@ -91,7 +91,7 @@ async fn a_reader_who_opens_a_mail_and_follows_a_link_is_told_of() {
     assert!(status["openedAt"].is_string() && status["clickedAt"].is_string(), "{status}");
     assert_eq!(status["status"], "captured");
     let mut told: Vec<Value> =
-        endpoint.wait_for(2).await.iter().map(|received| received.json()).collect();
+        endpoint.wait_for(2).await.iter().map(super::webhook_endpoint::Received::json).collect();
     told.sort_by_key(|told| told["type"].to_string());
     assert_eq!(told[0]["type"], "email.clicked");
     assert_eq!(told[0]["data"]["clickedUrl"], target);

@@ -52,14 +52,12 @@ impl Mails {
                 }
                 Err(error) => error,
             };
-            match refusal_of(&error).filter(|_| partial) {
-                Some(refusal) => results.push(BulkResult::Refused(refusal)),
+            let Some(refusal) = refusal_of(&error).filter(|_| partial) else {
                 // The same request may have come while all of it could be sent.
-                None => {
-                    let first = self.first_bulk_answer(project, idempotency.as_ref()).await?;
-                    return first.ok_or_else(|| placed(error, place));
-                }
-            }
+                let first = self.first_bulk_answer(project, idempotency.as_ref()).await?;
+                return first.ok_or_else(|| placed(error, place));
+            };
+            results.push(BulkResult::Refused(refusal));
         }
         let recipients: usize = mails.iter().map(|mail| mail.row.recipients.len()).sum();
         if recipients > MAX_RECIPIENTS {

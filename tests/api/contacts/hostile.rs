@@ -83,8 +83,9 @@ async fn requests_about_the_same_contacts_at_once_make_each_of_them_once() {
         contacts.rotate_left(field * 3);
         app.post("/v1/contacts/bulk-update", &key, json!({ "contacts": contacts }))
     };
-    let (a, b, c, d, e, f) = tokio::join!(bulk(0), bulk(1), bulk(2), bulk(3), bulk(4), bulk(5));
-    for reply in [&a, &b, &c, &d, &e, &f] {
+    let replies = tokio::join!(bulk(0), bulk(1), bulk(2), bulk(3), bulk(4), bulk(5));
+    let (zeroth, first, second, third, fourth, fifth) = &replies;
+    for reply in [zeroth, first, second, third, fourth, fifth] {
         assert_eq!(data(reply)["successCount"], 20);
     }
     let complete = "SELECT count(*) FROM contacts WHERE custom_fields = '{\"x0\":0,\"x1\":1,\"x2\":2,\"x3\":3,\"x4\":4,\"x5\":5}'";

@@ -1,4 +1,4 @@
-//! MailSage's API, by the examples of its documentation.
+//! `MailSage`'s API, by the examples of its documentation.
 
 use serde_json::{Value, json};
 

@@ -176,7 +176,7 @@ async fn test_keys_and_suppressions_hold_everywhere() {
     reached.await.expect("all test mail is captured");
 
     app.sql(&format!(
-        "INSERT INTO suppressions (project_id, address, reason, mail_id) VALUES ('{0}', 'gone@example.org', 'hard_bounce', '{0}')",
+        "INSERT INTO suppressions (project_id, address, reason, mail_id) VALUES ('{0}', 'gone@example.org', 'bounce', '{0}')",
         app.project
     ))
     .await;

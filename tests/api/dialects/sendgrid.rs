@@ -1,4 +1,4 @@
-//! SendGrid's way to send.
+//! `SendGrid`'s way to send.
 
 use serde_json::{Value, json};
 

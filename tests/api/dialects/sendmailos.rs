@@ -1,4 +1,4 @@
-//! SendMailOS's API, by the examples of its documentation.
+//! `SendMailOS`'s API, by the examples of its documentation.
 
 use serde_json::json;
 

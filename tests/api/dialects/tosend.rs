@@ -1,4 +1,4 @@
-//! ToSend's API, by a capture of what its client for Python sends.
+//! `ToSend`'s API, by a capture of what its client for Python sends.
 
 use reqwest::Method;
 use serde_json::{Value, json};

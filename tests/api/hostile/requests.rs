@@ -150,7 +150,7 @@ async fn paths_and_methods_that_are_not_there_are_refused_in_the_envelope() {
         ("GET", "/dashboard/nothing.js", 404),
         ("GET", "/v1", 404),
         ("POST", "/v1/mail/send", 404),
-        ("POST", "/v2/mails/send", 404),
+        ("POST", "/v9/mails/send", 404),
         ("POST", "/V1/MAILS/SEND", 404),
         ("GET", "/v1/mails/../../etc/passwd", 404),
         ("GET", "/v1/mails/%2e%2e/send", 404),
