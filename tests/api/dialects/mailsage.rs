@@ -162,7 +162,7 @@ async fn a_template_says_what_a_request_does_not() {
     let sender = app.post("/v1/senders", &key, sender).await;
     let template = json!({
         "templateName": "Welcome", "subject": "Welcome, {{name}}!", "emailTemplate": "<h1>Hello {{name}}</h1>",
-        "senderId": sender.body["data"]["id"],
+        "senderId": sender.body["data"]["sender"]["id"],
     });
     let template = app.post("/v1/templates", &key, template).await;
     let id = ["id", "templateId"].into_iter().find_map(|name| template.body["data"][name].as_str());

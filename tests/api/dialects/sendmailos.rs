@@ -136,11 +136,11 @@ async fn a_key_of_a_workspace_may_what_its_scopes_say() {
     let app = TestApp::start().await;
     let master = app.account_key().await;
     let workspace = format!("ws_{}", app.project);
-    let make = async |scopes: serde_json::Value| {
+    let with_scopes = async |scopes: serde_json::Value| {
         let body = json!({"name": "Client", "workspace_id": workspace, "scopes": scopes});
         post(&app, "/api/v1/api-keys", master.text(), &body).await
     };
-    let made = make(json!(["subscribers:read", "subscribers:write", "messages:read"])).await;
+    let made = with_scopes(json!(["subscribers:read", "subscribers:write", "messages:read"])).await;
     assert_eq!(
         (made.status, &made.body["api_key"]["workspace_id"]),
         (201, &json!(workspace)),
@@ -152,9 +152,9 @@ async fn a_key_of_a_workspace_may_what_its_scopes_say() {
     assert_eq!(made.header("cache-control"), "no-store");
     let mail = json!({"to": "ada@example.org", "subject": "Hello"});
     assert_eq!(post(&app, "/api/v1/send", key, &mail).await.status, 403);
-    assert_eq!(get(&app, "/v1/contacts", key).await.status, 200);
+    assert_eq!(get(&app, "/v1/contact-lists", key).await.status, 200);
 
-    let sends = make(json!(null)).await;
+    let sends = with_scopes(json!(null)).await;
     assert_eq!(
         post(&app, "/api/v1/send", sends.body["key"].as_str().unwrap(), &mail).await.status,
         200
@@ -163,7 +163,7 @@ async fn a_key_of_a_workspace_may_what_its_scopes_say() {
     let listed = get(&app, "/api/v1/api-keys", owner.text()).await;
     assert_eq!(listed.body["api_keys"].as_array().unwrap().len(), 3, "{}", listed.body);
     assert!(!listed.body.to_string().contains(key));
-    let wrong = make(json!(["campaigns:send"])).await;
+    let wrong = with_scopes(json!(["campaigns:send"])).await;
     assert_eq!((wrong.status, &wrong.body["code"]), (400, &json!("VALIDATION_FAILED")));
     // Nobody gives more than he has.
     let small = app.key(&[posthaste::domain::permission::Permission::KeysWrite]).await;

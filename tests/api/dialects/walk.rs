@@ -117,7 +117,11 @@ async fn every_route_asks_for_a_good_key_and_its_permission() {
 async fn things(app: &TestApp, key: &TestKey) -> Vec<(&'static str, String)> {
     let mail = letter_with(json!({"scheduledAt": chrono::Utc::now() + chrono::TimeDelta::days(1)}));
     let mail = app.accepted(key, mail).await;
-    let id = |body: &Value| body["data"]["id"].as_str().map(ToOwned::to_owned);
+    let id = |body: &Value| {
+        let data = &body["data"];
+        let shown = [data, &data["webhook"]].into_iter().find_map(|one| one["id"].as_str());
+        shown.map(ToOwned::to_owned)
+    };
     let domain = app.post("/v1/domains", key, json!({"domain": "client.example.com"})).await;
     let hook = json!({"url": "https://127.0.0.1/hook", "events": ["email.bounced"]});
     let hook = app.post("/v1/webhooks", key, hook).await;
@@ -181,7 +185,7 @@ async fn nothing_is_known_of_another_project() {
 
 #[tokio::test]
 async fn lists_show_nothing_of_another_project() {
-    let app = TestApp::start().await;
+    let app = Setup::default().telling_this_machine().start().await;
     let owner = app.full_key().await;
     let things = things(&app, &owner).await;
     let other = app.another_project().await;

@@ -1,17 +1,18 @@
 //! `/api/v1/message-batches`: several mails by one request, each of which is sent or told what is wrong with it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, de};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::author::Authors;
-use super::super::few::Few;
 use super::super::{Facts, apart, replayed};
 use super::messages::Message;
 use super::{Answer, SendBody, refusal, workspace};
@@ -22,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadMails, SendMails};
 use crate::http::extract::body_room::BodyShare;
+use crate::http::extract::bounded_value::MAX_VALUES;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path, Permitted};
 use crate::service::keys::Keys;
 use crate::service::mails::{MailFilter, Mails};
@@ -45,14 +47,13 @@ async fn send(
     share: BodyShare,
     Json { value, bytes }: Json<BatchBody>,
 ) -> Result<Response> {
-    let Few(bodies) = value.messages;
+    let bodies = value.messages.bodies;
     share.take(bodies.iter().map(SendBody::weight).sum())?;
     let idempotency = idempotency.of("sendmailos/message-batches", &caller, &bytes)?;
     drop(bytes);
     let project = workspace(value.workspace_id.as_deref(), &caller, &keys).await?;
-    if bodies.is_empty() || bodies.len() > MAX_MAILS {
-        let problem = format!("must be a list of 1 to {MAX_MAILS} messages");
-        return Err(Error::Invalid(Violations::one("messages", problem)));
+    if bodies.is_empty() {
+        return Err(Error::Invalid(Violations::one("messages", "is required")));
     }
     let mut drafts = Vec::with_capacity(bodies.len());
     for body in bodies {
@@ -106,8 +107,43 @@ fn told(result: &BulkResult) -> Value {
 #[derive(Debug, Deserialize)]
 struct BatchBody {
     #[serde(default)]
-    messages: Few<SendBody>,
+    messages: Messages,
     workspace_id: Option<String>,
+}
+
+/// Messages, with no more values than fit.
+#[derive(Debug, Default)]
+struct Messages {
+    bodies: Vec<SendBody>,
+}
+
+impl<'de> Deserialize<'de> for Messages {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(MessagesVisitor)
+    }
+}
+
+struct MessagesVisitor;
+
+impl<'de> Visitor<'de> for MessagesVisitor {
+    type Value = Messages;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Messages, A::Error> {
+        let (mut bodies, mut values) = (Vec::new(), 0);
+        while let Some(body) = items.next_element::<SendBody>()? {
+            values += body.values();
+            bodies.push(body);
+            if values > MAX_VALUES || bodies.len() > MAX_MAILS {
+                let problem = format!("may be {MAX_MAILS}, with {MAX_VALUES} values together");
+                return Err(de::Error::custom(problem));
+            }
+        }
+        Ok(Messages { bodies })
+    }
 }
 
 #[derive(Debug, Serialize)]

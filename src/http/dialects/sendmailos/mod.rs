@@ -147,7 +147,14 @@ impl From<File> for AttachmentBody {
 impl SendBody {
     /// About the memory that it takes beyond the bytes it was read from.
     fn weight(&self) -> usize {
-        self.variables.as_ref().map_or(0, Variables::weight) + self.attachments.weight()
+        let values = [&self.variables, &self.metadata].into_iter().flatten();
+        values.map(Variables::weight).sum::<usize>() + self.attachments.weight()
+    }
+
+    /// How many values it has.
+    fn values(&self) -> usize {
+        let values = [&self.variables, &self.metadata].into_iter().flatten();
+        values.map(Variables::count).sum()
     }
 
     /// Who writes: the one that is named, else whom the template names, else the first sender.

@@ -54,7 +54,7 @@ async fn create(
     State(webhooks): State<Webhooks>,
     Json { value, .. }: Json<WebhookRequest>,
 ) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Json<Shown<WebhookBody>>)> {
-    let Checked { url, events, title, active } = value.check(true)?;
+    let Checked { url, events, title, .. } = value.check(true)?;
     let metadata = title.map(|title| (TITLE.to_owned(), title.into())).into_iter().collect();
     let draft = match (url, events) {
         (Some(url), Some(events)) => WebhookDraft { url, events, metadata },
@@ -63,11 +63,6 @@ async fn create(
     };
     let (webhook, secret) = webhooks.create(&caller, caller.project, draft).await?;
     let mut data = WebhookBody::from(webhook);
-    if active == Some(false) {
-        let update = WebhookUpdate { active, ..unchanged() };
-        let id = webhook_id(&data.id)?;
-        data = webhooks.update(&caller, caller.project, id, None, update).await?.into();
-    }
     data.secret = Some(secret.reveal().to_owned());
     let unkept = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((StatusCode::CREATED, unkept, Json::new(Shown { data })))
@@ -89,7 +84,7 @@ async fn update(
             Some(metadata)
         }
     };
-    let update = WebhookUpdate { events, active, metadata, ..unchanged() };
+    let update = WebhookUpdate { url: None, events, active, metadata };
     let webhook = webhooks.update(&caller, caller.project, id, url, update).await?;
     Ok(Json::new(Shown { data: webhook.into() }))
 }
@@ -101,10 +96,6 @@ async fn delete(
 ) -> Result<Json<DeletedBody>> {
     webhooks.delete(&caller, caller.project, webhook_id(&id)?).await?;
     Ok(Json::new(DeletedBody { id, deleted: true }))
-}
-
-fn unchanged() -> WebhookUpdate {
-    WebhookUpdate { url: None, events: None, active: None, metadata: None }
 }
 
 /// What a webhook is to be, or what is to be different about it.
@@ -147,6 +138,10 @@ impl WebhookRequest {
         }
         let active = match self.status.as_deref() {
             None => None,
+            Some(_) if is_new => {
+                violations.add("status", "is `active` at first; change it afterwards");
+                None
+            }
             Some("active") => Some(true),
             Some("inactive") => Some(false),
             Some(_) => {
