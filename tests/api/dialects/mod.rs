@@ -6,10 +6,13 @@ mod matrix;
 mod postmark;
 mod resend;
 mod resend_resources;
+mod round_trips;
 mod sendgrid;
 mod sendmailos;
 mod spelling;
 mod tosend;
+mod tosend_administration;
+mod walk;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;

@@ -45,6 +45,24 @@ impl AttachmentBody {
     ) -> Self {
         Self { file_name, content, content_type, ..Self::default() }
     }
+
+    /// The same, shown by the HTML as `cid:` and this.
+    #[must_use]
+    pub(in crate::http) fn shown_as(self, content_id: Option<String>) -> Self {
+        Self { content_id, ..self }
+    }
+
+    /// The same, to be fetched.
+    #[must_use]
+    pub(in crate::http) fn fetched_from(self, file_url: Option<String>) -> Self {
+        Self { file_url, ..self }
+    }
+
+    /// The same, as an `attachment` or `inline`.
+    #[must_use]
+    pub(in crate::http) fn disposed(self, disposition: Option<String>) -> Self {
+        Self { disposition, ..self }
+    }
 }
 
 /// The bytes of a file, and how long their base64 was. What is too long for any mail is not decoded.
@@ -158,7 +176,7 @@ const FETCHED: usize = attachment::MAX_ENCODED_BYTES / 4 * 3;
 
 impl Files {
     /// About the memory that they take beyond the bytes they were read from.
-    pub(super) fn weight(&self) -> usize {
+    pub(in crate::http) fn weight(&self) -> usize {
         if self.bodies.iter().any(|body| body.file_url.is_some()) { FETCHED } else { 0 }
     }
 }
