@@ -361,6 +361,8 @@ CREATE TABLE deliveries (
     begun_at         timestamptz,
     -- Somebody asked to stop while an attempt was being made: there is no other after it.
     cancelled        boolean NOT NULL DEFAULT false,
+    -- When a person decided to try again what was held: its time begins there.
+    retried_at       timestamptz,
     -- Why it is not there yet.
     last_reply       jsonb
 ) WITH (fillfactor = 80);

@@ -142,3 +142,28 @@ async fn nobody_is_told_what_happens_in_another_project() {
     assert!(endpoint.received().is_empty());
     app.stop().await;
 }
+
+#[tokio::test]
+async fn an_event_names_its_recipient_also_where_somebody_is_named_twice() {
+    let (app, endpoint) = (app().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    webhook(&app, &key, &endpoint, &["email.delivered"]).await;
+    let named = json!({
+        "to": "ada@example.org",
+        "cc": [{"email": "Ada@example.org", "name": "Copy"}, {"email": "bob@example.org", "name": "Bob"}],
+        "bcc": ["bob@example.org", "carol@example.org"],
+    });
+    app.accepted(&key, letter_with(named)).await;
+    let told = endpoint.wait_for(3).await;
+    let named: BTreeSet<(String, bool)> = told
+        .iter()
+        .map(|told| {
+            let told: serde_json::Value = serde_json::from_slice(&told.body).unwrap();
+            let to = &told["data"]["to"];
+            (to["email"].as_str().unwrap().to_owned(), to["name"] == "Bob")
+        })
+        .collect();
+    let expected = [("ada@example.org", false), ("bob@example.org", true), ("carol@example.org", false)];
+    assert_eq!(named, expected.map(|(address, is_bob)| (address.to_owned(), is_bob)).into());
+    app.stop().await;
+}
