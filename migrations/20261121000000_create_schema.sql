@@ -528,6 +528,7 @@ CREATE TABLE webhook_deliveries (
 -- By the webhook first, so that those who wait for one endpoint are in nobody else's way.
 CREATE INDEX webhook_deliveries_due_at ON webhook_deliveries (webhook_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_webhook_id ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_mail_id ON webhook_deliveries (mail_id) WHERE mail_id IS NOT NULL;
 
 -- Kinds of mail that recipients can want or not want.
 CREATE TABLE suppression_groups (
@@ -564,8 +565,10 @@ CREATE TABLE contacts (
     CONSTRAINT contacts_email UNIQUE (project_id, email)
 );
 
-CREATE INDEX contacts_project_id ON contacts (project_id, id);
-CREATE INDEX contacts_user_id ON contacts (project_id, user_id, id) WHERE user_id IS NOT NULL;
+-- As text, for the same reason as with suppressions: who looks for an address, or for the project's own name for somebody,
+-- has one index each to look into.
+CREATE INDEX contacts_project_id ON contacts ((project_id::text), id);
+CREATE INDEX contacts_user_id ON contacts ((project_id::text || user_id), id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE contact_lists (
     id          uuid PRIMARY KEY,

@@ -47,7 +47,10 @@ pub struct MailDetails {
     pub bypass_suppressions: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what may be skipped by reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what may be skipped by reference"
+)]
 fn is_off(choice: &bool) -> bool {
     !choice
 }

@@ -91,7 +91,8 @@ impl Deliveries {
             });
         }
         if let Err(error) = self.end_what_may_not_be_sent(&mut claims.jobs, &late).await {
-            let leases: Vec<Lease> = claims.jobs.into_iter().flat_map(|job| job.deliveries).collect();
+            let leases: Vec<Lease> =
+                claims.jobs.into_iter().flat_map(|job| job.deliveries).collect();
             for lease in &leases {
                 self.leases.drop_one(lease.id);
             }
@@ -237,9 +238,7 @@ async fn after_abandoned_attempts(
     };
     Ok(abandoned
         .into_iter()
-        .filter_map(|delivery| {
-            after_abandoned_attempt(delivery, token, is_too_late(delivery))
-        })
+        .filter_map(|delivery| after_abandoned_attempt(delivery, token, is_too_late(delivery)))
         .collect())
 }
 

@@ -107,12 +107,9 @@ impl BulkResultBody {
                 error: None,
                 suppressed: suppressed.remove(&id).unwrap_or_default(),
             },
-            BulkResult::Refused(refusal) => Self {
-                email,
-                email_id: None,
-                error: Some(refusal.into()),
-                suppressed: Vec::new(),
-            },
+            BulkResult::Refused(refusal) => {
+                Self { email, email_id: None, error: Some(refusal.into()), suppressed: Vec::new() }
+            }
         }
     }
 }

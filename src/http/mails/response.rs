@@ -80,7 +80,8 @@ pub struct SendMailBody {
 
 impl From<Accepted> for SendMailBody {
     fn from(accepted: Accepted) -> Self {
-        let Accepted { id, recipients, suppressed, accepted_at, scheduled_at, replayed: _ } = accepted;
+        let Accepted { id, recipients, suppressed, accepted_at, scheduled_at, replayed: _ } =
+            accepted;
         let status = match scheduled_at {
             _ if suppressed.len() == recipients => "suppressed",
             Some(_) => "scheduled",

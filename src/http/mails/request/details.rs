@@ -98,7 +98,8 @@ pub(super) fn unsubscribe_group(
     let plain = read("unsubscribeGroupId", group_id);
     let nested = read("unsubscribe.groupId", unsubscribe.and_then(|written| written.group_id));
     if plain.is_some() && nested.is_some() && plain != nested {
-        violations.add("unsubscribe.groupId", "must be the same as unsubscribeGroupId, or be left out");
+        violations
+            .add("unsubscribe.groupId", "must be the same as unsubscribeGroupId, or be left out");
     }
     plain.or(nested).map(String::from)
 }
