@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside of tests panic as tests do")]
 
+#[path = "plans/contacts.rs"]
+mod contacts;
 #[path = "support/database.rs"]
 #[expect(dead_code, reason = "each test binary uses a part of it")]
 mod database;
