@@ -40,6 +40,7 @@ mod overview;
 mod people;
 mod preferences;
 mod reading;
+mod reference;
 mod retention;
 mod scheduling;
 mod searching;
