@@ -45,6 +45,11 @@ impl AttachmentBody {
     ) -> Self {
         Self { file_name, content, content_type, ..Self::default() }
     }
+
+    /// The same file, fetched from a URL where it has no bytes, and shown in the HTML by a name where it has one.
+    pub(in crate::http) fn at(self, file_url: Option<String>, content_id: Option<String>) -> Self {
+        Self { file_url, content_id, ..self }
+    }
 }
 
 /// The bytes of a file, and how long their base64 was. What is too long for any mail is not decoded.
@@ -158,7 +163,7 @@ const FETCHED: usize = attachment::MAX_ENCODED_BYTES / 4 * 3;
 
 impl Files {
     /// About the memory that they take beyond the bytes they were read from.
-    pub(super) fn weight(&self) -> usize {
+    pub(in crate::http) fn weight(&self) -> usize {
         if self.bodies.iter().any(|body| body.file_url.is_some()) { FETCHED } else { 0 }
     }
 }
