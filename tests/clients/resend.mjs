@@ -1,6 +1,8 @@
 // Uses Resend's own client for Node, as far as its API is spoken, against the server in BASE_URL with the key in KEY.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { once as happened } from "node:events";
 import { Resend } from "resend";
 
 const { BASE_URL: base, KEY: key } = process.env;
@@ -68,7 +70,7 @@ const one = await sending(1, () => resend.emails.send({
 }));
 assert.deepEqual(Object.keys(one), ["id"]);
 const written = await message(one.id);
-for (const part of ["X-Entity-Ref-ID: 1", "aGVsbG8=", "Reply-To: answers@example.com"]) {
+for (const part of ["X-Entity-Ref-ID: 1", "aGVsbG8=", "Content-ID: <logo>", "Reply-To: answers@example.com"]) {
   assert.ok(written.includes(part), `${part} in ${written}`);
 }
 assert.ok(!written.includes("dan@example.org"));
@@ -110,6 +112,8 @@ const newest = good(await resend.emails.list({ limit: 2 }));
 assert.deepEqual([newest.object, newest.has_more, newest.data.length], ["list", true, 2]);
 const older = good(await resend.emails.list({ limit: 2, after: newest.data[1].id }));
 assert.ok(older.data.every(({ id }) => !newest.data.some((mail) => mail.id === id)));
+const newer = good(await resend.emails.list({ limit: 2, before: older.data[0].id }));
+assert.deepEqual(newer, { ...newest, has_more: false });
 
 // Refusals.
 await refused(422, "missing_required_field", () => resend.emails.send({ from: letter.from }));
@@ -123,6 +127,105 @@ await refused(403, "invalid_api_key", () => new Resend("re_nobody", { baseUrl: b
 const anonymous = await fetch(`${base}/emails`, { method: "POST", body: "{}", headers: { "content-type": "application/json" } });
 assert.deepEqual([anonymous.status, (await anonymous.json()).name], [401, "missing_api_key"]);
 
+// A server of ours, for files that are fetched and for what webhooks are told.
+const told = [];
+const files = createServer(async (request, answer) => {
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  if (request.method === "POST") {
+    told.push({ headers: request.headers, payload: Buffer.concat(parts).toString() });
+    files.emit("told");
+  }
+  answer.end("fetched");
+});
+await happened(files.listen(0, "127.0.0.1"), "listening");
+const own = `http://127.0.0.1:${files.address().port}`;
+const fetched = await sending(1, () => resend.emails.send({ ...letter, attachments: [{ filename: "b.txt", path: `${own}/b.txt` }] }));
+assert.ok((await message(fetched.id)).includes(Buffer.from("fetched").toString("base64")));
+
+// Webhooks.
+const events = ["email.sent", "email.delivered", "email.bounced", "email.suppressed", "email.complained"];
+const hook = good(await resend.webhooks.create({ endpoint: `${own}/hook`, events }));
+assert.match(hook.signing_secret, /^whsec_/);
+const { signing_secret: webhookSecret } = good(await resend.webhooks.get(hook.id));
+assert.equal(webhookSecret, hook.signing_secret);
+assert.ok(good(await resend.webhooks.list()).data.some(({ id, status }) => id === hook.id && status === "enabled"));
+const verified = [];
+async function tellings(count) {
+  for (;;) {
+    while (told.length > 0) {
+      const { headers, payload } = told.shift();
+      const [id, timestamp, signature] = ["id", "timestamp", "signature"].map((name) => headers[`svix-${name}`]);
+      verified.push(resend.webhooks.verify({ payload, headers: { id, timestamp, signature }, webhookSecret }));
+    }
+    if (verified.length >= count) return verified.splice(0);
+    await happened(files, "told");
+  }
+}
+const watched = await sending(1, () => resend.emails.send({ ...letter, tags: [{ name: "a", value: "b" }] }));
+const seen = await tellings(2);
+assert.deepEqual(seen.map(({ type }) => type).sort(), ["email.delivered", "email.sent"]);
+const { message_id, created_at, ...data } = seen[0].data;
+assert.deepEqual(data, { email_id: watched.id, from: "hello@example.com", to: ["ada@example.org"], subject: "Hi", tags: { a: "b" } });
+assert.ok((await message(watched.id)).includes(`Message-ID: ${message_id}`) && Date.parse(created_at) <= Date.now());
+await sending(1, () => resend.emails.send({ ...letter, to: "bounced@example.org" }));
+const [bounced] = await tellings(1);
+assert.deepEqual([bounced.type, bounced.data.to, bounced.data.bounce.type], ["email.bounced", ["bounced@example.org"], "Permanent"]);
+assert.equal(good(await resend.webhooks.update(hook.id, { events: ["email.sent"], status: "disabled" })).id, hook.id);
+const { events: fewer, status } = good(await resend.webhooks.get(hook.id));
+assert.deepEqual([fewer, status], [["email.sent"], "disabled"]);
+await refused(422, "missing_required_field", () => resend.webhooks.create({ endpoint: own }));
+await refused(422, "validation_error", () => resend.webhooks.create({ endpoint: own, events: ["domain.created"] }));
+assert.equal(good(await resend.webhooks.remove(hook.id)).deleted, true);
+await refused(404, "not_found", () => resend.webhooks.get(hook.id));
+files.close();
+
+// Templates.
+const variables = [{ key: "NAME", type: "string", fallbackValue: "friend" }, { key: "SEATS", type: "number" }];
+const text = { name: "Welcome", subject: "Hi {{{NAME}}}", html: "<p>{{{NAME}}} has {{{SEATS}}}</p>", from: "Team <team@example.com>", variables };
+const template = good(await resend.templates.create(text));
+const draft = good(await resend.templates.get(template.id));
+assert.deepEqual([draft.name, draft.html, draft.from, draft.status, draft.published_at], ["Welcome", text.html, text.from, "draft", null]);
+assert.deepEqual(draft.variables.map(({ key, type, fallback_value }) => [key, type, fallback_value]), [["NAME", "string", "friend"], ["SEATS", "number", null]]);
+const filled = { to: "ada@example.org", template: { id: template.id, variables: { SEATS: 3 } } };
+await refused(400, "validation_error", () => resend.emails.send(filled));
+assert.equal(good(await resend.templates.publish(template.id)).id, template.id);
+const greeting = await sending(1, () => resend.emails.send(filled));
+const greeted = good(await resend.emails.get(greeting.id));
+assert.deepEqual([greeted.subject, greeted.html, greeted.from], ["Hi friend", "<p>friend has 3</p>", text.from]);
+await sending(2, () => resend.batch.send([filled, filled]));
+await refused(422, "validation_error", () => resend.emails.send({ ...filled, template: { id: template.id } }));
+await refused(404, "not_found", () => resend.emails.send({ ...filled, template: { id: "nothing" } }));
+assert.equal(good(await resend.templates.update(template.id, { name: "Other", html: "<p>{{{SEATS}}}</p>" })).id, template.id);
+const other = good(await resend.templates.get(template.id));
+assert.deepEqual([other.name, other.html, other.has_unpublished_versions, other.from], ["Other", "<p>{{{SEATS}}}</p>", true, text.from]);
+const copy = good(await resend.templates.duplicate(template.id).publish());
+assert.deepEqual(good(await resend.templates.list({ limit: 1 })).data.map(({ id, status }) => [id, status]), [[copy.id, "published"]]);
+for (const { id } of [template, copy]) assert.equal(good(await resend.templates.remove(id)).deleted, true);
+await refused(404, "not_found", () => resend.templates.remove(template.id));
+await refused(422, "missing_required_field", () => resend.templates.create({ name: "Welcome" }));
+
+// Suppressions.
+const entry = good(await resend.suppressions.add({ email: "eve@example.org" }));
+for (const identifier of [entry.id, "eve@example.org"]) {
+  const { created_at: since, ...found } = good(await resend.suppressions.get(identifier));
+  assert.deepEqual(found, { object: "suppression", id: entry.id, email: "eve@example.org", origin: "manual", source_id: null });
+}
+assert.ok(good(await resend.suppressions.list({ origin: "manual", limit: 100 })).data.some(({ id }) => id === entry.id));
+const stopped = await sending(1, () => resend.emails.send({ ...letter, to: "eve@example.org" }));
+assert.equal(good(await resend.emails.get(stopped.id)).last_event, "bounced");
+assert.deepEqual(good(await resend.suppressions.remove("eve@example.org")), { object: "suppression", id: entry.id, deleted: true });
+await refused(404, "not_found", () => resend.suppressions.get(entry.id));
+const emails = ["fay@example.org", "gus@example.org"];
+const added = good(await resend.suppressions.batch.add({ emails })).data;
+const firstOfTwo = good(await resend.suppressions.list({ limit: 1 }));
+assert.deepEqual([firstOfTwo.data.length, firstOfTwo.has_more], [1, true]);
+const nextOfTwo = good(await resend.suppressions.list({ limit: 1, after: firstOfTwo.data[0].id }));
+assert.deepEqual([...firstOfTwo.data, ...nextOfTwo.data].map(({ id }) => id).sort(), added.map(({ id }) => id).sort());
+good(await resend.suppressions.batch.remove({ ids: [added[0].id] }));
+assert.deepEqual(good(await resend.suppressions.batch.remove({ emails })).data.map(({ id }) => id), [added[1].id]);
+await refused(422, "validation_error", () => resend.suppressions.add({ email: "nobody" }));
+
 // Domains.
 const name = `${crypto.randomUUID()}.example.com`;
 const domain = good(await resend.domains.create({ name, region: "eu-west-1" }));
@@ -130,6 +233,9 @@ assert.deepEqual([domain.name, domain.status], [name, "not_started"]);
 assert.ok(domain.records.every(({ record, ttl }) => ["SPF", "DKIM"].includes(record) && ttl === "Auto"));
 assert.deepEqual(good(await resend.domains.get(domain.id)).records, domain.records);
 assert.ok(good(await resend.domains.list()).data.some(({ id }) => id === domain.id));
+assert.equal(good(await resend.domains.update({ id: domain.id, tls: "opportunistic", openTracking: false })).id, domain.id);
+await refused(422, "validation_error", () => resend.domains.update({ id: domain.id, openTracking: true }));
+assert.equal(good(await resend.domains.verify(domain.id)).id, domain.id);
 await refused(422, "validation_error", () => resend.domains.create({ name: "no domain" }));
 
 // Keys.
