@@ -19,7 +19,7 @@ use super::suppression::GroupCode;
 /// The longest text that is read, in bytes.
 const LONGEST: usize = 4096;
 
-/// The longest URL that a link can lead to, in bytes: encrypted and in base64 it stays below [`LONGEST`].
+/// The longest URL that a link can lead to, in bytes: encrypted and in base64 it stays below `LONGEST`.
 pub const LONGEST_TARGET: usize = 2000;
 
 /// What a link in a mail says.

@@ -39,6 +39,7 @@ mod overview;
 mod people;
 mod preferences;
 mod reading;
+mod reference;
 mod retention;
 mod scheduling;
 mod searching;

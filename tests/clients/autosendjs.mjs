@@ -36,17 +36,15 @@ assert.deepEqual([refused.success, refused.error, refused.statusCode], [false, "
 const unknown = await sending(0, () => stranger.emails.send(letter));
 assert.deepEqual([unknown.success, unknown.error, unknown.statusCode], [false, "Unauthorized", 401]);
 
-// Sending many, which a server may not know yet.
-const { paths } = await (await fetch(`${base}/openapi.json`)).json();
-const knowsBulk = "/v1/mails/bulk" in paths;
-if (!knowsBulk) console.log("skipped: this server knows no /v1/mails/bulk");
-const recipients = [{ email: "ada@example.org", dynamicData: { name: "Ada" } }, { email: "bob@example.org", dynamicData: { name: "Bob" } }];
-if (knowsBulk) {
-  const bulk = await sending(2, () => client.emails.bulk({ from, subject: "Hi {{name}}", html: "<p>{{name}}</p>", recipients }));
-  assert.equal(bulk.success, true, JSON.stringify(bulk));
-  assert.deepEqual([bulk.data.totalRecipients, bulk.data.successCount, bulk.data.failedCount], [2, 2, 0]);
-  assert.match(bulk.data.batchId, /^[0-9a-f-]{36}$/);
-}
+// Sending many.
+const recipients = [{ email: "ada@example.org", dynamicData: { name: "Ada" } }, { email: "bob@example.org", cc: [{ email: "cyd@example.org" }], dynamicData: { name: "Bob" } }];
+const bulk = await sending(2, () => client.emails.bulk({ from, subject: "Hi {{name}}", html: "<p>{{name}}</p>", recipients }));
+assert.equal(bulk.success, true, JSON.stringify(bulk));
+assert.deepEqual([bulk.data.totalRecipients, bulk.data.successCount, bulk.data.failedCount], [2, 2, 0]);
+assert.match(bulk.data.batchId, /^[0-9a-f-]{36}$/);
+assert.deepEqual((await stored()).slice(0, 2).map((mail) => mail.subject).sort(), ["Hi Ada", "Hi Bob"]);
+const none = await sending(0, () => client.emails.bulk({ from: { email: "nobody" }, subject: "Hi", html: "<p>Hi</p>", recipients }));
+assert.deepEqual([none.success, none.error, none.statusCode], [false, "Validation failed", 400]);
 
 // Contacts.
 const ada = { email: "Ada@example.org", firstName: "Ada", userId: "u1", customFields: { plan: "free", seats: 3, gone: null } };
@@ -77,11 +75,26 @@ const resend = new Resend(key, { baseUrl: `${base}/v1` });
 const adapted = { from: "Example <hello@example.com>", subject: "Hi", html: "<p>Hi</p>" };
 const one = await sending(1, () => resend.emails.send({ ...adapted, to: "ada@example.org" }));
 assert.deepEqual([one.error, one.data.id], [null, (await stored())[0].id]);
-if (knowsBulk) {
-  const two = await sending(2, () => resend.emails.send({ ...adapted, to: ["ada@example.org", "bob@example.org"] }));
-  assert.equal(two.error, null);
-}
+const two = await sending(2, () => resend.emails.send({ ...adapted, to: ["ada@example.org", "bob@example.org"] }));
+assert.deepEqual([two.error, two.data.id.length], [null, 36]);
 const wrong = await sending(0, () => resend.emails.send({ ...adapted, to: "nobody" }));
 assert.deepEqual([wrong.data, wrong.error.name], [null, "validation_error"]);
+const person = await resend.contacts.create({ email: "eve@example.org", firstName: "Eve", properties: { plan: "free" } });
+assert.equal(person.error, null, JSON.stringify(person));
+assert.deepEqual(await resend.contacts.update({ email: "eve@example.org", lastName: "Evans" }), { data: person.data, error: null });
+const { data: eve } = await resend.contacts.get(person.data.id);
+assert.deepEqual([eve.email, eve.firstName, eve.lastName, eve.properties], ["eve@example.org", "Eve", "Evans", { plan: "free" }]);
+assert.deepEqual((await resend.contacts.remove(person.data.id)).data, { deleted: true, contact: person.data.id });
+assert.equal((await resend.contacts.get(person.data.id)).error.name, "not_found");
+
+// A method that the next version has is noticed here.
+const methods = (part) => Object.getOwnPropertyNames(Object.getPrototypeOf(part)).filter((name) => name !== "constructor").sort();
+assert.deepEqual([client.emails, client.contacts, client.inboundEmails, resend.emails, resend.contacts].map(methods), [
+  ["bulk", "send"],
+  ["create", "delete", "get", "upsert"],
+  ["get", "getAttachmentDownloadUrl", "list", "reply"],
+  ["getRecipientCount", "send", "sendBulk"],
+  ["create", "get", "remove", "update"],
+]);
 
 console.log("autosendjs: every method does what it says");

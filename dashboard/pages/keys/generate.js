@@ -17,12 +17,23 @@ const MODES = [
   ["test", "Test", "Mail ends in the mailbox, never outside."],
 ];
 
+/** Clients of other services look for another beginning. */
+const SPELLINGS = [
+  ["native", "AS_…, as ours"],
+  ["resend", "re_…, as Resend's"],
+  ["sendgrid", "SG.…, as SendGrid's"],
+  ["tosend", "tsend_…, as ToSend's"],
+  ["tosend_admin", "tsend_admin_…, as ToSend's for administrators"],
+  ["sendmailos", "sk_live_… and sk_test_…, as SendMailOS's"],
+  ["mailsage", "ms_live_… and ms_test_…, as MailSage's"],
+];
+
 export function GenerateDialog({ onClose, onMade }) {
   const [made, setMade] = useState(null);
-  const start = { ...valuesOf(null), type: "project", mode: "live", projectId: project.value ?? "" };
+  const start = { ...valuesOf(null), type: "project", mode: "live", spelling: "native", projectId: project.value ?? "" };
   const form = useForm(start, async (values) => {
-    const { type, mode, projectId } = values;
-    const body = { ...bodyOf(values), type, mode };
+    const { type, mode, spelling, projectId } = values;
+    const body = { ...bodyOf(values), type, mode, spelling };
     if (type === "project") body.projectId = projectId;
     setMade(await ask("POST", "/v1/account/api-keys", { body }));
     onMade();
@@ -35,6 +46,7 @@ export function GenerateDialog({ onClose, onMade }) {
         <${Choice} form=${form} name="type" legend="Type" options=${TYPES} />
         ${form.values.type === "project" && html`<${Select} form=${form} name="projectId" label="Project" options=${me.value.projects.map(({ id, name }) => [id, name])} required />`}
         <${Choice} form=${form} name="mode" legend="Mode" options=${MODES} />
+        <${Select} form=${form} name="spelling" label="Begins with" hint="It is the same key; some clients of other services look for their own beginning." options=${SPELLINGS} />
         <${RestrictionFields} form=${form} />
         <${FormFailure} form=${form} fields=${FIELDS} />
       </div>

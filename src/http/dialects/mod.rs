@@ -2,9 +2,11 @@
 //! and printed, refusals included, in the shape that their clients expect. A file or a folder each, with no storage and
 //! no rules of its own.
 //!
-//! Requests are told apart by their paths alone, which no two of these APIs share.
+//! Requests are told apart by their paths, of which no two of these APIs share one with its method; the method says only
+//! in which of its two shapes `ToSend` refuses.
 
 mod author;
+mod deliveries;
 mod few;
 mod mailsage;
 mod names;
@@ -19,7 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, COOKIE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::Value;
@@ -29,6 +31,7 @@ use super::error::FieldError;
 use super::mails::request::SendMailRequest;
 use crate::domain::bulk::Refusal;
 use crate::domain::draft::Draft;
+use crate::domain::mail_details::MailDetails;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 
@@ -41,8 +44,10 @@ pub enum Dialect {
     SendGrid,
     /// `/email`.
     Postmark,
-    /// `/v2/…`.
+    /// `/v2/…`, for those who send.
     ToSend,
+    /// `/v2/…`, for those who administer: other refusals.
+    ToSendAdmin,
     /// `/api/v1/…`, but for `emails`.
     SendMailOs,
     /// `/api/v1/emails/…`.
@@ -76,6 +81,8 @@ const SENDS: &[&str] = &[
     "/v2/emails",
     "/v2/emails/batch",
     "/api/v1/send",
+    "/api/v1/messages",
+    "/api/v1/message-batches",
     "/api/v1/emails/send",
     "/api/v1/emails/batch",
     "/api/v1/emails/send/batch",
@@ -100,6 +107,9 @@ const RESEND: &[&str] = &[
     "logs",
 ];
 
+/// What is wrong with a text that has one.
+const UNSTORABLE: &str = "must not contain the character U+0000";
+
 const POSTMARK_TOKEN: HeaderName = HeaderName::from_static("x-postmark-server-token");
 const PROJECT: HeaderName = HeaderName::from_static("x-project-id");
 
@@ -120,12 +130,18 @@ pub fn routes() -> Router<Api> {
 }
 
 impl Dialect {
-    /// The dialect of a path, if it is not our own.
-    pub fn of(path: &str) -> Option<Self> {
+    /// The dialect of a request, if it is not our own.
+    pub fn of(method: &Method, path: &str) -> Option<Self> {
         let mut segments = path.strip_prefix('/')?.split('/');
         match segments.next()? {
             "v1" => None,
-            "v2" => Some(Self::ToSend),
+            "v2" => {
+                let sends = match segments.next() {
+                    Some("emails") => method == Method::POST,
+                    other => other == Some("info"),
+                };
+                Some(if sends { Self::ToSend } else { Self::ToSendAdmin })
+            }
             "v3" => Some(Self::SendGrid),
             "email" => Some(Self::Postmark),
             "api" if segments.next() == Some("v1") => {
@@ -149,6 +165,7 @@ impl Dialect {
             Self::SendGrid => sendgrid::refusal(facts),
             Self::Postmark => postmark::refusal(facts),
             Self::ToSend => tosend::refusal(facts),
+            Self::ToSendAdmin => tosend::refusal_of_administration(facts),
             Self::SendMailOs => sendmailos::refusal(facts),
             Self::MailSage => mailsage::refusal(facts),
         }
@@ -157,7 +174,7 @@ impl Dialect {
     /// The header that names the project of an account key, where it is not our own.
     fn project_header(self) -> Option<&'static str> {
         match self {
-            Self::ToSend => Some("x-account-id"),
+            Self::ToSend | Self::ToSendAdmin => Some("x-account-id"),
             Self::SendMailOs => Some("x-workspace-id"),
             _ => None,
         }
@@ -210,7 +227,7 @@ impl<'a> Facts<'a> {
 /// Puts the key and the project where authentication looks for them. These APIs are for programs, so that a browser's
 /// cookie is nothing to them.
 pub async fn carry(mut request: Request, next: Next) -> Response {
-    let dialect = Dialect::of(request.uri().path());
+    let dialect = Dialect::of(request.method(), request.uri().path());
     let headers = request.headers_mut();
     headers.remove(COOKIE);
     if let Some(dialect) = dialect {
@@ -265,7 +282,16 @@ fn tell_limits_as_resend(headers: &mut HeaderMap) {
 fn draft(request: SendMailRequest, finish: impl FnOnce(&mut Draft)) -> Result<Draft> {
     let mut draft = Draft::try_from(request)?;
     finish(&mut draft);
-    Ok(draft)
+    let MailDetails { tags, metadata, .. } = &draft.details;
+    let mut violations = Violations::default();
+    // Postgres has no such character.
+    if tags.iter().any(|tag| tag.contains('\0')) {
+        violations.add("tags", UNSTORABLE);
+    }
+    if serde_json::to_string(metadata).is_ok_and(|json| json.contains("\\u0000")) {
+        violations.add("metadata", UNSTORABLE);
+    }
+    if violations.is_empty() { Ok(draft) } else { Err(Error::Invalid(violations)) }
 }
 
 /// A mail of several: what is wrong with it is its own matter, unless it is not in the mail.
@@ -303,19 +329,23 @@ mod tests {
             ("/email", Some(Dialect::Postmark)),
             ("/email/batch", Some(Dialect::Postmark)),
             ("/v2/emails", Some(Dialect::ToSend)),
+            ("/v2/emails/batch", Some(Dialect::ToSend)),
+            ("/v2/info", Some(Dialect::ToSend)),
+            ("/v2/domains", Some(Dialect::ToSendAdmin)),
             ("/v3/mail/send", Some(Dialect::SendGrid)),
             ("/api/v1/send", Some(Dialect::SendMailOs)),
             ("/api/v1/nothing", Some(Dialect::SendMailOs)),
             ("/api/v1/emails/send", Some(Dialect::MailSage)),
             ("/api/v2/emails/send", None),
         ] {
-            assert_eq!(Dialect::of(path), dialect, "{path}");
+            assert_eq!(Dialect::of(&Method::POST, path), dialect, "{path}");
         }
+        assert_eq!(Dialect::of(&Method::GET, "/v2/emails"), Some(Dialect::ToSendAdmin));
     }
 
     #[test]
     fn paths_that_accept_mail_belong_to_a_dialect() {
-        assert!(SENDS.iter().all(|path| Dialect::of(path).is_some()));
+        assert!(SENDS.iter().all(|path| Dialect::of(&Method::POST, path).is_some()));
         assert!(!is_send("/v1/mails/send"));
     }
 

@@ -47,6 +47,7 @@ const NAMES: &[(&str, &str)] = &[
     ("fileName", "Name"),
     ("content", "Content"),
     ("contentType", "ContentType"),
+    ("contentId", "ContentID"),
 ];
 
 /// The routes of this dialect.
@@ -137,11 +138,16 @@ struct File {
     name: Option<String>,
     content: Option<EncodedBytes>,
     content_type: Option<String>,
+    #[serde(rename = "ContentID")]
+    content_id: Option<String>,
 }
 
 impl From<File> for AttachmentBody {
-    fn from(File { name, content, content_type }: File) -> Self {
-        Self::of(name, content, content_type)
+    fn from(File { name, content, content_type, content_id }: File) -> Self {
+        // They write it as the HTML does.
+        let content_id =
+            content_id.map(|id| id.strip_prefix("cid:").map(ToOwned::to_owned).unwrap_or(id));
+        Self::of(name, content, content_type).shown_as(content_id)
     }
 }
 

@@ -47,6 +47,7 @@ const NAMES: &[(&str, &str)] = &[
     ("scheduledAt", "send_at"),
     ("fileName", "filename"),
     ("contentType", "type"),
+    ("contentId", "content_id"),
 ];
 
 /// The routes of this dialect.
@@ -161,11 +162,13 @@ struct File {
     filename: Option<String>,
     content: Option<EncodedBytes>,
     r#type: Option<String>,
+    disposition: Option<String>,
+    content_id: Option<String>,
 }
 
 impl From<File> for AttachmentBody {
-    fn from(File { filename, content, r#type }: File) -> Self {
-        Self::of(filename, content, r#type)
+    fn from(File { filename, content, r#type, disposition, content_id }: File) -> Self {
+        Self::of(filename, content, r#type).shown_as(content_id).disposed(disposition)
     }
 }
 

@@ -29,7 +29,7 @@ pub struct ForPeople;
 pub async fn render_errors(request: Request, next: Next) -> Response {
     let id = request.extensions().get().copied().unwrap_or(RequestId(Uuid::nil()));
     // Of requests in a foreign dialect, what their refusals are told by; native ones cost a comparison.
-    let dialect = Dialect::of(request.uri().path())
+    let dialect = Dialect::of(request.method(), request.uri().path())
         .map(|dialect| (dialect, dialect.carries_key(request.headers())));
     let mut response = next.run(request).await;
     let is_refusal = response.status().is_client_error() || response.status().is_server_error();

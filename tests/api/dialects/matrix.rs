@@ -9,18 +9,18 @@ use crate::entries;
 use crate::smtp_server::SmtpServer;
 
 /// One dialect's way to send one mail.
-struct Way {
-    path: &'static str,
+pub(super) struct Way {
+    pub(super) path: &'static str,
     /// A mail from `shop@example.com`, which is the first sender where it cannot be said, to this recipient.
     mail: fn(&str) -> Value,
     /// Its status when it is accepted, when the key is missing, when it is bad, when it may not, and when the sender may
     /// not be used.
-    told: [u16; 5],
+    pub(super) told: [u16; 5],
     /// When the idempotency key was used for something else.
     conflict: u16,
 }
 
-const WAYS: &[Way] = &[
+pub(super) const WAYS: &[Way] = &[
     Way {
         path: "/v1/mails/send",
         mail: |to| json!({"from": {"email": "shop@example.com"}, "to": {"email": to}, "subject": "s", "text": "t"}),
@@ -71,7 +71,7 @@ const WAYS: &[Way] = &[
 ];
 
 impl Way {
-    fn request(&self, app: &TestApp, key: &str, to: &str) -> RequestBuilder {
+    pub(super) fn request(&self, app: &TestApp, key: &str, to: &str) -> RequestBuilder {
         let request = self.keyless(app, to);
         if self.path == "/email" {
             request.header("x-postmark-server-token", key)
@@ -86,7 +86,7 @@ impl Way {
 }
 
 /// A node whose project has a sender.
-async fn with_sender(app: &TestApp) {
+pub(super) async fn with_sender(app: &TestApp) {
     let key = app.full_key().await;
     let sender = json!({"email": "shop@example.com", "name": "Shop"});
     assert!(app.post("/v1/senders", &key, sender).await.status < 300);

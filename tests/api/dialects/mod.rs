@@ -7,10 +7,13 @@ mod postmark;
 mod resend;
 mod resend_kept;
 mod resend_resources;
+mod round_trips;
 mod sendgrid;
 mod sendmailos;
 mod spelling;
 mod tosend;
+mod tosend_administration;
+mod walk;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;

@@ -82,3 +82,123 @@ async fn a_bad_key_gets_the_refusal_of_its_documentation() {
     assert!(refused.body["error"].is_string());
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_domain_is_added_and_listed_in_its_workspace() {
+    let app = TestApp::start().await;
+    let master = app.account_key().await;
+    let other = app.another_project().await;
+    let domain = json!({"domain": "client.example.com", "workspace_id": format!("ws_{other}")});
+    let added = post(&app, "/api/v1/domains", master.text(), &domain).await;
+    assert_eq!((added.status, &added.body["success"]), (201, &json!(true)), "{}", added.body);
+    let shown = &added.body["domain"];
+    assert_eq!(
+        (&shown["domain_name"], &shown["status"]),
+        (&json!("client.example.com"), &json!("pending"))
+    );
+    assert_eq!(shown["dns_records"][1]["type"], "TXT");
+    assert!(
+        shown["dns_records"][1]["name"]
+            .as_str()
+            .unwrap()
+            .starts_with(shown["dkim_tokens"][0].as_str().unwrap())
+    );
+    let list = async |workspace: String| {
+        let request =
+            app.request(reqwest::Method::GET, "/api/v1/domains").bearer_auth(master.text());
+        app.ask(request.header("X-Workspace-Id", workspace)).await
+    };
+    assert_eq!(list(format!("ws_{other}")).await.body["domains"][0]["id"], shown["id"]);
+    assert_eq!(list(app.project.to_string()).await.body["domains"], json!([]));
+    for (body, status) in [
+        (domain, 409),
+        (json!({"workspace_id": other.to_string()}), 400),
+        (
+            json!({"domain": "b.example.com", "external_id": "7", "workspace_id": other.to_string()}),
+            400,
+        ),
+        (json!({"domain": "b.example.com"}), 403),
+    ] {
+        let refused = post(&app, "/api/v1/domains", master.text(), &body).await;
+        assert_eq!(
+            (refused.status, &refused.body["success"]),
+            (status, &json!(false)),
+            "{}",
+            refused.body
+        );
+        assert!(refused.body["error"].is_string() && refused.body["code"].is_string());
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_of_a_workspace_may_what_its_scopes_say() {
+    let app = TestApp::start().await;
+    let master = app.account_key().await;
+    let workspace = format!("ws_{}", app.project);
+    let with_scopes = async |scopes: serde_json::Value| {
+        let body = json!({"name": "Client", "workspace_id": workspace, "scopes": scopes});
+        post(&app, "/api/v1/api-keys", master.text(), &body).await
+    };
+    let made = with_scopes(json!(["subscribers:read", "subscribers:write", "messages:read"])).await;
+    assert_eq!(
+        (made.status, &made.body["api_key"]["workspace_id"]),
+        (201, &json!(workspace)),
+        "{}",
+        made.body
+    );
+    let key = made.body["key"].as_str().unwrap();
+    assert!(key.starts_with("sk_live_"));
+    assert_eq!(made.header("cache-control"), "no-store");
+    let mail = json!({"to": "ada@example.org", "subject": "Hello"});
+    assert_eq!(post(&app, "/api/v1/send", key, &mail).await.status, 403);
+    assert_eq!(get(&app, "/v1/contact-lists", key).await.status, 200);
+
+    let sends = with_scopes(json!(null)).await;
+    assert_eq!(
+        post(&app, "/api/v1/send", sends.body["key"].as_str().unwrap(), &mail).await.status,
+        200
+    );
+    let owner = app.full_key().await;
+    let listed = get(&app, "/api/v1/api-keys", owner.text()).await;
+    assert_eq!(listed.body["api_keys"].as_array().unwrap().len(), 3, "{}", listed.body);
+    assert!(!listed.body.to_string().contains(key));
+    let wrong = with_scopes(json!(["campaigns:send"])).await;
+    assert_eq!((wrong.status, &wrong.body["code"]), (400, &json!("VALIDATION_FAILED")));
+    // Nobody gives more than he has.
+    let small = app.key(&[posthaste::domain::permission::Permission::KeysWrite]).await;
+    let more = json!({"name": "More", "scopes": ["messages:read"]});
+    assert_eq!(post(&app, "/api/v1/api-keys", small.text(), &more).await.status, 403);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_tells_of_each_message() {
+    let app = TestApp::start().await;
+    let key = app.test_key().await;
+    let message = |to: &str| json!({"to": to, "subject": "Hello", "external_id": to});
+    let batch = json!({"messages": [message("ada@example.org"), message("nobody"), message("bob@example.org")]});
+    let sent = post(&app, "/api/v1/message-batches", key.text(), &batch).await;
+    assert_eq!(
+        (sent.status, &sent.body["results"][0]["success"]),
+        (200, &json!(true)),
+        "{}",
+        sent.body
+    );
+    assert_eq!(sent.body["results"][1]["code"], "VALIDATION_FAILED", "{}", sent.body);
+    let path = format!("/api/v1/message-batches/{}", sent.body["id"].as_str().unwrap());
+    let is_over = async || {
+        let found = get(&app, &path, key.text()).await;
+        (found.body["batch"]["sent"] == 2).then_some(found)
+    };
+    let found = crate::app::eventually(is_over).await.expect("both are captured");
+    assert_eq!(found.body["messages"][0]["external_id"], "bob@example.org", "{}", found.body);
+    assert_eq!(get(&app, "/api/v1/message-batches/nothing", key.text()).await.status, 404);
+    for messages in [json!([]), json!(vec![message("ada@example.org"); 101])] {
+        let refused =
+            post(&app, "/api/v1/message-batches", key.text(), &json!({"messages": messages})).await;
+        assert_eq!(refused.status, 400, "{}", refused.body);
+    }
+    assert_eq!(app.mails_stored().await, 2);
+    app.stop().await;
+}

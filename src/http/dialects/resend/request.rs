@@ -76,7 +76,7 @@ impl From<File> for AttachmentBody {
         let bare = |id: String| id.trim_start_matches('<').trim_end_matches('>').to_owned();
         let named = |path: &String| path.rsplit(['/', '?']).next().map(str::to_owned);
         let filename = filename.or_else(|| path.as_ref().and_then(named));
-        Self::of(filename, content, content_type).at(path, content_id.map(bare))
+        Self::of(filename, content, content_type).fetched_from(path).shown_as(content_id.map(bare))
     }
 }
 

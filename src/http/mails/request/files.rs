@@ -46,9 +46,22 @@ impl AttachmentBody {
         Self { file_name, content, content_type, ..Self::default() }
     }
 
-    /// The same file, fetched from a URL where it has no bytes, and shown in the HTML by a name where it has one.
-    pub(in crate::http) fn at(self, file_url: Option<String>, content_id: Option<String>) -> Self {
-        Self { file_url, content_id, ..self }
+    /// The same, shown by the HTML as `cid:` and this.
+    #[must_use]
+    pub(in crate::http) fn shown_as(self, content_id: Option<String>) -> Self {
+        Self { content_id, ..self }
+    }
+
+    /// The same, to be fetched.
+    #[must_use]
+    pub(in crate::http) fn fetched_from(self, file_url: Option<String>) -> Self {
+        Self { file_url, ..self }
+    }
+
+    /// The same, as an `attachment` or `inline`.
+    #[must_use]
+    pub(in crate::http) fn disposed(self, disposition: Option<String>) -> Self {
+        Self { disposition, ..self }
     }
 }
 

@@ -1,33 +1,34 @@
 //! `SendMailOS`'s API under `/api/v1`.
 
+mod api_keys;
+mod batches;
+mod domains;
+mod messages;
+
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use serde::de::IgnoredAny;
+use axum::routing::post;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::author::Authors;
 use super::{Facts, draft, names, replayed};
 use crate::domain::caller::Caller;
 use crate::domain::draft::Draft;
-use crate::domain::id::{MailId, ProjectId};
-use crate::domain::mail_details::MailDetails;
-use crate::domain::record::{Event, MailSummary};
+use crate::domain::id::ProjectId;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
-use crate::http::extract::authorized::{ReadMails, SendMails};
+use crate::http::extract::authorized::SendMails;
 use crate::http::extract::body_room::BodyShare;
-use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path, Permitted};
+use crate::http::extract::{IdempotencyHeader, Json, Permitted};
 use crate::http::mails::request::{
     Addresses, AttachmentBody, EncodedBytes, Files, SendMailRequest, Variables, read_files,
 };
-use crate::http::mails::response::timestamp;
 use crate::service::keys::Keys;
 use crate::service::mails::Mails;
 
@@ -42,6 +43,8 @@ const NAMES: &[(&str, &str)] = &[
     ("from", "from_email"),
     ("dynamicData", "variables"),
     ("fileName", "filename"),
+    ("fileUrl", "url"),
+    ("contentId", "cid"),
     ("scheduledAt", "scheduled_at"),
 ];
 
@@ -50,8 +53,10 @@ pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/api/v1/send", post(send))
         .route("/api/v1/messages", post(send))
-        .route("/api/v1/messages/{id}", get(find))
-        .route("/api/v1/messages/{id}/events", get(events))
+        .merge(messages::routes())
+        .merge(batches::routes())
+        .merge(domains::routes())
+        .merge(api_keys::routes())
 }
 
 async fn send(
@@ -63,36 +68,16 @@ async fn send(
     share: BodyShare,
     Json { value, bytes }: Json<SendBody>,
 ) -> Result<Response> {
-    share.take(value.variables.as_ref().map_or(0, Variables::weight))?;
+    share.take(value.weight())?;
     let idempotency = idempotency.of("sendmailos/send", &caller, &bytes)?;
     drop(bytes);
     let project = workspace(value.workspace_id.as_deref(), &caller, &keys).await?;
-    let given = value.from_email.clone().map(|email| Addresses::of(email, value.from_name.clone()));
-    let author = authors.author(given, &caller, project).await?;
+    let author = value.author(&authors, &caller, project).await?;
     let draft = value.draft(author)?;
     let accepted = mails.send(&caller, project, draft, idempotency).await?;
     let id = accepted.id.to_string();
     let answer = SentBody { success: true, message_id: id.clone(), id, status: "queued" };
     Ok(replayed(Json::new(answer).into_response(), accepted.replayed))
-}
-
-async fn find(
-    caller: Authorized<ReadMails>,
-    State(mails): State<Mails>,
-    Path(id): Path<String>,
-) -> Result<Json<Answer<MessageBody>>> {
-    let (mail, _) = mails.status(caller.project, mail_id(&id)?).await?;
-    Ok(Json::new(Answer { success: true, shown: mail.into() }))
-}
-
-async fn events(
-    caller: Authorized<ReadMails>,
-    State(mails): State<Mails>,
-    Path(id): Path<String>,
-) -> Result<Json<Answer<EventsBody>>> {
-    let (_, events) = mails.status(caller.project, mail_id(&id)?).await?;
-    let events = events.into_iter().map(EventBody::from).collect();
-    Ok(Json::new(Answer { success: true, shown: EventsBody { events } }))
 }
 
 /// The project that a request is for: named in its body, in its header, or the key's own.
@@ -140,7 +125,7 @@ struct SendBody {
     metadata: Option<Variables>,
     workspace_id: Option<String>,
     #[serde(rename = "templateId")]
-    template_id: Option<IgnoredAny>,
+    template_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -148,21 +133,47 @@ struct SendBody {
 struct File {
     filename: Option<String>,
     content: Option<EncodedBytes>,
+    url: Option<String>,
     content_type: Option<String>,
+    cid: Option<String>,
 }
 
 impl From<File> for AttachmentBody {
-    fn from(File { filename, content, content_type }: File) -> Self {
-        Self::of(filename, content, content_type)
+    fn from(File { filename, content, url, content_type, cid }: File) -> Self {
+        Self::of(filename, content, content_type).fetched_from(url).shown_as(cid)
     }
 }
 
 impl SendBody {
+    /// About the memory that it takes beyond the bytes it was read from.
+    fn weight(&self) -> usize {
+        let values = [&self.variables, &self.metadata].into_iter().flatten();
+        values.map(Variables::weight).sum::<usize>() + self.attachments.weight()
+    }
+
+    /// How many values it has.
+    fn values(&self) -> usize {
+        let values = [&self.variables, &self.metadata].into_iter().flatten();
+        values.map(Variables::count).sum()
+    }
+
+    /// Who writes: the one that is named, else whom the template names, else the first sender.
+    async fn author(
+        &self,
+        authors: &Authors,
+        caller: &Caller,
+        project: ProjectId,
+    ) -> Result<Option<Addresses>> {
+        let given =
+            self.from_email.clone().map(|email| Addresses::of(email, self.from_name.clone()));
+        if given.is_none() && self.template_id.is_some() {
+            return Ok(None);
+        }
+        authors.author(given, caller, project).await
+    }
+
     fn draft(self, author: Option<Addresses>) -> Result<Draft> {
         let mut violations = Violations::default();
-        if self.template_id.is_some() {
-            violations.add("templateId", "is not supported by this version yet; send html");
-        }
         let given = self.metadata.map(Variables::into_values);
         let fits = given != Some(None);
         let mut metadata = given.flatten().unwrap_or_default();
@@ -176,14 +187,16 @@ impl SendBody {
         if !fits || metadata.iter().map(length).sum::<usize>() > MAX_METADATA {
             violations.add("metadata", "may have 10,000 bytes together");
         }
-        if author.is_none() {
+        let has_template = self.template_id.is_some();
+        if author.is_none() && !has_template {
             violations.add("from_email", "is required, because this project has no sender");
         }
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }
         let says_something =
-            [&self.html, &self.text].into_iter().flatten().any(|part| !part.is_empty());
+            [&self.html, &self.text].into_iter().flatten().any(|part| !part.is_empty())
+                || has_template;
         let request = SendMailRequest::with(|request| {
             request.from = author;
             request.to = self.to;
@@ -191,6 +204,7 @@ impl SendBody {
             // The shortest request of their documentation has a subject only, and means a mail that says no more.
             request.text = if says_something { self.text } else { self.subject.clone() };
             request.subject = self.subject;
+            request.template_id = self.template_id;
             request.html = self.html;
             request.dynamic_data = self.variables;
             request.attachments = Some(self.attachments);
@@ -207,6 +221,7 @@ struct SentBody {
     status: &'static str,
 }
 
+/// What every success looks like.
 #[derive(Debug, Serialize)]
 struct Answer<T> {
     success: bool,
@@ -214,75 +229,10 @@ struct Answer<T> {
     shown: T,
 }
 
-/// Where a mail stands.
-#[derive(Debug, Serialize)]
-struct MessageBody {
-    message: Message,
-}
-
-#[derive(Debug, Serialize)]
-struct Message {
-    id: String,
-    status: String,
-    to: String,
-    from_email: String,
-    from_name: Option<String>,
-    subject: String,
-    test: bool,
-    external_id: Option<Value>,
-    metadata: Map<String, Value>,
-    created_at: String,
-}
-
-#[derive(Debug, Serialize)]
-struct EventsBody {
-    events: Vec<EventBody>,
-}
-
-#[derive(Debug, Serialize)]
-struct EventBody {
-    id: String,
-    r#type: String,
-    created_at: String,
-}
-
-impl From<MailSummary> for MessageBody {
-    fn from(mail: MailSummary) -> Self {
-        let MailDetails { mut metadata, .. } = mail.details.unwrap_or_default();
-        let external_id = metadata.remove("external_id");
-        let message = Message {
-            id: mail.id.to_string(),
-            status: mail.status,
-            to: mail.to_address,
-            from_email: mail.from_address,
-            from_name: mail.from_name,
-            subject: mail.subject,
-            test: mail.test,
-            external_id,
-            metadata,
-            created_at: timestamp(mail.created_at),
-        };
-        Self { message }
+impl<T> Answer<T> {
+    fn of(shown: T) -> Self {
+        Self { success: true, shown }
     }
-}
-
-impl From<Event> for EventBody {
-    fn from(event: Event) -> Self {
-        let word = match event.kind.as_str() {
-            "sent" | "captured" => "delivered",
-            other => other,
-        };
-        Self {
-            id: event.id.to_string(),
-            r#type: format!("email.{word}"),
-            created_at: timestamp(event.at),
-        }
-    }
-}
-
-/// What is no id names no mail.
-fn mail_id(text: &str) -> Result<MailId> {
-    text.parse().map_err(|_| Error::NotFound("message"))
 }
 
 /// A refusal in this dialect: a sentence and a code.

@@ -1,4 +1,4 @@
-//! `ToSend`'s API under `/v2`.
+//! Sending, one mail or several.
 
 use std::fmt;
 
@@ -9,16 +9,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, de};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::few::{Few, Pairs};
-use super::{Facts, apart, draft, names, replayed};
+use super::super::few::{Few, Pairs};
+use super::super::{Facts, apart, draft, replayed};
+use super::refusal::refusal;
+use super::{HASH, MAX_HASH};
 use crate::domain::bulk::{BulkResult, MAX_MAILS};
 use crate::domain::draft::Draft;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
-use crate::http::error::FieldError;
 use crate::http::extract::authorized::SendMails;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json};
 use crate::http::mails::request::{
@@ -29,14 +30,7 @@ use crate::service::mails::Mails;
 /// The longest name and the longest value of a tag, in characters, and the most tags.
 const MAX_TAGS: (usize, usize, usize) = (128, 256, 50);
 
-/// The longest name of the caller's own for a mail, in characters.
-const MAX_HASH: usize = 255;
-
-/// Their names of our fields.
-const NAMES: &[(&str, &str)] =
-    &[("replyTo", "reply_to"), ("html", "content"), ("fileName", "name"), ("contentType", "type")];
-
-/// The routes of this dialect.
+/// The routes of this resource.
 pub(super) fn routes() -> Router<Api> {
     Router::new().route("/v2/emails", post(send)).route("/v2/emails/batch", post(send_batch))
 }
@@ -164,11 +158,12 @@ struct File {
     name: Option<String>,
     content: Option<EncodedBytes>,
     r#type: Option<String>,
+    content_id: Option<String>,
 }
 
 impl From<File> for AttachmentBody {
-    fn from(File { name, content, r#type }: File) -> Self {
-        Self::of(name, content, r#type)
+    fn from(File { name, content, r#type, content_id }: File) -> Self {
+        Self::of(name, content, r#type).shown_as(content_id)
     }
 }
 
@@ -209,63 +204,11 @@ impl SendBody {
         });
         draft(request, |draft| {
             draft.details.metadata = tags.into_values();
+            // As a tag it finds the mail, and beside the values it is told from the caller's own tags.
+            if let Some(hash) = self.message_hash.filter(|hash| !hash.is_empty()) {
+                draft.details.tags.push(hash.clone());
+                draft.details.metadata.insert(HASH.to_owned(), hash.into());
+            }
         })
     }
-}
-
-/// A refusal in this dialect: a missing key is 401 and a bad one 403, and fields carry codes.
-pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
-    const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
-    let one = |field: &str, code: &str| json!({ field: { code: facts.message } });
-    let (status, kind, errors) = match (facts.status, facts.code) {
-        (StatusCode::UNAUTHORIZED, _) if !facts.key_sent => {
-            (facts.status, "unauthorized", one("api_key", "required"))
-        }
-        (StatusCode::UNAUTHORIZED, _) => {
-            (StatusCode::FORBIDDEN, "forbidden", one("api_key", "invalid"))
-        }
-        (_, "DOMAIN_NOT_VERIFIED") => {
-            (UNPROCESSABLE, "validation_error", one("from", "domain_not_verified"))
-        }
-        (_, "FROM_DOMAIN_NOT_ALLOWED") => {
-            (UNPROCESSABLE, "validation_error", one("from", "domain_not_allowed"))
-        }
-        (_, "RECIPIENT_NOT_ALLOWED") => {
-            (UNPROCESSABLE, "validation_error", one("to", "not_allowed"))
-        }
-        (StatusCode::FORBIDDEN, code) => {
-            (facts.status, "forbidden", one("api_key", &code.to_lowercase()))
-        }
-        (StatusCode::NOT_FOUND, _) => (facts.status, "not_found", json!({})),
-        (StatusCode::TOO_MANY_REQUESTS, _) => (facts.status, "rate_limit_exceeded", json!({})),
-        (StatusCode::BAD_REQUEST, _) if !facts.errors.is_empty() => {
-            (UNPROCESSABLE, "validation_error", by_field(&facts.errors))
-        }
-        (status, _) if status.is_server_error() => (status, "internal_error", json!({})),
-        (StatusCode::CONFLICT, _) => (facts.status, "conflict", json!({})),
-        (status, _) => (status, "bad_request", json!({})),
-    };
-    let message = facts.sentence(|field| names::renamed(field, NAMES));
-    let body = json!({
-        "status_code": status.as_u16(), "error_type": kind, "message": message, "errors": errors,
-    });
-    (status, body)
-}
-
-/// Sentences by the field and a code.
-fn by_field(errors: &[FieldError]) -> Value {
-    let mut fields: Map<String, Value> = Map::new();
-    for FieldError { field, message } in errors {
-        let field = names::renamed(field, NAMES);
-        let code = if message.contains("required") {
-            "required"
-        } else if message.contains("at most") || message.contains("together") {
-            "max_limit"
-        } else {
-            "invalid"
-        };
-        let codes = fields.entry(field).or_insert_with(|| json!({}));
-        codes[code] = message.as_str().into();
-    }
-    fields.into()
 }

@@ -1,43 +1,43 @@
 //! `MailSage`'s API under `/api/v1/emails`. Its requests name no author: mail is from the project's first sender.
 
+mod jobs;
+
 use std::fmt;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use axum::routing::post;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, de};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::author::Authors;
 use super::{Facts, apart, draft, names, replayed};
 use crate::domain::bulk::MAX_MAILS;
 use crate::domain::draft::Draft;
-use crate::domain::id::MailId;
-use crate::domain::record::{Event, MailSummary};
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
-use crate::http::extract::authorized::{ReadMails, SendMails};
+use crate::http::extract::authorized::SendMails;
 use crate::http::extract::body_room::BodyShare;
 use crate::http::extract::bounded_value::{MAX_VALUES, VALUE_BYTES};
-use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path};
+use crate::http::extract::{Authorized, IdempotencyHeader, Json};
 use crate::http::mails::request::{Addresses, SendMailRequest, Variables};
-use crate::http::mails::response::timestamp;
-use crate::service::mails::{MailFilter, Mails};
-
-/// The most mails of one job.
-const MOST_MAILS: u16 = 100;
+use crate::service::mails::Mails;
 
 /// The most that the bodies of all mails of one request may come to, in bytes.
 const MAX_TOGETHER: usize = 32 * 1024 * 1024;
 
 /// Their names of our fields.
-const NAMES: &[(&str, &str)] =
-    &[("to", "recipient"), ("html", "body"), ("text", "body"), ("dynamicData", "variables")];
+const NAMES: &[(&str, &str)] = &[
+    ("to", "recipient"),
+    ("html", "body"),
+    ("text", "body"),
+    ("dynamicData", "variables"),
+    ("templateId", "template_id"),
+];
 
 /// The routes of this dialect.
 pub(super) fn routes() -> Router<Api> {
@@ -45,8 +45,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/api/v1/emails/send", post(send))
         .route("/api/v1/emails/batch", post(send_batch))
         .route("/api/v1/emails/send/batch", post(send_batch))
-        .route("/api/v1/emails/jobs/{id}/status", get(status))
-        .route("/api/v1/emails/jobs/{id}/control", post(control))
+        .merge(jobs::routes())
 }
 
 async fn send(
@@ -61,7 +60,7 @@ async fn send(
     share.take(variables.map_or(0, Variables::weight))?;
     let idempotency = idempotency.of("mailsage/emails/send", &caller, &bytes)?;
     drop(bytes);
-    let author = authors.author(None, &caller, caller.project).await?;
+    let author = author(&authors, &caller, value.template_id.is_some()).await?;
     let accepted = mails.send(&caller, caller.project, value.draft(author)?, idempotency).await?;
     let id = accepted.id.to_string();
     let answer = QueuedBody {
@@ -73,6 +72,18 @@ async fn send(
     };
     let response = (StatusCode::ACCEPTED, Json::new(answer)).into_response();
     Ok(replayed(response, accepted.replayed))
+}
+
+/// The first sender, unless a template says who writes.
+async fn author(
+    authors: &Authors,
+    caller: &Authorized<SendMails>,
+    has_template: bool,
+) -> Result<Option<Addresses>> {
+    if has_template {
+        return Ok(None);
+    }
+    authors.author(None, caller, caller.project).await
 }
 
 /// Documented at one path and served at another by the original: both are served here.
@@ -87,7 +98,7 @@ async fn send_batch(
     share.take(value.recipients.values * VALUE_BYTES)?;
     let idempotency = idempotency.of("mailsage/emails/batch", &caller, &bytes)?;
     drop(bytes);
-    let author = authors.author(None, &caller, caller.project).await?;
+    let author = author(&authors, &caller, value.template_id.is_some()).await?;
     let drafts = value.drafts(author.as_ref())?;
     let recipient_count = drafts.len();
     let accepted = mails.send_each(&caller, caller.project, drafts, false, idempotency).await?;
@@ -100,42 +111,13 @@ async fn send_batch(
     Ok(replayed(response, accepted.replayed))
 }
 
-async fn status(
-    caller: Authorized<ReadMails>,
-    State(mails): State<Mails>,
-    Path(id): Path<String>,
-) -> Result<Json<JobBody>> {
-    let job: Uuid = id.parse().map_err(|_| Error::NotFound("job"))?;
-    let filter = MailFilter { batch: Some(job), ..MailFilter::default() };
-    let page = mails.list(caller.project, &filter, MOST_MAILS).await?;
-    if !page.mails.is_empty() {
-        return Ok(Json::new(JobBody::of_batch(&id, &page.mails)));
-    }
-    let (mail, events) = mails.status(caller.project, job_id(&id)?).await?;
-    Ok(Json::new(JobBody::new(&mail, &events)))
-}
-
-async fn control(
-    caller: Authorized<SendMails>,
-    State(mails): State<Mails>,
-    Path(id): Path<String>,
-    Json { value, .. }: Json<ControlBody>,
-) -> Result<Json<JobBody>> {
-    if value.action.as_deref() != Some("stop") {
-        let problem = "must be `stop`: what is under way cannot be paused";
-        return Err(Error::Invalid(Violations::one("action", problem)));
-    }
-    let detail = mails.cancel(&caller, caller.project, job_id(&id)?).await?;
-    Ok(Json::new(JobBody::new(&detail.summary, &detail.events)))
-}
-
 /// A request to send one mail to one recipient.
 #[derive(Debug, Deserialize)]
 struct SendBody {
     recipient: Option<Recipient>,
     subject: Option<String>,
     body: Option<String>,
-    template_id: Option<IgnoredAny>,
+    template_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,10 +130,8 @@ struct Recipient {
 impl SendBody {
     fn draft(self, author: Option<Addresses>) -> Result<Draft> {
         let mut violations = Violations::default();
-        if self.template_id.is_some() {
-            violations.add("template_id", "is not supported by this version yet; send a body");
-        }
-        if author.is_none() {
+        // A template may name an author itself.
+        if author.is_none() && self.template_id.is_none() {
             violations.add("from", "is the project's first sender, and there is none: add one");
         }
         if !violations.is_empty() {
@@ -168,6 +148,7 @@ impl SendBody {
         let request = SendMailRequest::with(|request| {
             request.from = author;
             request.to = to;
+            request.template_id = self.template_id;
             request.subject = self.subject;
             request.html = html;
             request.text = text;
@@ -184,7 +165,7 @@ struct BatchBody {
     recipients: Recipients,
     subject: Option<String>,
     body: Option<String>,
-    template_id: Option<IgnoredAny>,
+    template_id: Option<String>,
 }
 
 impl BatchBody {
@@ -201,7 +182,7 @@ impl BatchBody {
             recipient: Some(recipient),
             subject: self.subject.clone(),
             body: self.body.clone(),
-            template_id: self.template_id,
+            template_id: self.template_id.clone(),
         };
         let drafts = self
             .recipients
@@ -268,84 +249,6 @@ struct QueuedBody {
     status: &'static str,
 }
 
-/// How far a job has come.
-#[derive(Debug, Serialize)]
-struct JobBody {
-    id: String,
-    status: &'static str,
-    progress: Progress,
-    started_at: String,
-    updated_at: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Progress {
-    total: i16,
-    sent: i16,
-    failed: i16,
-    pending: i16,
-    percentage: i16,
-}
-
-impl JobBody {
-    fn of_batch(id: &str, mails: &[MailSummary]) -> Self {
-        let sum = |part: fn(&MailSummary) -> i16| mails.iter().map(part).sum::<i16>();
-        let (sent, failed) = (sum(|mail| mail.sent), sum(|mail| mail.failed));
-        let pending = sum(|mail| mail.pending + mail.held);
-        let started = mails.iter().map(|mail| mail.created_at).min().unwrap_or_default();
-        let total = sent + failed + pending;
-        let status = match (sent, failed, pending) {
-            (0, 0, _) => "queued",
-            (_, _, 1..) => "processing",
-            (1.., ..) => "completed",
-            _ => "failed",
-        };
-        Self {
-            id: id.to_owned(),
-            status,
-            progress: Progress {
-                total,
-                sent,
-                failed,
-                pending,
-                percentage: if total == 0 { 0 } else { (total - pending) * 100 / total },
-            },
-            started_at: timestamp(started),
-            updated_at: timestamp(started),
-        }
-    }
-
-    fn new(mail: &MailSummary, events: &[Event]) -> Self {
-        let pending = mail.pending + mail.held;
-        let total = mail.sent + mail.failed + pending;
-        let percentage = if total == 0 { 0 } else { (total - pending) * 100 / total };
-        let status = match mail.status.as_str() {
-            "cancelled" => "stopped",
-            _ if pending > 0 && events.len() <= 1 => "queued",
-            _ if pending > 0 => "processing",
-            _ if mail.sent > 0 => "completed",
-            _ => "failed",
-        };
-        Self {
-            id: mail.id.to_string(),
-            status,
-            progress: Progress { total, sent: mail.sent, failed: mail.failed, pending, percentage },
-            started_at: timestamp(mail.created_at),
-            updated_at: timestamp(events.last().map_or(mail.created_at, |event| event.at)),
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct ControlBody {
-    action: Option<String>,
-}
-
-/// What is no id names no job.
-fn job_id(text: &str) -> Result<MailId> {
-    text.parse().map_err(|_| Error::NotFound("job"))
-}
-
 /// A refusal in this dialect.
 pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
     let error = facts.sentence(|field| names::renamed(field, NAMES));
@@ -353,6 +256,7 @@ pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
         (StatusCode::UNAUTHORIZED, _) if facts.message.contains("expired") => "expired_api_key",
         (StatusCode::UNAUTHORIZED, _) => "invalid_api_key",
         (StatusCode::FORBIDDEN, _) => "insufficient_permissions",
+        (_, "TEMPLATE_NOT_FOUND") => "template_not_found",
         (StatusCode::TOO_MANY_REQUESTS, _) => "rate_limit_exceeded",
         (StatusCode::BAD_REQUEST, _) if facts.errors.is_empty() => "invalid_request",
         (StatusCode::BAD_REQUEST, _) if facts.misses_something() => "missing_required",
