@@ -208,7 +208,7 @@ impl Bounces {
             mail: concerned.at.mail,
             position: concerned.at.position,
             event: learnt.as_str(),
-            told: learnt.told().as_str(),
+            told: learnt.told().map(EventType::as_str).into(),
             reply,
             suppress: reason.map(|reason| (concerned.recipient.as_str(), reason)),
         };
@@ -243,11 +243,11 @@ impl Learnt {
         }
     }
 
-    fn told(self) -> EventType {
+    fn told(self) -> [EventType; 2] {
         match self {
-            Self::Bounced => EventType::EmailBounced,
-            Self::Deferred | Self::Nothing => EventType::EmailDeferred,
-            Self::Complained => EventType::EmailSpamReported,
+            Self::Bounced => [EventType::EmailBounced, EventType::ResendBounced],
+            Self::Deferred | Self::Nothing => [EventType::EmailDeferred, EventType::ResendDelayed],
+            Self::Complained => [EventType::EmailSpamReported, EventType::ResendComplained],
         }
     }
 }

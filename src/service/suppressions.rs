@@ -200,6 +200,19 @@ impl Suppressions {
         Ok(SuppressionPage { entries, total })
     }
 
+    /// What keeps these addresses from all mail of a project, and the mail that it came of, if it was one.
+    pub async fn of_addresses(
+        &self,
+        project: ProjectId,
+        addresses: &[EmailAddress],
+    ) -> Result<Vec<(Suppression, Option<MailId>)>> {
+        let mut folded: Vec<String> = addresses.iter().map(EmailAddress::folded).collect();
+        folded.sort_unstable();
+        folded.dedup();
+        let found = store::suppressions::of_addresses(&self.db, project, &folded);
+        in_time(found).await.map_err(unavailable)
+    }
+
     /// Suppresses addresses at somebody's word; how many were not yet.
     pub async fn add(
         &self,

@@ -46,8 +46,8 @@ pub struct Entry<'a> {
     pub position: i16,
     /// `bounced`, `deferred` or `complained`.
     pub event: &'static str,
-    /// The one type that webhooks are told of it.
-    pub told: &'static str,
+    /// The types that webhooks are told of it.
+    pub told: Vec<&'static str>,
     /// What the other side said.
     pub reply: &'a Reply,
     /// The address to suppress from now on, and why.
@@ -126,9 +126,10 @@ pub async fn record(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<
         ),
         told AS (
             INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
-            SELECT $1, webhooks.id, $7, $4, $2, now()
+            SELECT $1, webhooks.id, told.type, $4, $2, now()
             FROM webhooks
-            WHERE project_id = $1 AND active AND $7 = ANY (events) AND EXISTS (SELECT FROM news)
+            JOIN UNNEST($7::text[]) AS told (type) ON told.type = ANY (events)
+            WHERE project_id = $1 AND active AND EXISTS (SELECT FROM news)
         ),
         -- It comes off the day on which it was counted as delivered, and bounces today.
         uncounted AS (
@@ -155,7 +156,7 @@ pub async fn record(db: impl PgExecutor<'_>, entry: &Entry<'_>) -> sqlx::Result<
         EventId::generate() as _,
         entry.event,
         Json(entry.reply) as _,
-        entry.told,
+        &entry.told as _,
         address,
         reason,
         MOST_DELAYS,

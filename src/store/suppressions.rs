@@ -171,6 +171,10 @@ pub struct Filter {
     pub from: Option<DateTime<Utc>>,
     /// Only those made at this time or earlier.
     pub to: Option<DateTime<Utc>>,
+    /// Only those before this one, in the order newest first.
+    pub before: Option<SuppressionId>,
+    /// Only this one.
+    pub id: Option<SuppressionId>,
 }
 
 /// Which part of a list, and how much of it.
@@ -283,6 +287,45 @@ lists! {
     of_address, count_of_address: "project_id = $1 AND address = $2",
 }
 
+/// What keeps these addresses from all mail of a project: the entry, and the mail that it came of, if it was one. The
+/// addresses are in the form in which they are compared.
+pub async fn of_addresses(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    addresses: &[String],
+) -> sqlx::Result<Vec<(Suppression, Option<MailId>)>> {
+    let found = sqlx::query!(
+        r#"
+        SELECT entry.id AS "id: SuppressionId", entry.address, group_id, reason, mail_id AS "mail: MailId", created_at,
+               updated_at
+        FROM UNNEST($2::text[]) AS given (address)
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM suppressions
+            WHERE project_id = $1 AND address = given.address AND group_id = $3
+            OFFSET 0
+        ) AS entry
+        "#,
+        project as _,
+        addresses,
+        GroupCode::GLOBAL,
+    )
+    .fetch_all(db)
+    .await?;
+    let entries = found.into_iter().map(|row| {
+        let entry = Suppression {
+            id: row.id,
+            address: row.address,
+            group: row.group_id,
+            reason: row.reason,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        };
+        (entry, row.mail)
+    });
+    Ok(entries.collect())
+}
+
 /// Entries of a project, newest first.
 pub async fn list(
     db: impl PgExecutor<'_>,
@@ -314,15 +357,17 @@ pub async fn count(
 impl Filter {
     /// Where the entries of the time begin: their ids sort by it.
     fn first(&self) -> SuppressionId {
-        SuppressionId::first_at(self.from.unwrap_or(DateTime::UNIX_EPOCH))
+        let first = SuppressionId::first_at(self.from.unwrap_or(DateTime::UNIX_EPOCH));
+        self.id.map_or(first, |id| id.max(first))
     }
 
     /// Where they end. An id is made a little later than the beginning of its transaction.
     fn last(&self) -> SuppressionId {
-        match self.to.and_then(|to| to.checked_add_signed(chrono::TimeDelta::minutes(10))) {
-            Some(to) => SuppressionId::first_at(to),
-            None => uuid::Uuid::max().into(),
-        }
+        let end = self.to.and_then(|to| to.checked_add_signed(chrono::TimeDelta::minutes(10)));
+        let last = end.map_or_else(|| uuid::Uuid::max().into(), SuppressionId::first_at);
+        let older = self.before.map(|id| id.as_uuid().as_u128().saturating_sub(1));
+        let older = older.map(|id| SuppressionId::from(uuid::Uuid::from_u128(id)));
+        [self.id, older].into_iter().flatten().fold(last, SuppressionId::min)
     }
 
     fn looked_at(&self) -> i64 {

@@ -486,7 +486,7 @@ pub async fn repeat_span(
             JOIN UNNEST($7::text[], $8::text[]) AS told (event, type)
               ON told.event = happened.type
              -- One that was reported came after the mail had been sent, which another event tells.
-             AND (told.event <> 'complained' OR happened.attempt > 0 OR told.type = 'email.spam_reported')
+             AND (told.event <> 'complained' OR happened.attempt > 0 OR told.type IN ('email.spam_reported', 'resend.email.complained'))
             WHERE project_id = $1 AND mails.id >= $3 AND mails.id < $4
               AND told.type = ANY ((SELECT events FROM webhooks WHERE project_id = $1 AND id = $2)::text[])
             ORDER BY mails.id

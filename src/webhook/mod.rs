@@ -3,3 +3,5 @@
 pub mod payload;
 pub mod request;
 pub mod sign;
+
+mod resend;

@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::resend;
 use crate::domain::delivery::Reply;
+use crate::domain::webhook::event_type::resend_name;
 use crate::domain::webhook::telling::{MailTelling, Telling, TellingSubject};
 
 #[derive(Serialize)]
@@ -90,6 +92,9 @@ enum More<'a> {
 ///
 /// Never: nothing in it is beyond JSON.
 pub fn write(telling: &Telling) -> Vec<u8> {
+    if let Some(name) = resend_name(&telling.kind) {
+        return resend::write(name, telling);
+    }
     let data = match &telling.subject {
         TellingSubject::Mail(mail) => Data::Mail(Box::new(MailData {
             email_id: mail.mail.to_string(),
@@ -142,7 +147,7 @@ fn delay_type(reply: Option<&Reply>) -> &'static str {
 }
 
 /// Whether another try would help, and what is wrong, in the words of the upstream API.
-fn bounce_type(event: &str, reply: Option<&Reply>) -> (&'static str, &'static str) {
+pub(super) fn bounce_type(event: &str, reply: Option<&Reply>) -> (&'static str, &'static str) {
     match (event, enhanced(reply)) {
         ("suppressed", _) => ("Permanent", "Suppressed"),
         // Its time was over; nothing was refused for good.
@@ -162,7 +167,7 @@ fn enhanced(reply: Option<&Reply>) -> &str {
 }
 
 /// The relay's answer as it reads on the wire, as far as there was one.
-fn in_words(reply: Option<&Reply>) -> String {
+pub(super) fn in_words(reply: Option<&Reply>) -> String {
     let Some(reply) = reply else { return String::new() };
     let code = reply.code.map(|code| code.to_string());
     let parts = [code.as_deref(), reply.enhanced.as_deref(), Some(reply.text.as_str())];
@@ -170,7 +175,7 @@ fn in_words(reply: Option<&Reply>) -> String {
 }
 
 /// RFC 3339 in UTC with milliseconds.
-fn timestamp(at: DateTime<Utc>) -> String {
+pub(super) fn timestamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

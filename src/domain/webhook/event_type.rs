@@ -54,7 +54,28 @@ event_types! {
     ContactUpdated = "contact.updated",
     /// A contact was deleted.
     ContactDeleted = "contact.deleted",
+    /// The relay took the mail, told as Resend tells it, as are all that follow.
+    ResendSent = "resend.email.sent",
+    /// The same.
+    ResendDelivered = "resend.email.delivered",
+    /// It did not arrive yet, and is tried again.
+    ResendDelayed = "resend.email.delivery_delayed",
+    /// It was refused.
+    ResendBounced = "resend.email.bounced",
+    /// Its time was over.
+    ResendFailed = "resend.email.failed",
+    /// Its recipient is suppressed.
+    ResendSuppressed = "resend.email.suppressed",
+    /// The recipient called it spam.
+    ResendComplained = "resend.email.complained",
+    /// The recipient opened it.
+    ResendOpened = "resend.email.opened",
+    /// The recipient followed a link in it.
+    ResendClicked = "resend.email.clicked",
 }
+
+/// What the names of types begin with that are told in the shape of Resend's API.
+const OF_RESEND: &str = "resend.";
 
 /// What is told when something happens to a mail: the kinds of events in its history, and the types that webhooks ask
 /// for. What is not here is told to nobody.
@@ -73,12 +94,35 @@ pub const TOLD: &[(&str, EventType)] = &[
     ("ambiguous", EventType::EmailAmbiguous),
     ("opened", EventType::EmailOpened),
     ("clicked", EventType::EmailClicked),
+    ("sent", EventType::ResendSent),
+    ("sent", EventType::ResendDelivered),
+    ("captured", EventType::ResendSent),
+    ("captured", EventType::ResendDelivered),
+    ("complained", EventType::ResendSent),
+    ("complained", EventType::ResendDelivered),
+    ("complained", EventType::ResendComplained),
+    ("deferred", EventType::ResendDelayed),
+    ("bounced", EventType::ResendBounced),
+    ("failed", EventType::ResendFailed),
+    ("suppressed", EventType::ResendSuppressed),
+    ("opened", EventType::ResendOpened),
+    ("clicked", EventType::ResendClicked),
 ];
+
+/// What Resend calls a type that is told as it tells it; nothing of other types.
+pub fn resend_name(published: &str) -> Option<&str> {
+    published.strip_prefix(OF_RESEND)
+}
 
 impl EventType {
     /// The first type that is told of a kind of event; it goes by the event's own id.
     pub fn first_of(kind: &str) -> Option<Self> {
         TOLD.iter().find(|(told, _)| *told == kind).map(|(_, first)| *first)
+    }
+
+    /// The type that Resend calls so, to be told as it tells it.
+    pub fn of_resend(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| resend_name(kind.as_str()) == Some(name))
     }
 }
 
@@ -105,6 +149,14 @@ mod tests {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
         }
         assert_eq!("email.*".parse::<EventType>(), Err(UnknownEventType));
+    }
+
+    #[test]
+    fn types_of_resend_are_found_by_their_names_there() {
+        assert_eq!(EventType::of_resend("email.complained"), Some(EventType::ResendComplained));
+        assert_eq!(EventType::of_resend("email.spam_reported"), None);
+        assert_eq!(EventType::of_resend("email.received"), None);
+        assert_eq!(resend_name("email.sent"), None);
     }
 
     #[test]

@@ -156,6 +156,7 @@ impl SearchEntriesRequest {
             part,
             from: self.start_date,
             to: self.end_date,
+            ..SuppressionFilter::default()
         };
         Ok((filter, page, limit))
     }

@@ -16,26 +16,26 @@ use crate::http::extract::bounded_value::{self, Budget};
 use crate::service::templates::{NewTemplate, TemplateUpdate, syntax};
 
 /// What a new template is to be.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateTemplateRequest {
     /// 1 to 90 characters.
     #[schema(max_length = 90, value_type = String, example = "Welcome Email")]
-    template_name: Option<String>,
+    pub(in crate::http) template_name: Option<String>,
     /// At most 140 characters.
     #[schema(max_length = 140)]
     description: Option<String>,
     /// At most 988 characters; may have `{{variables}}`.
     #[schema(max_length = 988, value_type = String, example = "Welcome, {{firstName}}!")]
-    subject: Option<String>,
+    pub(in crate::http) subject: Option<String>,
     /// What mailboxes show beside the subject: at most 140 characters; may have `{{variables}}`.
     #[schema(max_length = 140)]
     preview_text: Option<String>,
     /// The HTML part; may have `{{variables}}`, and `{{{variables}}}` whose values are HTML themselves.
     #[schema(example = "<h1>Welcome, {{firstName}}!</h1>")]
-    email_template: Option<String>,
+    pub(in crate::http) email_template: Option<String>,
     /// The text part. Made from the HTML of each mail where it is absent. Both together have at most 1 MB.
-    plain_text_template: Option<String>,
+    pub(in crate::http) plain_text_template: Option<String>,
     /// `transactional` (the default) or `marketing`.
     template_type: Option<String>,
     /// `code` (the default) or `visual`.
@@ -46,7 +46,16 @@ pub struct CreateTemplateRequest {
     /// The sender whom its mails are from, where the request does not say.
     sender_id: Option<String>,
     /// `false` leaves it a draft, which no mail can take.
-    publish: Option<bool>,
+    pub(in crate::http) publish: Option<bool>,
+}
+
+impl CreateTemplateRequest {
+    /// A request with only what `fill` says.
+    pub(in crate::http) fn with(fill: impl FnOnce(&mut Self)) -> Self {
+        let mut request = Self::default();
+        fill(&mut request);
+        request
+    }
 }
 
 impl TryFrom<CreateTemplateRequest> for NewTemplate {
@@ -85,29 +94,29 @@ impl TryFrom<CreateTemplateRequest> for NewTemplate {
 }
 
 /// What is to be different of a template: what is left out stays as it is.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateTemplateRequest {
     /// 1 to 90 characters.
     #[schema(max_length = 90)]
-    template_name: Option<String>,
+    pub(in crate::http) template_name: Option<String>,
     /// At most 140 characters.
     #[schema(max_length = 140)]
     description: Option<String>,
     /// At most 988 characters; may have `{{variables}}`.
     #[schema(max_length = 988)]
-    subject: Option<String>,
+    pub(in crate::http) subject: Option<String>,
     /// What mailboxes show beside the subject: at most 140 characters; may have `{{variables}}`.
     #[schema(max_length = 140)]
     preview_text: Option<String>,
     /// The HTML part.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    email_template: Change<Option<String>>,
+    pub(in crate::http) email_template: Change<Option<String>>,
     /// The text part; null to have it made from the HTML of each mail.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    plain_text_template: Change<Option<String>>,
+    pub(in crate::http) plain_text_template: Change<Option<String>>,
     /// `transactional` or `marketing`.
     template_type: Option<String>,
     /// Your own notes about the variables: 16 KB of JSON at most.
@@ -119,7 +128,16 @@ pub struct UpdateTemplateRequest {
     sender_id: Change<Option<String>>,
     /// `true` (the default) changes what is sent, building on what was published; `false` makes a draft, building on the
     /// newest version.
-    publish: Option<bool>,
+    pub(in crate::http) publish: Option<bool>,
+}
+
+impl UpdateTemplateRequest {
+    /// A request with only what `fill` says.
+    pub(in crate::http) fn with(fill: impl FnOnce(&mut Self)) -> Self {
+        let mut request = Self::default();
+        fill(&mut request);
+        request
+    }
 }
 
 impl TryFrom<UpdateTemplateRequest> for TemplateUpdate {

@@ -102,6 +102,25 @@ impl<'a> Source<'a> {
 }
 
 impl Mails {
+    /// The mails of a project that are right before one in a list of all, newest first; whether there are more before
+    /// these.
+    pub async fn list_before(
+        &self,
+        project: ProjectId,
+        mail: MailId,
+        limit: u16,
+    ) -> Result<(Vec<MailSummary>, bool)> {
+        let limit = usize::from(limit);
+        let mut ids =
+            search::after(&self.db, project, mail, to_i64(limit + 1)).await.map_err(unavailable)?;
+        let has_more = ids.len() > limit;
+        ids.truncate(limit);
+        ids.reverse();
+        let all = to_i64(ids.len());
+        let mails = search::among(&self.db, project, &ids, &MailFilter::default(), all).await;
+        Ok((mails.map_err(unavailable)?, has_more))
+    }
+
     /// The mails of a project that pass the filter, newest first.
     pub async fn list(
         &self,

@@ -46,6 +46,29 @@ pub async fn of_project(
     .await
 }
 
+/// The mails right after one, oldest first, unlike all other lists.
+pub async fn after(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+    limit: i64,
+) -> sqlx::Result<Vec<MailId>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT id AS "id: MailId"
+        FROM mails
+        WHERE project_id = $1 AND id > $2
+        ORDER BY id
+        LIMIT $3
+        "#,
+        project as _,
+        mail as _,
+        limit,
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// Test mails.
 pub async fn of_test_mode(
     db: impl PgExecutor<'_>,

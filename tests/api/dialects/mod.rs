@@ -5,6 +5,7 @@ mod mailsage;
 mod matrix;
 mod postmark;
 mod resend;
+mod resend_kept;
 mod resend_resources;
 mod round_trips;
 mod sendgrid;

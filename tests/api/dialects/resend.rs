@@ -112,7 +112,7 @@ async fn refusals_are_flat_and_have_names_that_its_clients_know() {
         ),
         (with("to", json!("nobody")), 422, "validation_error"),
         (with("tags", json!([{"name": "a b", "value": "c"}])), 422, "validation_error"),
-        (with("template", json!({"id": "x"})), 422, "validation_error"),
+        (with("template", json!({"id": "x"})), 404, "not_found"),
         (with("scheduled_at", json!("some day")), 422, "validation_error"),
         (with("scheduled_at", json!("in 99 weeks")), 422, "validation_error"),
         (json!("x"), 400, "validation_error"),

@@ -9,7 +9,7 @@ use axum::routing::{patch, post};
 use serde::{Deserialize, Serialize};
 
 use super::domains::{ReferenceBody, domain_id};
-use super::request::ListQuery;
+use super::paging::{List, ListQuery, Page, Place};
 use crate::domain::api_key::Spelling;
 use crate::domain::domain_name::DomainName;
 use crate::domain::id::ApiKeyId;
@@ -24,7 +24,10 @@ use crate::http::extract::authorized::{ReadKeys, WriteKeys};
 use crate::http::extract::{Authorized, Json, Path, Query};
 use crate::http::mails::response::timestamp;
 use crate::service::domains::Domains;
-use crate::service::keys::{KeyScope, KeyWish, Keys};
+use crate::service::keys::{KeyQuery, KeyScope, KeyWish, Keys};
+
+/// How many of the newest keys are looked through for a page that ends in front of one of them.
+const LOOKED_AT: u16 = 1000;
 
 /// The routes of this resource.
 pub(super) fn routes() -> Router<Api> {
@@ -57,13 +60,18 @@ async fn list(
     caller: Authorized<ReadKeys>,
     State(keys): State<Arc<Keys>>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<KeyList>> {
-    let (query, limit) = query.of_keys()?;
-    let mut found = keys.page(of_project(&caller), &query, limit + 1).await?;
-    let has_more = found.len() > usize::from(limit);
-    found.truncate(usize::from(limit));
-    let data = found.iter().map(KeyBody::from).collect();
-    Ok(Json::new(KeyList { object: "list", has_more, data }))
+) -> Result<Json<List<KeyBody>>> {
+    let (place, limit) = query.place::<ApiKeyId>()?;
+    let Place::After(before) = place else {
+        let newest = keys.page(of_project(&caller), &KeyQuery::default(), LOOKED_AT).await?;
+        let page = query.page_of(newest, |record| record.key.id.to_string())?;
+        return Ok(Json::new(page.of(|record| KeyBody::from(&record))));
+    };
+    let asked = KeyQuery { before, ..KeyQuery::default() };
+    let mut items = keys.page(of_project(&caller), &asked, limit + 1).await?;
+    let has_more = items.len() > usize::from(limit);
+    items.truncate(usize::from(limit));
+    Ok(Json::new(Page { items, has_more }.of(|record| KeyBody::from(&record))))
 }
 
 async fn rename(
@@ -135,13 +143,6 @@ struct KeyBody {
     name: String,
     created_at: String,
     last_used_at: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct KeyList {
-    object: &'static str,
-    has_more: bool,
-    data: Vec<KeyBody>,
 }
 
 impl From<&KeyRecord> for KeyBody {

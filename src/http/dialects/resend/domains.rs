@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 
+use super::paging::{List, ListQuery};
 use crate::domain::dns_record::ExpectedRecord;
 use crate::domain::domain_name::DomainName;
 use crate::domain::id::DomainId;
@@ -14,7 +15,7 @@ use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadDomains, WriteDomains};
-use crate::http::extract::{Authorized, Json, Path};
+use crate::http::extract::{Authorized, Json, Path, Query};
 use crate::http::mails::response::timestamp;
 use crate::service::domains::Domains;
 
@@ -22,7 +23,7 @@ use crate::service::domains::Domains;
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/domains", post(add).get(list))
-        .route("/domains/{id}", get(find).delete(delete))
+        .route("/domains/{id}", get(find).patch(update).delete(delete))
         .route("/domains/{id}/verify", post(verify))
 }
 
@@ -31,15 +32,7 @@ async fn add(
     State(domains): State<Domains>,
     Json { value, .. }: Json<AddBody>,
 ) -> Result<(StatusCode, Json<DomainBody>)> {
-    let mut violations = Violations::default();
-    for (field, wanted) in [
-        ("open_tracking", value.open_tracking == Some(true)),
-        ("click_tracking", value.click_tracking == Some(true)),
-    ] {
-        if wanted {
-            violations.add(field, "is not supported by this version yet; leave it out");
-        }
-    }
+    let mut violations = value.choices.check();
     let name = if let Some(name) = value.name {
         violations.check("name", name.parse::<DomainName>())
     } else {
@@ -56,10 +49,11 @@ async fn add(
 async fn list(
     caller: Authorized<ReadDomains>,
     State(domains): State<Domains>,
-) -> Result<Json<DomainList>> {
+    Query(query): Query<ListQuery>,
+) -> Result<Json<List<DomainBody>>> {
     let found = domains.list(caller.project).await?;
-    let data = found.iter().map(DomainBody::of).collect();
-    Ok(Json::new(DomainList { object: "list", has_more: false, data }))
+    let page = query.page_of(found, |domain| domain.id.to_string())?;
+    Ok(Json::new(page.of(|domain| DomainBody::of(&domain))))
 }
 
 async fn find(
@@ -69,6 +63,21 @@ async fn find(
 ) -> Result<Json<DomainBody>> {
     let domain = domains.find(caller.project, domain_id(&id)?).await?;
     Ok(Json::new(DomainBody::with_records(&domain, &domains)))
+}
+
+/// What can be chosen of a domain there, is the same for all domains of a project here.
+async fn update(
+    caller: Authorized<WriteDomains>,
+    State(domains): State<Domains>,
+    Path(id): Path<String>,
+    Json { value, .. }: Json<Choices>,
+) -> Result<Json<ReferenceBody>> {
+    let violations = value.check();
+    if !violations.is_empty() {
+        return Err(Error::Invalid(violations));
+    }
+    domains.find(caller.project, domain_id(&id)?).await?;
+    Ok(Json::new(ReferenceBody { object: "domain", id, deleted: None }))
 }
 
 async fn delete(
@@ -93,8 +102,44 @@ async fn verify(
 #[derive(Debug, Deserialize)]
 struct AddBody {
     name: Option<String>,
+    #[serde(flatten)]
+    choices: Choices,
+}
+
+/// What is to be true of a domain.
+#[derive(Debug, Deserialize)]
+struct Choices {
     open_tracking: Option<bool>,
     click_tracking: Option<bool>,
+    capabilities: Option<WantedCapabilities>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WantedCapabilities {
+    sending: Option<String>,
+    receiving: Option<String>,
+}
+
+impl Choices {
+    fn check(&self) -> Violations {
+        let mut violations = Violations::default();
+        for (field, wanted) in
+            [("open_tracking", self.open_tracking), ("click_tracking", self.click_tracking)]
+        {
+            if wanted == Some(true) {
+                let problem = "is no choice of a domain here, but of the project or of each mail";
+                violations.add(field, problem);
+            }
+        }
+        let wanted = self.capabilities.as_ref();
+        if wanted.is_some_and(|wanted| wanted.receiving.as_deref() == Some("enabled")) {
+            violations.add("capabilities.receiving", "is not supported; no mail is received");
+        }
+        if wanted.is_some_and(|wanted| wanted.sending.as_deref() == Some("disabled")) {
+            violations.add("capabilities.sending", "cannot be disabled; delete the domain instead");
+        }
+        violations
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -127,13 +172,6 @@ struct RecordBody {
     ttl: &'static str,
     status: &'static str,
     value: String,
-}
-
-#[derive(Debug, Serialize)]
-struct DomainList {
-    object: &'static str,
-    has_more: bool,
-    data: Vec<DomainBody>,
 }
 
 /// The name of what was changed or deleted.

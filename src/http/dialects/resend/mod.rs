@@ -2,9 +2,16 @@
 
 mod api_keys;
 mod domains;
+mod paging;
 mod refusal;
 mod request;
 mod response;
+mod suppressions;
+mod template_notes;
+mod templates;
+mod webhooks;
+
+use std::collections::HashMap;
 
 use axum::Router;
 use axum::extract::State;
@@ -13,10 +20,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
 
+use self::paging::{List, ListQuery, Page, Place};
 use self::refusal::NAMES;
 pub(super) use self::refusal::refusal;
-use self::request::{ListQuery, SendBody, UpdateBody};
-use self::response::{BatchBody, EmailBody, EmailList, Named};
+use self::request::{SendBody, UpdateBody};
+use self::response::{BatchBody, EmailBody, Named};
 use super::few::Few;
 use super::{apart, replayed};
 use crate::domain::bulk::MAX_MAILS;
@@ -26,14 +34,19 @@ use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadMails, SendMails};
+use crate::http::extract::body_room::BodyShare;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path, Query};
-use crate::service::mails::Mails;
+use crate::service::mails::{MailFilter, MailPage, Mails};
+use crate::service::templates::Templates;
 
 /// The routes of this dialect.
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .merge(domains::routes())
         .merge(api_keys::routes())
+        .merge(webhooks::routes())
+        .merge(templates::routes())
+        .merge(suppressions::routes())
         .route("/emails", post(send).get(list))
         .route("/emails/batch", post(send_batch))
         .route("/emails/{id}", get(find).patch(update))
@@ -43,12 +56,19 @@ pub(super) fn routes() -> Router<Api> {
 async fn send(
     caller: Authorized<SendMails>,
     State(mails): State<Mails>,
+    State(templates): State<Templates>,
     idempotency: IdempotencyHeader,
+    share: BodyShare,
     Json { value, bytes }: Json<SendBody>,
 ) -> Result<Response> {
+    share.take(value.weight())?;
     let idempotency = idempotency.of("resend/emails", &caller, &bytes)?;
     drop(bytes);
-    let draft = value.draft(Utc::now())?;
+    let known = match value.template() {
+        Some(id) => Some(templates::sent_of(&templates, caller.project, id).await?),
+        None => None,
+    };
+    let draft = value.draft(Utc::now(), known.as_ref())?;
     let accepted = mails.send(&caller, caller.project, draft, idempotency).await?;
     let answer = Json::new(Named { id: accepted.id.to_string() });
     Ok(replayed(answer.into_response(), accepted.replayed))
@@ -57,8 +77,10 @@ async fn send(
 async fn send_batch(
     caller: Authorized<SendMails>,
     State(mails): State<Mails>,
+    State(templates): State<Templates>,
     idempotency: IdempotencyHeader,
     headers: HeaderMap,
+    share: BodyShare,
     Json { value: Few(bodies), bytes }: Json<Few<SendBody>>,
 ) -> Result<Response> {
     let idempotency = idempotency.of("resend/emails/batch", &caller, &bytes)?;
@@ -67,8 +89,20 @@ async fn send_batch(
         let problem = format!("must be a list of 1 to {MAX_MAILS} emails");
         return Err(Error::Invalid(Violations::one("emails", problem)));
     }
+    share.take(bodies.iter().map(SendBody::weight).sum())?;
+    let mut known = HashMap::new();
+    for id in bodies.iter().filter_map(SendBody::template) {
+        if !known.contains_key(id) {
+            let found = templates::sent_of(&templates, caller.project, id).await?;
+            known.insert(id.to_owned(), found);
+        }
+    }
     let now = Utc::now();
-    let drafts = bodies.into_iter().map(|body| apart(body.draft(now))).collect::<Result<_>>()?;
+    let read = |body: SendBody| {
+        let template = body.template().and_then(|id| known.get(id));
+        apart(body.draft(now, template))
+    };
+    let drafts = bodies.into_iter().map(read).collect::<Result<_>>()?;
     let partial = headers.get("x-batch-validation").is_some_and(|mode| mode == "permissive");
     let accepted = mails.send_each(&caller, caller.project, drafts, partial, idempotency).await?;
     let is_replayed = accepted.replayed;
@@ -88,10 +122,17 @@ async fn list(
     caller: Authorized<ReadMails>,
     State(mails): State<Mails>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<EmailList>> {
-    let (filter, limit) = query.check()?;
-    let page = mails.list(caller.project, &filter, limit).await?;
-    Ok(Json::new(page.into()))
+) -> Result<Json<List<EmailBody>>> {
+    let (place, limit) = query.place()?;
+    let (items, has_more) = match place {
+        Place::Before(mail) => mails.list_before(caller.project, mail, limit).await?,
+        Place::After(cursor) => {
+            let filter = MailFilter { cursor, ..MailFilter::default() };
+            let MailPage { mails, next } = mails.list(caller.project, &filter, limit).await?;
+            (mails, next.is_some())
+        }
+    };
+    Ok(Json::new(Page { items, has_more }.of(EmailBody::from)))
 }
 
 async fn update(

@@ -12,6 +12,12 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("scheduledAt", "scheduled_at"),
     ("fileName", "filename"),
     ("contentType", "content_type"),
+    ("contentId", "content_id"),
+    ("fileUrl", "path"),
+    ("templateName", "name"),
+    ("emailTemplate", "html"),
+    ("plainTextTemplate", "text"),
+    ("url", "endpoint"),
 ];
 
 /// A refusal in this dialect.

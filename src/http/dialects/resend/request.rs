@@ -1,25 +1,24 @@
 //! What Resend's clients ask for.
 
-use std::fmt::{self, Display};
-use std::str::FromStr;
+use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::{Map, Value};
 
 use super::super::draft;
 use super::super::few::Few;
+use super::template_notes::Notes;
 use crate::domain::attachment;
 use crate::domain::draft::Draft;
 use crate::domain::schedule;
+use crate::domain::template::TemplateId;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::mails::request::{
-    Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, read_files,
+    Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, Variables, read_files,
 };
-use crate::service::keys::KeyQuery;
-use crate::service::mails::MailFilter;
 
 /// The longest name or value of a tag, in characters.
 const MAX_TAG: usize = 256;
@@ -44,7 +43,14 @@ pub(super) struct SendBody {
     #[serde(default)]
     tags: Option<Few<Tag>>,
     scheduled_at: Option<String>,
-    template: Option<IgnoredAny>,
+    template: Option<TemplateChoice>,
+}
+
+/// The template that says what the mail does not.
+#[derive(Debug, Deserialize)]
+struct TemplateChoice {
+    id: String,
+    variables: Option<Variables>,
 }
 
 /// A word and its value, by which the author finds the mail again.
@@ -59,12 +65,18 @@ struct File {
     filename: Option<String>,
     content: Option<Bytes>,
     content_type: Option<String>,
+    path: Option<String>,
+    content_id: Option<String>,
 }
 
 impl From<File> for AttachmentBody {
-    fn from(File { filename, content, content_type }: File) -> Self {
+    fn from(File { filename, content, content_type, path, content_id }: File) -> Self {
         let content = content.map(|Bytes(bytes)| bytes);
-        Self::of(filename, content, content_type)
+        // As they are written in headers of mails.
+        let bare = |id: String| id.trim_start_matches('<').trim_end_matches('>').to_owned();
+        let named = |path: &String| path.rsplit(['/', '?']).next().map(str::to_owned);
+        let filename = filename.or_else(|| path.as_ref().and_then(named));
+        Self::of(filename, content, content_type).fetched_from(path).shown_as(content_id.map(bare))
     }
 }
 
@@ -103,28 +115,66 @@ impl<'de> Visitor<'de> for BytesVisitor {
 }
 
 impl SendBody {
-    /// The mail that is asked for, at `now`.
-    pub(super) fn draft(self, now: DateTime<Utc>) -> Result<Draft> {
-        if self.template.is_some() {
-            let problem = "is not supported by this version yet; send html or text";
-            return Err(Error::Invalid(Violations::one("template", problem)));
+    /// The template that is named.
+    pub(super) fn template(&self) -> Option<&str> {
+        self.template.as_ref().map(|template| template.id.as_str())
+    }
+
+    /// About the memory that it takes beyond the bytes it was read from.
+    pub(super) fn weight(&self) -> usize {
+        let variables = self.template.as_ref().and_then(|template| template.variables.as_ref());
+        variables.map_or(0, Variables::weight) + self.attachments.weight()
+    }
+
+    /// The mail that is asked for, at `now`, where `known` is what is known of its template.
+    pub(super) fn draft(self, now: DateTime<Utc>, known: Option<&Known>) -> Result<Draft> {
+        let (mut from, mut reply_to) = (self.from, self.reply_to);
+        let mut values = None;
+        if let Some(Known { notes, has_subject, .. }) = known {
+            let mut violations = Violations::default();
+            let given = self.template.and_then(|template| template.variables);
+            let given = given.map(|given| given.checked("template.variables", &mut violations));
+            if !has_subject && self.subject.as_ref().is_none_or(|text| text.trim().is_empty()) {
+                violations.add("subject", "is required: the template has none");
+            }
+            if !violations.is_empty() {
+                return Err(Error::Invalid(violations));
+            }
+            values = Some(notes.fill(given.unwrap_or_default())?);
+            from = from.or_else(|| notes.from.clone().map(|text| Addresses::of_texts([text])));
+            reply_to = reply_to.or_else(|| notes.reply_to.clone().map(Addresses::of_texts));
         }
         let tags = tags(self.tags.unwrap_or_default())?;
         let request = SendMailRequest::with(|request| {
-            request.from = self.from;
+            request.from = from;
             request.to = self.to;
             request.cc = self.cc;
             request.bcc = self.bcc;
-            request.reply_to = self.reply_to;
+            request.reply_to = reply_to;
             request.subject = self.subject;
             request.html = self.html;
             request.text = self.text;
             request.headers = self.headers;
             request.attachments = Some(self.attachments);
             request.scheduled_at = self.scheduled_at.map(|text| time(text, now));
+            request.template_id = known.map(|known| known.id.to_string());
         });
-        draft(request, |draft| draft.details.metadata = tags)
+        draft(request, |draft| {
+            draft.details.metadata = tags;
+            draft.data = values;
+        })
     }
+}
+
+/// What is known of a template that mails are made from.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// Which.
+    pub(super) id: TemplateId,
+    /// What stands beside its text.
+    pub(super) notes: Notes,
+    /// Whether it has a subject of its own.
+    pub(super) has_subject: bool,
 }
 
 /// Tags as values of the author's own.
@@ -182,44 +232,6 @@ impl UpdateBody {
         let invalid = |problem: String| Error::Invalid(Violations::one("scheduledAt", problem));
         let text = self.scheduled_at.ok_or_else(|| invalid("is required".into()))?;
         schedule::parse(&time(text, now)).map_err(|problem| invalid(problem.to_string()))
-    }
-}
-
-/// Which page of a list.
-#[derive(Debug, Deserialize)]
-pub(super) struct ListQuery {
-    limit: Option<u16>,
-    after: Option<String>,
-    before: Option<String>,
-}
-
-impl ListQuery {
-    /// The filter and the limit of a list of mails.
-    pub(super) fn check(self) -> Result<(MailFilter, u16)> {
-        let (cursor, limit) = self.page()?;
-        Ok((MailFilter { cursor, ..MailFilter::default() }, limit))
-    }
-
-    /// The same of a list of keys.
-    pub(super) fn of_keys(self) -> Result<(KeyQuery, u16)> {
-        let (before, limit) = self.page()?;
-        Ok((KeyQuery { before, ..KeyQuery::default() }, limit))
-    }
-
-    fn page<Id: FromStr<Err: Display>>(self) -> Result<(Option<Id>, u16)> {
-        let mut violations = Violations::default();
-        let limit = self.limit.unwrap_or(20);
-        if !(1..=100).contains(&limit) {
-            violations.add("limit", "must be a whole number from 1 to 100");
-        }
-        if self.before.is_some() {
-            violations.add("before", "is not supported; page forward with `after`");
-        }
-        let cursor = self.after.and_then(|text| violations.check("after", text.parse::<Id>()));
-        if !violations.is_empty() {
-            return Err(Error::Invalid(violations));
-        }
-        Ok((cursor, limit))
     }
 }
 

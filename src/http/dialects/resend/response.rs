@@ -11,7 +11,7 @@ use crate::domain::id::MailId;
 use crate::domain::mail_details::MailDetails;
 use crate::domain::record::MailSummary;
 use crate::http::mails::response::timestamp;
-use crate::service::mails::{BulkAccepted, MailDetail, MailPage};
+use crate::service::mails::{BulkAccepted, MailDetail};
 
 /// The name of what was made.
 #[derive(Debug, Serialize)]
@@ -83,14 +83,6 @@ struct TagBody {
     value: String,
 }
 
-/// A page of mails.
-#[derive(Debug, Serialize)]
-pub(super) struct EmailList {
-    object: &'static str,
-    has_more: bool,
-    data: Vec<EmailBody>,
-}
-
 impl EmailBody {
     /// Only the name.
     pub(super) fn reference(id: MailId) -> Self {
@@ -116,17 +108,10 @@ impl From<MailDetail> for EmailBody {
     }
 }
 
-impl From<MailPage> for EmailList {
-    fn from(MailPage { mails, next }: MailPage) -> Self {
-        let item = |mail: MailSummary| {
-            let id = mail.id;
-            EmailBody { shown: Some(Shown::of(mail)), ..EmailBody::reference(id) }
-        };
-        Self {
-            object: "list",
-            has_more: next.is_some(),
-            data: mails.into_iter().map(item).collect(),
-        }
+impl From<MailSummary> for EmailBody {
+    fn from(mail: MailSummary) -> Self {
+        let id = mail.id;
+        Self { shown: Some(Shown::of(mail)), ..Self::reference(id) }
     }
 }
 
