@@ -29,6 +29,7 @@ pub use trying::Trial;
 mod bulk;
 mod decisions;
 mod fetching;
+mod pictures;
 mod preparing;
 mod preview;
 pub(super) mod rendering;

@@ -31,9 +31,14 @@ const CUT_OFF: &str = "
 
 /// Looks at what the page shows now, in both themes and at both widths.
 pub async fn look(page: &Page, name: &str) {
+    look_at(page, name, &[(1280, 860), (380, 780)]).await;
+}
+
+/// The same in windows of these widths and heights.
+pub async fn look_at(page: &Page, name: &str, sizes: &[(u32, u32)]) {
     for theme in ["light", "dark"] {
         page.theme(theme).await;
-        for (width, height) in [(1280, 860), (380, 780)] {
+        for &(width, height) in sizes {
             page.size(width, height).await;
             page.settled().await;
             let cut_off = page.browser.run(CUT_OFF, json!([])).await;
@@ -125,6 +130,9 @@ async fn empty_pages_look_right_to_everybody() {
     page.stop().await;
 }
 
+/// One pixel.
+const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
 /// A house that is lived in: keys, mails in several states, somebody invited. Answers a key and two mails.
 async fn furnish(page: &Page) -> [String; 3] {
     page.ask("POST", "/v1/account/projects", json!({"name": "Newsletter, staging"})).await;
@@ -145,9 +153,12 @@ async fn furnish(page: &Page) -> [String; 3] {
             "to": {"email": to, "name": "Ada Lovelace"},
             "cc": [{"email": "archive.of.the.accounting.department@example.net"}],
             "subject": "Your receipt for order 4711, with a subject as long as people write them",
-            "html": "<h1>Thank you, {{name}}</h1><p>It is on its way.</p>",
+            "html": "<img src=\"cid:logo@shop\" width=\"64\" height=\"64\" alt=\"Logo\"><h1>Thank you, {{name}}</h1><p>It is on its way.</p>",
             "dynamicData": {"name": "Ada"}, "test": test, "onAmbiguous": "hold",
-            "attachments": [{"fileName": "receipt.txt", "content": "aGVsbG8="}],
+            "attachments": [
+                {"fileName": "receipt.txt", "content": "aGVsbG8="},
+                {"fileName": "logo.png", "contentId": "logo@shop", "content": PICTURE},
+            ],
         })
     };
     let captured = client.send(&mail("ada@example.org", false)).await.id();
@@ -189,9 +200,20 @@ async fn full_pages_look_right_to_everybody() {
     ] {
         page.open(&path).await;
         page.see(seen).await;
+        if name == "mail-captured" {
+            see_picture(&page).await;
+        }
         look(&page, name).await;
     }
     page.stop().await;
+}
+
+/// Waits until the mail's own picture is drawn in its preview.
+async fn see_picture(page: &Page) {
+    let frame = "return document.querySelector('.preview iframe')";
+    let frame = page.browser.element("the preview", frame, json!([])).await;
+    let drawn = "return document.images[0]?.complete && [...document.images].map((one) => one.naturalWidth)";
+    assert_eq!(page.browser.wait_in_frame(&frame, "the picture", drawn).await, json!([1]));
 }
 
 #[tokio::test]

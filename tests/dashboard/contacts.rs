@@ -16,13 +16,13 @@ async fn a_contact_is_added_noted_of_put_on_a_list_and_deleted() {
     page.click("button", "New list").await;
     page.fill("Name", "Newsletter").await;
     page.click("button", "Make it").await;
-    page.see("Newsletter is there.").await;
+    page.see("Newsletter is added.").await;
     look(&page, "contact-lists").await;
     page.click("button", "Properties").await;
     page.click("button", "New property").await;
     page.fill("Name", "plan").await;
     page.click("button", "Make it").await;
-    page.see("plan is there.").await;
+    page.see("plan is added.").await;
     look(&page, "contact-properties").await;
 
     page.click("button", "Contacts").await;

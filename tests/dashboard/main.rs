@@ -18,6 +18,7 @@ mod hostile;
 mod journey;
 mod keyboard;
 mod page;
+mod preferences;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server_process.rs"]
 mod server_process;

@@ -174,16 +174,21 @@ impl Browser {
     }
 
     /// The text of the page in a frame.
-    pub async fn text_in_frame(&self, Element(id): &Element) -> String {
+    pub async fn text_in_frame(&self, frame: &Element) -> String {
+        let script = "return document.body?.innerText || null";
+        self.wait_in_frame(frame, "the page in the frame", script)
+            .await
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Waits until a script in a frame returns something.
+    pub async fn wait_in_frame(&self, Element(id): &Element, what: &str, script: &str) -> Value {
         self.in_session("frame", json!({"id": {ELEMENT: id}})).await;
-        let text = self.wait(
-            "the page in the frame",
-            "return document.body?.innerText || null",
-            json!([]),
-        );
-        let text = text.await.as_str().unwrap().to_owned();
+        let found = self.wait(what, script, json!([])).await;
         self.in_session("frame", json!({"id": null})).await;
-        text
+        found
     }
 
     /// Whatever the browser complained of since the last time: errors of scripts, violations of the policy.

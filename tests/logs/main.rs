@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/api_client.rs"]
 mod api_client;
+mod reports;
 mod secrets;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server_process.rs"]
@@ -44,11 +45,15 @@ async fn a_busy_life_leaves_nothing_in_the_logs(format: &str) {
     let identity = Identity::of("127.0.0.1");
     let relay = Setup::default().starttls(&identity).login(LOGIN.0, LOGIN.1).start().await;
     let secret_key = format!("{MARK}-{}", "secret-key-".repeat(4));
+    let inbound = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut server = Server::new()
         .with("SMTP_URL", &relay.url())
         .with("SECRET_KEY", &secret_key)
         .with("SYSTEM_FROM", "zqx-posthaste@example.com")
         .with("LEASE_SECONDS", "2")
+        .with("BOUNCE_DOMAIN", reports::DOMAIN)
+        .with("INBOUND_ADDR", &inbound.to_string())
+        .with("SES_TOPIC_ARNS", reports::TOPIC)
         .with("LOG_FORMAT", format)
         .with("LOG_LEVEL", "trace,sqlx=trace,hyper=trace,rustls=trace,lettre=trace,h2=trace");
     let authority = server.write_file("relay.pem", &pem(&identity));
@@ -73,6 +78,10 @@ async fn a_busy_life_leaves_nothing_in_the_logs(format: &str) {
 
     assert!(relay.received().len() >= mails.len(), "the relay took hardly anything");
     assert!(relay.heard().iter().all(|heard| heard.encrypted || !heard.line.contains(MARK)));
+
+    let return_paths: Vec<_> = relay.received().iter().map(|mail| mail.from.clone()).collect();
+    reports::bring(inbound, &return_paths).await;
+    reports::post(&server.url(""), &key, &return_paths[0]).await;
 
     // The database goes away in the middle of things.
     assert!(server.kill_postgres());

@@ -49,7 +49,7 @@ export function Lists({ list }) {
 function ListDialog({ onClose, onDone }) {
   const form = useForm({ name: "", description: "" }, async ({ name, description }) => {
     await ask("POST", "/v1/contact-lists", { body: { name: name.trim(), description: description.trim() || undefined }, scoped: true });
-    onDone(`${name.trim()} is there.`);
+    onDone(`${name.trim()} is added.`);
   });
   return html`<${Dialog} title="New list" onClose=${onClose}>
     <form onSubmit=${form.submit}>

@@ -47,7 +47,7 @@ export function Properties() {
 function PropertyDialog({ onClose, onDone }) {
   const form = useForm({ name: "", type: "string" }, async ({ name, type }) => {
     await ask("POST", "/v1/contact-properties", { body: { name: name.trim(), type }, scoped: true });
-    onDone(`${name.trim()} is there.`);
+    onDone(`${name.trim()} is added.`);
   });
   return html`<${Dialog} title="New property" onClose=${onClose}>
     <form onSubmit=${form.submit}>

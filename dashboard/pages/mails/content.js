@@ -25,7 +25,7 @@ function Preview({ mail }) {
   const [isNarrow, setNarrow] = useState(false);
   const address = `/v1/mails/${encodeURIComponent(mail.id)}/preview?projectId=${encodeURIComponent(mail.projectId ?? project.value)}`;
   return html`<div class="preview">
-    <p><span class="soft small">Scripts are not run and nothing is loaded from elsewhere, so pictures may be missing.</span>
+    <p><span class="soft small">Scripts are not run and nothing is loaded from elsewhere, so pictures that are not part of the mail are missing.</span>
       <button type="button" class="button small" aria-pressed=${isNarrow} onClick=${() => setNarrow(!isNarrow)}>As wide as a phone</button></p>
     <iframe class=${isNarrow ? "narrow" : ""} title="The mail as its recipient sees it" src=${address} sandbox="" referrerpolicy="no-referrer"></iframe>
   </div>`;

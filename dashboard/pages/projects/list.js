@@ -54,7 +54,7 @@ export function ProjectsPage() {
     ${open?.create && html`<${NameDialog} title="New project" label="Name" action="Create" hint="For instance a product, or one of its environments." onClose=${close}
       onSend=${async (name) => {
         await ask("POST", "/v1/account/projects", { body: { name } });
-        await done(`Project ${name} is there.`);
+        await done(`Project ${name} is added.`);
       }} />`}
     ${open?.settings && html`<${ProjectSettings} project=${open.settings} onClose=${close} onDone=${() => done(`The settings of ${open.settings.name} hold from now on.`)} />`}
     ${open?.rename && html`<${NameDialog} title="Rename project" label="Name" value=${open.rename.name} action="Rename" onClose=${close}

@@ -54,7 +54,7 @@ function GroupDialog({ group, onClose, onDone }) {
   const isNew = !group.groupId;
   const form = useForm({ name: group.name ?? "", description: group.description ?? "", isActive: group.isActive ?? true }, async (values) => {
     await (isNew ? ask("POST", "/v1/suppression-groups", { body: values, scoped: true }) : ask("PUT", path(group), { body: values, scoped: true }));
-    onDone(isNew ? `${values.name} is there.` : `${values.name} is changed.`);
+    onDone(isNew ? `${values.name} is added.` : `${values.name} is changed.`);
   });
   return html`<${Dialog} title=${isNew ? "New group" : "Change group"} onClose=${onClose}>
     <form onSubmit=${form.submit}>

@@ -79,7 +79,7 @@ function Seen({ source }) {
     if (shown.scrollingElement) shown.scrollingElement.scrollTop = top;
   }, [source, isThere]);
   return html`
-    <p><span class="soft small">Nothing is loaded from elsewhere, so pictures may be missing.</span>
+    <p><span class="soft small">Nothing is loaded from elsewhere, so pictures that are not part of the HTML are missing.</span>
       <button type="button" class="button small" aria-pressed=${isNarrow} onClick=${() => setNarrow(!isNarrow)}>As wide as a phone</button></p>
     <iframe ref=${frame} class=${isNarrow ? "narrow" : ""} title="The mail as its recipient sees it" src="/dashboard/frame.html" sandbox="allow-same-origin" referrerpolicy="no-referrer" onLoad=${() => setThere(true)}></iframe>`;
 }

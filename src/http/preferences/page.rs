@@ -78,7 +78,7 @@ fn write_choices(main: &mut String, standing: &Standing) {
         );
     }
     if of_mail.is_some() {
-        main.push_str("<h2>No mail at all</h2><p>Also receipts, security notices and whatever else it sends.</p>");
+        main.push_str("<h2>No mail at all</h2><p>Also no receipts, no security notices, and nothing else of this sender.</p>");
         main.push_str(&button("everything", "Unsubscribe from everything", "quiet"));
     }
 }

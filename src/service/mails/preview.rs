@@ -1,6 +1,7 @@
 //! A mail as a page.
 
 use super::Mails;
+use super::pictures::with_pictures;
 use crate::domain::caller::Caller;
 use crate::domain::id::{MailId, ProjectId};
 use crate::domain::mail::Content;
@@ -10,7 +11,7 @@ use crate::service::unavailable;
 use crate::store;
 
 impl Mails {
-    /// The HTML of a mail, or its text as HTML. The project is the one that the caller works in, or, for callers who
+    /// The HTML of a mail with the pictures that travel with it, or its text as HTML. The project is the one that the caller works in, or, for callers who
     /// stand for the account, the one that is named.
     pub async fn preview(
         &self,
@@ -38,10 +39,10 @@ impl Mails {
             }
             _ => return Err(Error::NotFound("mail")),
         };
-        let Content { html, text, .. } = self.find(project, id).await?.content;
+        let Content { html, text, attachments, .. } = self.find(project, id).await?.content;
         // Without anybody's own links: whoever looks on is no recipient.
         Ok(match html {
-            Some(html) => with_tags(html),
+            Some(html) => with_pictures(with_tags(html), &attachments),
             None => as_page(&with_tags(text.unwrap_or_default())),
         })
     }
