@@ -91,12 +91,11 @@ impl Deliveries {
             });
         }
         if let Err(error) = self.end_what_may_not_be_sent(&mut claims.jobs, &late).await {
-            let leases: Vec<Lease> =
-                claims.jobs.into_iter().flat_map(|job| job.deliveries).collect();
-            for lease in &leases {
+            let left: Vec<Lease> = claims.jobs.into_iter().flat_map(|job| job.deliveries).collect();
+            for lease in &left {
                 self.leases.drop_one(lease.id);
             }
-            self.leases.give_back_later(leases.iter().map(|lease| (lease.id, lease.token)));
+            self.leases.give_back_later(left.iter().map(|lease| (lease.id, lease.token)));
             return Err(error);
         }
         Ok(claims)
