@@ -361,6 +361,8 @@ CREATE TABLE deliveries (
     begun_at         timestamptz,
     -- Somebody asked to stop while an attempt was being made: there is no other after it.
     cancelled        boolean NOT NULL DEFAULT false,
+    -- When a person decided to try again what was held: its time begins there.
+    retried_at       timestamptz,
     -- Why it is not there yet.
     last_reply       jsonb
 ) WITH (fillfactor = 80);
@@ -526,6 +528,7 @@ CREATE TABLE webhook_deliveries (
 -- By the webhook first, so that those who wait for one endpoint are in nobody else's way.
 CREATE INDEX webhook_deliveries_due_at ON webhook_deliveries (webhook_id, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_webhook_id ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_mail_id ON webhook_deliveries (mail_id) WHERE mail_id IS NOT NULL;
 
 -- Kinds of mail that recipients can want or not want.
 CREATE TABLE suppression_groups (
@@ -562,8 +565,10 @@ CREATE TABLE contacts (
     CONSTRAINT contacts_email UNIQUE (project_id, email)
 );
 
-CREATE INDEX contacts_project_id ON contacts (project_id, id);
-CREATE INDEX contacts_user_id ON contacts (project_id, user_id, id) WHERE user_id IS NOT NULL;
+-- As text, for the same reason as with suppressions: who looks for an address, or for the project's own name for somebody,
+-- has one index each to look into.
+CREATE INDEX contacts_project_id ON contacts ((project_id::text), id);
+CREATE INDEX contacts_user_id ON contacts ((project_id::text || user_id), id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE contact_lists (
     id          uuid PRIMARY KEY,

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside of tests panic as tests do")]
 
+#[path = "plans/contacts.rs"]
+mod contacts;
 #[path = "support/database.rs"]
 #[expect(dead_code, reason = "each test binary uses a part of it")]
 mod database;
@@ -144,9 +146,17 @@ async fn work(
     (project, key): (ProjectId, ApiKeyId),
 ) {
     let new = mail(project, key);
+    let accepted = new.id;
     assert!(mails::accept(&mut *db, &[new], None, 60.0).await.unwrap()[0].stored);
     mails::for_work(&mut *db, &[MailId::generate()]).await.unwrap();
     deliveries::of_mail(&mut *db, project, MailId::generate()).await.unwrap();
+    let due = deliveries::late::DueRow {
+        delivery: id,
+        mail: accepted,
+        address: "nobody@example.org".into(),
+    };
+    deliveries::late::obstacles(&mut *db, &[due]).await.unwrap();
+    mails::suppressed_at_first(&mut *db, project, &[accepted]).await.unwrap();
     deliveries::claim(&mut *db, Uuid::new_v4(), 60.0, 1).await.unwrap();
     deliveries::renew(&mut *db, &[(id, token)], 60.0).await.unwrap();
     deliveries::record(&mut *db, &[bounced(id, token)]).await.unwrap();

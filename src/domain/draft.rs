@@ -47,8 +47,6 @@ pub struct Draft {
     pub on_ambiguous: OnAmbiguous,
     /// Whether it ends in the capture mailbox, whatever the key says.
     pub test: bool,
-    /// Whether suppressed addresses are served all the same.
-    pub bypass_suppressions: bool,
     /// What else its author says of it.
     pub details: MailDetails,
 }

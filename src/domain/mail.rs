@@ -52,9 +52,14 @@ impl Content {
     /// Everyone who is to receive the mail, in the order to, cc, bcc: who is named twice receives it once. A delivery's
     /// position is an index into this.
     pub fn recipients(&self) -> impl Iterator<Item = &EmailAddress> {
-        let named = self.to.iter().chain(&self.cc).chain(&self.bcc).map(|mailbox| &mailbox.address);
+        self.recipients_with_names().map(|mailbox| &mailbox.address)
+    }
+
+    /// The same, each as the first who named them did.
+    pub fn recipients_with_names(&self) -> impl Iterator<Item = &Mailbox> {
+        let named = self.to.iter().chain(&self.cc).chain(&self.bcc);
         let mut seen = HashSet::new();
-        named.filter(move |address| seen.insert(address.folded()))
+        named.filter(move |mailbox| seen.insert(mailbox.address.folded()))
     }
 }
 

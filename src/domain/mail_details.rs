@@ -42,6 +42,17 @@ pub struct MailDetails {
     /// How important it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
+    /// Whether it is sent to suppressed addresses all the same.
+    #[serde(skip_serializing_if = "is_off")]
+    pub bypass_suppressions: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what may be skipped by reference"
+)]
+fn is_off(choice: &bool) -> bool {
+    !choice
 }
 
 /// The most values of the author's own.

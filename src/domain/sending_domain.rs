@@ -53,6 +53,19 @@ pub struct SendingDomain {
     pub next_check_at: DateTime<Utc>,
 }
 
+/// A domain of a project in short.
+#[derive(Clone, Debug)]
+pub struct ProjectDomain {
+    /// Names the domain.
+    pub id: DomainId,
+    /// Where mail may be sent from it.
+    pub project: ProjectId,
+    /// In its ASCII form and lower case.
+    pub name: String,
+    /// Whether mail may be sent from it.
+    pub verified: bool,
+}
+
 /// What became of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

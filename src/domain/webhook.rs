@@ -57,6 +57,8 @@ pub struct Webhook {
 pub struct WebhookDelivery {
     /// Names the delivery; the same on every attempt.
     pub id: WebhookDeliveryId,
+    /// Whom it is for.
+    pub webhook: WebhookId,
     /// The event that it tells of; `None` for what a caller gave.
     pub event: Option<EventId>,
     /// The mail that it tells of.

@@ -17,9 +17,11 @@ use crate::domain::id::ProjectId;
 use crate::domain::key_change::Change;
 use crate::domain::name::Name;
 use crate::domain::project::{MOST_RETENTION_DAYS, Project};
+use crate::domain::sending_domain::ProjectDomain;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
+use crate::http::domains::response::{REGION, verification_status};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadProjects, WriteProjects};
 use crate::http::extract::{AccountAuthorized, Json, Path, Query};
@@ -46,8 +48,8 @@ pub struct ProjectBody {
     name: String,
     /// The domain that its maker plans to send from.
     domain: Option<String>,
-    /// Sending domains with their state; always empty in this version.
-    domains: Vec<String>,
+    /// Sending domains with their state.
+    domains: Vec<ProjectDomainBody>,
     /// Always null: the data are where this server is.
     region_key: Option<String>,
     /// Whether mails tell that they are opened, unless they say otherwise.
@@ -59,13 +61,37 @@ pub struct ProjectBody {
     created_at: String,
 }
 
-impl From<Project> for ProjectBody {
-    fn from(project: Project) -> Self {
+/// A sending domain in short.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ProjectDomain)]
+pub struct ProjectDomainBody {
+    id: String,
+    domain_name: String,
+    /// `VERIFIED` or `PENDING_CONFIGURATION`.
+    verification_status: &'static str,
+    /// Always `self-hosted`.
+    region_key: &'static str,
+}
+
+impl From<ProjectDomain> for ProjectDomainBody {
+    fn from(domain: ProjectDomain) -> Self {
+        Self {
+            id: domain.id.to_string(),
+            domain_name: domain.name,
+            verification_status: verification_status(domain.verified),
+            region_key: REGION,
+        }
+    }
+}
+
+impl From<(Project, Vec<ProjectDomain>)> for ProjectBody {
+    fn from((project, domains): (Project, Vec<ProjectDomain>)) -> Self {
         Self {
             id: project.id.to_string(),
             name: project.name,
             domain: project.domain,
-            domains: Vec::new(),
+            domains: domains.into_iter().map(ProjectDomainBody::from).collect(),
             region_key: None,
             tracking_open: project.track_opens,
             tracking_click: project.track_clicks,
@@ -158,7 +184,8 @@ pub async fn create_project(
     };
     let doer = Doer::of(&caller);
     let project = projects::create(&db, caller.account, &name, domain.as_ref(), doer).await?;
-    Ok((StatusCode::CREATED, Json::new(Success::of(ProjectBody::from(project)))).into_response())
+    Ok((StatusCode::CREATED, Json::new(Success::of(ProjectBody::from((project, Vec::new())))))
+        .into_response())
 }
 
 /// Lists the projects of the account, newest first.
@@ -179,7 +206,8 @@ pub async fn list_projects(
         return Err(Error::Invalid(violations));
     }
     let found = projects::page(&db, caller.account, wanted.before, wanted.look_for()).await?;
-    let Found { items, has_more, next_cursor } = Found::cut(found, wanted.limit, |one| one.id);
+    let Found { items, has_more, next_cursor } =
+        Found::cut(found, wanted.limit, |(project, _)| project.id);
     let projects = items.into_iter().map(ProjectBody::from).collect();
     Ok(Json::new(Success::of(ProjectListBody { projects, has_more, next_cursor })))
 }
@@ -247,8 +275,9 @@ pub struct DeletedProjectBody {
     id: String,
 }
 
-/// Deletes a project: its keys end at once, and for ever. Its mails are kept for the retention time, and what was
-/// accepted before is still delivered. The last project stays.
+/// Deletes a project: its keys end at once, and for ever. Its mails are kept for the retention time. What is being sent
+/// is still delivered; what is scheduled, or waits for another attempt, is cancelled when its time comes. The last project
+/// stays.
 #[utoipa::path(
     delete, path = "/v1/account/projects/{projectId}", tag = "projects", operation_id = "deleteProject",
     params(("projectId" = String, Path, description = "The project's id")),

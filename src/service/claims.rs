@@ -1,5 +1,7 @@
 //! Claims: taking what is due from the queue, as much of it as there is room for.
 
+mod late;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,8 +70,12 @@ impl Deliveries {
         };
         // Only what is going to be worked on is held: whatever else happens, a lease ends by itself.
         let mut claims = Claims { jobs: Vec::new(), no_room_for: portion.no_room_for };
+        let mut late = HashSet::new();
         for (mail, deliveries, room) in portion.mails {
             self.leases.hold(&deliveries, asked);
+            if late::is_late(&mail, &deliveries) {
+                late.insert(mail.id);
+            }
             // The error may quote the content, which belongs in no log.
             let Ok(content) = packing::unpack(&mail.body, mail.shared.as_deref()) else {
                 self.defer_unreadable(&mail, &deliveries).await?;
@@ -83,6 +89,15 @@ impl Deliveries {
                 deliveries,
                 room: Some(room),
             });
+        }
+        if let Err(error) = self.end_what_may_not_be_sent(&mut claims.jobs, &late).await {
+            let leases: Vec<Lease> =
+                claims.jobs.into_iter().flat_map(|job| job.deliveries).collect();
+            for lease in &leases {
+                self.leases.drop_one(lease.id);
+            }
+            self.leases.give_back_later(leases.iter().map(|lease| (lease.id, lease.token)));
+            return Err(error);
         }
         Ok(claims)
     }
@@ -196,6 +211,7 @@ fn by_mail(mut claimed: Vec<Claimed>, token: Uuid) -> (Vec<MailId>, HashMap<Mail
             position: delivery.position,
             attempt: delivery.attempt,
             hold: delivery.hold,
+            retried_at: delivery.retried_at,
             token,
         });
     }
@@ -216,12 +232,13 @@ async fn after_abandoned_attempts(
     let starts: HashMap<MailId, DateTime<Utc>> =
         store::mails::starts(db, &mails).await?.into_iter().collect();
     let now = Utc::now();
-    let is_too_late = |mail| starts.get(mail).is_some_and(|start| now > *start + GIVE_UP_AFTER);
+    let is_too_late = |delivery: &Claimed| {
+        let start = delivery.retried_at.or_else(|| starts.get(&delivery.mail).copied());
+        start.is_some_and(|start| now > start + GIVE_UP_AFTER)
+    };
     Ok(abandoned
         .into_iter()
-        .filter_map(|delivery| {
-            after_abandoned_attempt(delivery, token, is_too_late(&delivery.mail))
-        })
+        .filter_map(|delivery| after_abandoned_attempt(delivery, token, is_too_late(delivery)))
         .collect())
 }
 

@@ -179,7 +179,14 @@ fn hand_over(
     let deliveries: Vec<Lease> = (0..)
         .zip(&row.recipients)
         .filter(|(position, _)| !accepted.suppressed.contains(position))
-        .map(|(position, (id, _))| Lease { id: *id, position, attempt: 1, hold: row.hold, token })
+        .map(|(position, (id, _))| Lease {
+            id: *id,
+            position,
+            attempt: 1,
+            hold: row.hold,
+            retried_at: None,
+            token,
+        })
         .collect();
     if deliveries.is_empty() {
         return;

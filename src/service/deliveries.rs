@@ -211,7 +211,7 @@ fn change_for(
     jitter: f64,
 ) -> Change {
     let delay = delay_after(lease.attempt, jitter);
-    let too_late = Utc::now() + delay > starts_at + GIVE_UP_AFTER;
+    let too_late = Utc::now() + delay > lease.retried_at.unwrap_or(starts_at) + GIVE_UP_AFTER;
     let mut change = Change {
         id: lease.id,
         token: lease.token,

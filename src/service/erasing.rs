@@ -16,8 +16,9 @@ use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
 use crate::domain::delivery::Reply;
 use crate::domain::erasure::{ERASED, Erasure, Forgotten, nobody};
-use crate::domain::id::{ErasureId, MailId, ProjectId};
+use crate::domain::id::{ErasureId, EventId, MailId, ProjectId};
 use crate::domain::packing;
+use crate::domain::record::Event;
 use crate::domain::suppression::GroupCode;
 use crate::domain::webhook::event_type::EventType;
 use crate::error::{Error, Result};
@@ -240,12 +241,17 @@ impl Erasing {
                 subject: subject.unwrap_or(summary.subject),
                 details,
                 body,
+                places: places.clone(),
             };
             let folded = forgotten.folded();
             store::erasing::rewrite_mail(&mut *transaction, project, mail, folded, &rewritten)
                 .await
                 .map_err(unavailable)?;
             let events = store::events::list(&mut *transaction, mail).await.map_err(unavailable)?;
+            let links = scrubbed_links(forgotten, &events, &places, &by);
+            store::erasing::rewrite_links(&mut *transaction, mail, &links)
+                .await
+                .map_err(unavailable)?;
             let replies: Vec<_> = events
                 .into_iter()
                 .filter_map(|event| Some((event.id, scrubbed(forgotten, event.reply?, &by)?)))
@@ -339,6 +345,24 @@ impl Erasing {
 fn scrubbed(forgotten: &Forgotten, reply: Reply, by: &str) -> Option<Reply> {
     let text = forgotten.replaced(&reply.text, by)?;
     Some(Reply { text, ..reply })
+}
+
+/// What is left of the links that were followed: nothing of those that the forgotten one followed, and of others what does
+/// not name the address.
+fn scrubbed_links(
+    forgotten: &Forgotten,
+    events: &[Event],
+    places: &[i16],
+    by: &str,
+) -> Vec<(EventId, Option<String>)> {
+    let scrubbed = |event: &Event| {
+        let url = event.url.as_deref()?;
+        if event.position.is_some_and(|position| places.contains(&position)) {
+            return Some((event.id, None));
+        }
+        Some((event.id, Some(forgotten.replaced(url, by)?)))
+    };
+    events.iter().filter_map(scrubbed).collect()
 }
 
 /// Whom an address belongs to, for its seal.

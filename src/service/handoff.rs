@@ -44,6 +44,8 @@ pub struct Lease {
     pub attempt: i16,
     /// Whether it stops when the end of an attempt is not known.
     pub hold: bool,
+    /// When a person decided to try again: the time in which it must arrive begins there.
+    pub retried_at: Option<DateTime<Utc>>,
     /// Proves that the lease is still ours.
     pub token: Uuid,
 }

@@ -35,6 +35,7 @@ pub(super) mod rendering;
 mod search;
 mod sending;
 mod several;
+mod suppressed;
 mod tracking;
 mod trying;
 
@@ -45,6 +46,9 @@ pub struct Accepted {
     pub id: MailId,
     /// How many recipients it has; one who is named twice counts once.
     pub recipients: usize,
+    /// Those of them who get none, because they were suppressed when it was stored; in the form in which addresses are
+    /// compared.
+    pub suppressed: Vec<String>,
     /// When it was stored.
     pub accepted_at: DateTime<Utc>,
     /// When it is to be sent, if not at once.

@@ -1,8 +1,11 @@
 //! Accounts and projects.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use super::domains::KEYS_OUTLIVE_THEIR_DOMAIN;
 use super::{unavailable, unsure};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::domain_name::DomainName;
@@ -10,6 +13,7 @@ use crate::domain::id::{AccountId, ProjectId};
 use crate::domain::key_change::Change;
 use crate::domain::name::Name;
 use crate::domain::project::Project;
+use crate::domain::sending_domain::ProjectDomain;
 use crate::error::{Error, Result};
 use crate::store;
 
@@ -36,8 +40,8 @@ pub async fn list(db: &PgPool, account: AccountId) -> Result<Vec<Project>> {
     store::projects::list(db, account).await.map_err(unavailable)
 }
 
-/// Deletes a project and ends its keys, for ever. When this returns, no mail is stored in it any more, on any node; what
-/// was accepted before is still delivered.
+/// Deletes a project and ends its keys, for ever. When this returns, no mail is stored in it any more, on any node. What
+/// is being sent is still delivered; what is due later is cancelled when its time comes.
 ///
 /// Nodes that do not hear of it may let the keys read for another minute: whoever has a [`super::keys::Keys`] at hand
 /// calls its `forget_all` afterwards.
@@ -65,6 +69,15 @@ pub async fn delete(db: &PgPool, account: AccountId, project: ProjectId, doer: D
             message: "This is the last project of the account. Make another one first.".into(),
         });
     }
+    // Nobody looks at their records any more, and their keys sign what is still on its way.
+    store::domains::delete_of_project(
+        &mut *transaction,
+        account,
+        project,
+        KEYS_OUTLIVE_THEIR_DOMAIN,
+    )
+    .await
+    .map_err(unavailable)?;
     let entry = NewAuditEntry {
         account,
         project: Some(project),
@@ -103,14 +116,37 @@ pub async fn page(
     account: AccountId,
     before: Option<ProjectId>,
     limit: u16,
-) -> Result<Vec<Project>> {
-    store::projects::page(db, account, before, limit.into()).await.map_err(unavailable)
+) -> Result<Vec<WithDomains>> {
+    let page = store::projects::page(db, account, before, limit.into());
+    with_domains(db, account, page.await.map_err(unavailable)?).await
 }
 
 /// One project.
-pub async fn find(db: &PgPool, account: AccountId, id: ProjectId) -> Result<Project> {
+pub async fn find(db: &PgPool, account: AccountId, id: ProjectId) -> Result<WithDomains> {
     let found = store::projects::find(db, account, id).await.map_err(unavailable)?;
-    found.ok_or(Error::NotFound("project"))
+    let mut found = with_domains(db, account, found.into_iter().collect()).await?;
+    found.pop().ok_or(Error::NotFound("project"))
+}
+
+/// A project with its domains, by their names.
+pub type WithDomains = (Project, Vec<ProjectDomain>);
+
+async fn with_domains(
+    db: &PgPool,
+    account: AccountId,
+    projects: Vec<Project>,
+) -> Result<Vec<WithDomains>> {
+    let ids: Vec<ProjectId> = projects.iter().map(|project| project.id).collect();
+    let mut of_project: HashMap<ProjectId, Vec<ProjectDomain>> = HashMap::new();
+    let domains = store::domains::of_projects(db, account, &ids).await.map_err(unavailable)?;
+    for domain in domains {
+        of_project.entry(domain.project).or_default().push(domain);
+    }
+    let with = |project: Project| {
+        let domains = of_project.remove(&project.id).unwrap_or_default();
+        (project, domains)
+    };
+    Ok(projects.into_iter().map(with).collect())
 }
 
 /// Makes a project.
@@ -142,7 +178,7 @@ pub async fn update(
     id: ProjectId,
     change: ProjectChange,
     doer: Doer,
-) -> Result<Project> {
+) -> Result<WithDomains> {
     let mut transaction = db.begin().await.map_err(unavailable)?;
     let before = store::projects::lock(&mut *transaction, account, id)
         .await
@@ -164,6 +200,9 @@ pub async fn update(
     if let Change::Set(days) = change.retention_days {
         after.retention_days = days;
     }
+    let domains = store::domains::of_projects(&mut *transaction, account, &[id])
+        .await
+        .map_err(unavailable)?;
     let mut details = serde_json::Map::new();
     for (name, from, to) in [
         ("trackingOpen", before.track_opens, after.track_opens),
@@ -184,14 +223,14 @@ pub async fn update(
         details.insert("retentionDays".into(), change);
     }
     if details.is_empty() {
-        return Ok(after);
+        return Ok((after, domains));
     }
     store::projects::update(&mut *transaction, &after).await.map_err(unavailable)?;
     let entry = entry(doer, &after, "project.updated", details.into());
     store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
     transaction.commit().await.map_err(unsure)?;
     tracing::info!(project.id = %id, "Changed project {id}");
-    Ok(after)
+    Ok((after, domains))
 }
 
 fn entry(doer: Doer, project: &Project, action: &'static str, details: Value) -> NewAuditEntry {

@@ -209,6 +209,28 @@ impl Webhooks {
         Ok((webhook, entries, count.await.map_err(unavailable)?))
     }
 
+    /// A page of what webhooks were told of a mail, newest first, each with the webhook; and how much that is.
+    pub async fn log_of_mail(
+        &self,
+        project: ProjectId,
+        mail: MailId,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<(Webhook, WebhookDelivery)>, i64)> {
+        let known = store::mails::find(&self.db, project, mail).await.map_err(unavailable)?;
+        known.ok_or(Error::NotFound("mail"))?;
+        let webhooks = self.list(project, None).await?;
+        let entries = store::webhook_deliveries::of_mail(&self.db, project, mail, limit, offset);
+        let entries = entries.await.map_err(unavailable)?;
+        let count = store::webhook_deliveries::count_of_mail(&self.db, project, mail);
+        let total = count.await.map_err(unavailable)?;
+        let with_webhook = |entry: WebhookDelivery| {
+            let webhook = webhooks.iter().find(|webhook| webhook.id == entry.webhook)?;
+            Some((webhook.clone(), entry))
+        };
+        Ok((entries.into_iter().filter_map(with_webhook).collect(), total))
+    }
+
     /// Tells a webhook what the caller gives, as if it had happened.
     pub async fn resend(
         &self,

@@ -75,7 +75,7 @@ pub async fn find(
                 FROM (SELECT FROM contact_list_members WHERE list_id = contact_lists.id LIMIT $3) AS member) AS "contacts!",
                created_at, updated_at
         FROM contact_lists
-        WHERE project_id = $1 AND id = $2
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         "#,
         project as _,
         id as _,
@@ -95,7 +95,7 @@ pub async fn hold(
         r#"
         SELECT id AS "id: ContactListId"
         FROM contact_lists
-        WHERE project_id = $1 AND id = ANY ($2)
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = ANY ($2)
         ORDER BY id
         FOR KEY SHARE
         "#,
@@ -113,7 +113,7 @@ pub async fn delete(
     id: ContactListId,
 ) -> sqlx::Result<bool> {
     let deleted = sqlx::query!(
-        "DELETE FROM contact_lists WHERE project_id = $1 AND id = $2",
+        "DELETE FROM contact_lists WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2",
         project as _,
         id as _,
     )
@@ -155,7 +155,7 @@ pub async fn remove(
     sqlx::query_scalar!(
         r#"
         DELETE FROM contact_list_members
-        WHERE list_id = (SELECT id FROM contact_lists WHERE project_id = $1 AND id = $2) AND contact_id = ANY ($3)
+        WHERE list_id = (SELECT id FROM contact_lists WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2) AND contact_id = ANY ($3)
         RETURNING contact_id AS "contact: ContactId"
         "#,
         project as _,
@@ -180,7 +180,7 @@ pub async fn page(
         SELECT contact_id AS "contact: ContactId"
         FROM contact_list_members
         CROSS JOIN LATERAL (
-            SELECT email FROM contacts WHERE id = contact_id AND project_id = $1 OFFSET 0
+            SELECT email FROM contacts WHERE id = contact_id AND project_id IS NOT DISTINCT FROM $1 OFFSET 0
         ) AS contact
         WHERE list_id = $2 AND ($3 = '' OR position($3 IN email) > 0)
         ORDER BY contact_id DESC
@@ -211,7 +211,7 @@ pub async fn count_page(
             SELECT
             FROM contact_list_members
             CROSS JOIN LATERAL (
-                SELECT email FROM contacts WHERE id = contact_id AND project_id = $1 OFFSET 0
+                SELECT email FROM contacts WHERE id = contact_id AND project_id IS NOT DISTINCT FROM $1 OFFSET 0
             ) AS contact
             WHERE list_id = $2 AND ($3 = '' OR position($3 IN email) > 0)
             LIMIT $4

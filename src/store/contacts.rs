@@ -51,7 +51,7 @@ macro_rules! contacts {
                                AS "lists!: Vec<ContactListId>",
                            created_at, updated_at
                     FROM contacts
-                    WHERE project_id = $1 AND "# + $narrowed,
+                    WHERE "# + $narrowed,
                     project as _,
                     $($bound,)*
                 )
@@ -64,14 +64,20 @@ macro_rules! contacts {
 
 contacts! {
     /// Contacts by their ids.
-    by_ids(ids: &[ContactId] => ids as _): "id = ANY ($2) ORDER BY id",
+    by_ids(ids: &[ContactId] => ids as _): "project_id IS NOT DISTINCT FROM $1 AND id = ANY ($2) ORDER BY id",
     /// Contacts by their addresses, in lower case.
-    by_emails(emails: &[String] => emails): "email = ANY ($2) ORDER BY email",
+    by_emails(emails: &[String] => emails): "project_id IS NOT DISTINCT FROM $1 AND id = ANY (ARRAY(
+             SELECT named.id
+             FROM UNNEST($2::text[]) AS given
+             CROSS JOIN LATERAL (SELECT id FROM contacts WHERE project_id = $1 AND email = given OFFSET 0) AS named)) ORDER BY email",
     /// The same, and holds them in order, so that nobody else changes them until the transaction ends.
-    lock(emails: &[String] => emails): "email = ANY ($2) ORDER BY email FOR UPDATE OF contacts",
+    lock(emails: &[String] => emails): "project_id IS NOT DISTINCT FROM $1 AND id = ANY (ARRAY(
+             SELECT named.id
+             FROM UNNEST($2::text[]) AS given
+             CROSS JOIN LATERAL (SELECT id FROM contacts WHERE project_id = $1 AND email = given OFFSET 0) AS named)) ORDER BY email FOR UPDATE OF contacts",
     /// Contacts whose addresses have a text in them, newest first.
     page(text: &str => text, limit: i64 => limit, offset: i64 => offset):
-        "($2 = '' OR position($2 IN email) > 0) ORDER BY id DESC LIMIT $3 OFFSET $4",
+        "project_id::text = $1::uuid::text AND ($2 = '' OR position($2 IN email) > 0) ORDER BY id DESC LIMIT $3 OFFSET $4",
 }
 
 /// Writes what can be changed about contacts.
@@ -99,7 +105,7 @@ pub async fn update(
         FROM UNNEST(
             $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::timestamptz[]
         ) AS given (id, first_name, last_name, user_id, mobile, custom_fields, updated_at)
-        WHERE contacts.project_id = $1 AND contacts.id = given.id AND contacts.id = ANY ($2)
+        WHERE contacts.project_id IS NOT DISTINCT FROM $1 AND contacts.id = given.id AND contacts.id = ANY ($2)
         "#,
         project as _,
         ids as _,
@@ -142,10 +148,10 @@ macro_rules! deletions {
                     Deleted,
                     r#"
                     WITH found AS MATERIALIZED (
-                        SELECT id FROM contacts WHERE project_id = $1 AND "# + $narrowed + r#" ORDER BY email FOR UPDATE
+                        SELECT id FROM contacts WHERE "# + $narrowed + r#" ORDER BY email FOR UPDATE
                     )
                     DELETE FROM contacts
-                    WHERE project_id = $1 AND id = ANY (ARRAY(SELECT id FROM found))
+                    WHERE project_id IS NOT DISTINCT FROM $1 AND id = ANY (ARRAY(SELECT id FROM found))
                     RETURNING id AS "id: ContactId", email, first_name, last_name
                     "#,
                     project as _,
@@ -160,12 +166,17 @@ macro_rules! deletions {
 
 deletions! {
     /// Removes a contact by its id.
-    delete(id: ContactId => id as _): "id = $2",
+    delete(id: ContactId => id as _): "project_id IS NOT DISTINCT FROM $1 AND id = $2",
     /// Removes contacts by their addresses, in lower case.
-    delete_by_emails(emails: &[String] => emails): "email = ANY ($2)",
+    delete_by_emails(emails: &[String] => emails): "project_id IS NOT DISTINCT FROM $1 AND id = ANY (ARRAY(
+             SELECT named.id
+             FROM UNNEST($2::text[]) AS given
+             CROSS JOIN LATERAL (SELECT id FROM contacts WHERE project_id = $1 AND email = given OFFSET 0) AS named))",
     /// Removes contacts by the project's own name for them, a thousand at most.
     delete_by_user_id(user_id: &str => user_id):
-        "id = ANY (ARRAY(SELECT id FROM contacts WHERE project_id = $1 AND user_id = $2 ORDER BY id LIMIT 1000))",
+        "project_id IS NOT DISTINCT FROM $1
+         AND id = ANY (ARRAY(SELECT id FROM contacts WHERE project_id::text || user_id = $1::uuid::text || $2
+                             LIMIT 1000))",
 }
 
 /// How many contacts of a project have a text in their addresses, counted up to `most`.
@@ -181,7 +192,7 @@ pub async fn count(
         FROM (
             SELECT
             FROM contacts
-            WHERE project_id = $1 AND ($2 = '' OR position($2 IN email) > 0)
+            WHERE project_id::text = $1::uuid::text AND ($2 = '' OR position($2 IN email) > 0)
             ORDER BY id DESC
             LIMIT $3
         ) AS found

@@ -17,6 +17,7 @@ use crate::domain::record::PendingDelivery;
 use crate::store::webhook_deliveries;
 
 pub mod decisions;
+pub mod late;
 
 /// A delivery that the caller now holds the lease of.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Claimed {
     pub due_at: DateTime<Utc>,
     /// Whether somebody asked to stop during the last attempt, so that there must be no other.
     pub cancelled: bool,
+    /// When a person decided to try again what was held.
+    pub retried_at: Option<DateTime<Utc>>,
 }
 
 /// Leases deliveries that are due, longest due first. A lease that has run out is due as well.
@@ -68,7 +71,8 @@ pub async fn claim(
         FROM due
         WHERE deliveries.id = due.id AND deliveries.id = ANY (ARRAY(SELECT id FROM due))
         RETURNING deliveries.id AS "id: DeliveryId", mail_id AS "mail: MailId", position, hold, attempts AS attempt,
-                  abandoned AS "abandoned!", begun AS "begun!", times_abandoned, was_due_at AS "due_at!", cancelled
+                  abandoned AS "abandoned!", begun AS "begun!", times_abandoned, was_due_at AS "due_at!", cancelled,
+                  retried_at
         "#,
         token,
         lease_seconds,

@@ -5,7 +5,7 @@ use sqlx::PgExecutor;
 use sqlx::types::Json;
 
 use crate::domain::id::{AccountId, DomainId, ProjectId};
-use crate::domain::sending_domain::{Findings, SendingDomain, Step};
+use crate::domain::sending_domain::{Findings, ProjectDomain, SendingDomain, Step};
 
 struct Row {
     id: DomainId,
@@ -93,7 +93,63 @@ pub async fn list(db: impl PgExecutor<'_>, project: ProjectId) -> sqlx::Result<V
     Ok(rows.into_iter().map(Row::into).collect())
 }
 
+/// The domains of these projects by their names.
+pub async fn of_projects(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    projects: &[ProjectId],
+) -> sqlx::Result<Vec<ProjectDomain>> {
+    sqlx::query_as!(
+        ProjectDomain,
+        r#"
+        SELECT domain.id AS "id: DomainId", domain.project_id AS "project: ProjectId", domain.name,
+               domain.verified AS "verified!"
+        FROM UNNEST($2::uuid[]) AS wanted
+        CROSS JOIN LATERAL (
+            SELECT id, project_id, name, verified_at IS NOT NULL AS verified
+            FROM domains
+            WHERE account_id = $1 AND project_id = wanted AND deleted_at IS NULL
+            OFFSET 0
+        ) AS domain
+        ORDER BY domain.name
+        "#,
+        account as _,
+        projects as _,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// A domain of this name that a project of the account may send from.
+pub async fn verified_of_account(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    name: &str,
+) -> sqlx::Result<Option<DomainId>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT domain.id AS "id: DomainId"
+        FROM projects
+        CROSS JOIN LATERAL (
+            SELECT id
+            FROM domains
+            WHERE project_id = projects.id AND name = $2 AND deleted_at IS NULL AND verified_at IS NOT NULL
+            OFFSET 0
+        ) AS domain
+        WHERE projects.account_id = $1 AND projects.deleted_at IS NULL
+        LIMIT 1
+        "#,
+        account as _,
+        name,
+    )
+    .fetch_optional(db)
+    .await
+}
+
 /// One domain of a project.
+///
+/// Here, and wherever a domain is named by its id, `deleted_at` is compared in a way that leaves only the primary key to
+/// look into: the index of those that are not deleted would seem as good to a plan made on an empty table.
 pub async fn find(
     db: impl PgExecutor<'_>,
     project: ProjectId,
@@ -106,7 +162,7 @@ pub async fn find(
                ownership_token, selector, rsa_public, ed25519_public, findings AS "findings: Json<Findings>",
                verified_at, lost_at, misses, created_at, last_checked_at, next_check_at
         FROM domains
-        WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 AND coalesce(deleted_at, 'infinity') = 'infinity'
         "#,
         project as _,
         id as _,
@@ -129,7 +185,7 @@ pub async fn lock(
                ownership_token, selector, rsa_public, ed25519_public, findings AS "findings: Json<Findings>",
                verified_at, lost_at, misses, created_at, last_checked_at, next_check_at
         FROM domains
-        WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 AND coalesce(deleted_at, 'infinity') = 'infinity'
         FOR UPDATE
         "#,
         project as _,
@@ -151,7 +207,7 @@ pub async fn ask(
         r#"
         UPDATE domains
         SET asked_at = now()
-        WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 AND coalesce(deleted_at, 'infinity') = 'infinity'
           AND coalesce(asked_at, '-infinity') <= now() - make_interval(secs => $3)
         "#,
         project as _,
@@ -205,7 +261,7 @@ pub async fn record_check(
         r#"
         UPDATE domains
         SET findings = $3, verified_at = $4, lost_at = $5, misses = $6, next_check_at = $7, last_checked_at = now()
-        WHERE project_id = $1 AND id = $2
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         "#,
         project as _,
         id as _,
@@ -264,7 +320,7 @@ pub async fn delete(
         r#"
         UPDATE domains
         SET deleted_at = now(), next_check_at = now() + make_interval(secs => $3)
-        WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 AND coalesce(deleted_at, 'infinity') = 'infinity'
         RETURNING name
         "#,
         project as _,
@@ -273,6 +329,28 @@ pub async fn delete(
     )
     .fetch_optional(db)
     .await
+}
+
+/// Takes all domains out of a project. Their keys stay for `keep`.
+pub async fn delete_of_project(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    project: ProjectId,
+    keep: TimeDelta,
+) -> sqlx::Result<u64> {
+    let deleted = sqlx::query!(
+        r#"
+        UPDATE domains
+        SET deleted_at = now(), next_check_at = now() + make_interval(secs => $3)
+        WHERE account_id = $1 AND project_id = $2 AND deleted_at IS NULL
+        "#,
+        account as _,
+        project as _,
+        seconds(keep),
+    )
+    .execute(db)
+    .await?;
+    Ok(deleted.rows_affected())
 }
 
 /// Destroys what deleted domains have kept for long enough.

@@ -24,6 +24,9 @@ pub async fn remove_mail(
         removed_event AS (
             DELETE FROM events WHERE mail_id = ANY (ARRAY(SELECT id FROM gone))
         ),
+        removed_engagement AS (
+            DELETE FROM engagements WHERE mail_id = ANY (ARRAY(SELECT id FROM gone))
+        ),
         removed_recipient AS (
             DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM gone))
         )
@@ -48,6 +51,8 @@ pub struct Rewritten {
     pub details: Option<String>,
     /// The content, packed; nothing where there is none.
     pub body: Option<Vec<u8>>,
+    /// The places of who is forgotten among the recipients.
+    pub places: Vec<i16>,
 }
 
 /// Writes a mail anew, and takes the address, in the form in which addresses are compared, from its recipients.
@@ -60,7 +65,10 @@ pub async fn rewrite_mail(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        WITH changed AS (
+        WITH before AS MATERIALIZED (
+            SELECT details FROM mails WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
+        ),
+        changed AS (
             UPDATE mails
             SET to_address = coalesce($4, to_address),
                 to_name = CASE WHEN $4::text IS NULL THEN to_name END,
@@ -73,6 +81,25 @@ pub async fn rewrite_mail(
             UPDATE mail_bodies
             SET content = $7, shared_id = NULL
             WHERE mail_id = ANY (ARRAY(SELECT id FROM changed)) AND $7::bytea IS NOT NULL
+        ),
+        -- What a tag says is its label as well.
+        removed_label AS (
+            DELETE FROM mail_labels
+            WHERE project_id = $1 AND mail_id = $2
+              AND label = ANY (ARRAY(SELECT mail_labels_of(details) FROM before
+                                     EXCEPT SELECT mail_labels_of($6::text::jsonb)))
+        ),
+        added_label AS (
+            INSERT INTO mail_labels (project_id, label, mail_id)
+            SELECT DISTINCT $1::uuid, label, id
+            FROM changed
+            CROSS JOIN LATERAL mail_labels_of($6::text::jsonb) AS label
+            ON CONFLICT DO NOTHING
+        ),
+        -- How often the forgotten one opened it, and which links they followed.
+        removed_engagement AS (
+            DELETE FROM engagements
+            WHERE mail_id = ANY (ARRAY(SELECT id FROM changed)) AND position = ANY ($8)
         )
         DELETE FROM mail_recipients WHERE project_id = $1 AND address = $3 AND mail_id = $2
         "#,
@@ -83,6 +110,7 @@ pub async fn rewrite_mail(
         rewritten.subject,
         rewritten.details,
         rewritten.body,
+        &rewritten.places,
     )
     .execute(db)
     .await
@@ -107,6 +135,30 @@ pub async fn rewrite_replies(
         mail as _,
         ids as _,
         texts as _,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Writes the links that were followed in a mail anew, by the events that tell of it.
+pub async fn rewrite_links(
+    db: impl PgExecutor<'_>,
+    mail: MailId,
+    links: &[(EventId, Option<String>)],
+) -> sqlx::Result<()> {
+    let ids: Vec<EventId> = links.iter().map(|(id, _)| *id).collect();
+    let urls: Vec<Option<&str>> = links.iter().map(|(_, url)| url.as_deref()).collect();
+    sqlx::query!(
+        r#"
+        UPDATE events
+        SET url = given.url
+        FROM UNNEST($2::uuid[], $3::text[]) AS given (id, url)
+        WHERE events.mail_id = $1 AND events.id = given.id AND events.id = ANY ($2)
+        "#,
+        mail as _,
+        ids as _,
+        urls as _,
     )
     .execute(db)
     .await
@@ -183,8 +235,8 @@ pub async fn forget_tellings(
     .await
 }
 
-/// Looks at `limit` idempotency keys of a project after `after`, and forgets those that name the address. Answers how far
-/// that was; nothing at the end.
+/// Looks at `limit` idempotency keys of a project after `after`, and forgets those that name the address, or whose answers
+/// do. Answers how far that was; nothing at the end.
 pub async fn forget_idempotency_keys(
     db: impl PgExecutor<'_>,
     project: ProjectId,
@@ -195,7 +247,7 @@ pub async fn forget_idempotency_keys(
     sqlx::query_scalar!(
         r#"
         WITH looked AS MATERIALIZED (
-            SELECT key
+            SELECT key, answer
             FROM idempotency_keys
             WHERE project_id = $1 AND key > $2
             ORDER BY key
@@ -203,7 +255,10 @@ pub async fn forget_idempotency_keys(
         ),
         removed AS (
             DELETE FROM idempotency_keys
-            WHERE project_id = $1 AND key = ANY (ARRAY(SELECT key FROM looked WHERE position($3 IN lower(key)) > 0))
+            WHERE project_id = $1
+              AND key = ANY (ARRAY(SELECT key
+                                   FROM looked
+                                   WHERE position($3 IN lower(concat_ws(' ', key, answer::text))) > 0))
         )
         SELECT key FROM looked ORDER BY key DESC LIMIT 1
         "#,

@@ -95,6 +95,47 @@ pub async fn own_body(db: impl PgExecutor<'_>, id: MailId) -> sqlx::Result<Optio
         .await
 }
 
+/// The recipients who were left out when a mail was accepted.
+#[derive(Debug)]
+pub struct SuppressedRow {
+    /// The mail.
+    pub id: MailId,
+    /// Their places.
+    pub positions: Vec<i16>,
+    /// What the mail has of its own of its content, packed.
+    pub content: Vec<u8>,
+}
+
+/// Those of these mails of which recipients were left out when they were accepted.
+pub async fn suppressed_at_first(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    ids: &[MailId],
+) -> sqlx::Result<Vec<SuppressedRow>> {
+    sqlx::query_as!(
+        SuppressedRow,
+        r#"
+        SELECT mail.id AS "id: MailId", mail.positions AS "positions!",
+               (SELECT content FROM mail_bodies WHERE mail_id = mail.id) AS "content!"
+        FROM UNNEST($2::uuid[]) AS wanted
+        CROSS JOIN LATERAL (
+            SELECT id, ARRAY(SELECT position
+                             FROM events
+                             WHERE mail_id = mails.id AND type = 'suppressed' AND at = mails.created_at
+                             OFFSET 0) AS positions
+            FROM mails
+            WHERE project_id IS NOT DISTINCT FROM $1 AND id = wanted
+            OFFSET 0
+        ) AS mail
+        WHERE cardinality(positions) > 0 AND EXISTS (SELECT FROM mail_bodies WHERE mail_id = mail.id OFFSET 0)
+        "#,
+        project as _,
+        ids as _,
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// How large the content of a mail is.
 #[derive(Debug)]
 pub struct BodyStart {
@@ -131,6 +172,8 @@ pub struct WorkRow {
     pub test: bool,
     /// When it was to be sent: the date in its header, and the start of the time in which it must arrive.
     pub starts_at: DateTime<Utc>,
+    /// Whether that was later than when it was accepted.
+    pub scheduled: bool,
     /// The content, packed.
     pub body: Vec<u8>,
     /// What it shares with other mails, packed.
@@ -144,7 +187,8 @@ pub async fn for_work(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<V
         r#"
         SELECT mails.id AS "id: MailId", test, content AS body,
                (SELECT content FROM shared_bodies WHERE id = shared_id) AS shared,
-               coalesce((details->>'scheduledAt')::timestamptz, created_at) AS "starts_at!"
+               coalesce((details->>'scheduledAt')::timestamptz, created_at) AS "starts_at!",
+               coalesce(details ? 'scheduledAt', false) AS "scheduled!"
         FROM mails
         JOIN mail_bodies ON mail_id = mails.id AND mail_id = ANY ($1)
         WHERE mails.id = ANY ($1)

@@ -72,7 +72,7 @@ pub async fn find(
         r#"
         SELECT id AS "id: SenderId", email, name, reply_to
         FROM senders
-        WHERE project_id = $1 AND id = $2
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         "#,
         project as _,
         id as _,
@@ -88,7 +88,7 @@ pub async fn delete(
     id: SenderId,
 ) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
-        "DELETE FROM senders WHERE project_id = $1 AND id = $2 RETURNING email",
+        "DELETE FROM senders WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 RETURNING email",
         project as _,
         id as _,
     )

@@ -30,7 +30,7 @@ pub async fn insert(
                                        created_by)
         SELECT id, $3, $4, $5, $6, $7, $8, $9, $10
         FROM templates
-        WHERE project_id = $1 AND id = $2
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         "#,
         project as _,
         id as _,
@@ -63,7 +63,7 @@ pub async fn list(
                template_versions.created_at
         FROM templates
         JOIN template_versions ON template_id = templates.id
-        WHERE project_id = $1 AND templates.id = $2
+        WHERE project_id IS NOT DISTINCT FROM $1 AND templates.id = $2
         ORDER BY version DESC
         "#,
         project as _,
@@ -83,7 +83,7 @@ pub async fn forget_old(
         r#"
         DELETE FROM template_versions
         USING templates
-        WHERE project_id = $1 AND templates.id = $2 AND template_id = $2 AND version <= latest_version - $3
+        WHERE project_id IS NOT DISTINCT FROM $1 AND templates.id = $2 AND template_id = $2 AND version <= latest_version - $3
               AND version IS DISTINCT FROM published_version
         "#,
         project as _,

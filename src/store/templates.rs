@@ -93,7 +93,7 @@ pub async fn find(
                variables AS "variables: Json<Map<String, Value>>"
         FROM templates
         JOIN template_versions ON template_id = templates.id AND version = coalesce($3, latest_version)
-        WHERE project_id = $1 AND templates.id = $2
+        WHERE project_id IS NOT DISTINCT FROM $1 AND templates.id = $2
         "#,
         project as _,
         id as _,
@@ -140,7 +140,7 @@ pub async fn lock(
                sender_id AS "sender: SenderId", latest_version AS latest, published_version AS published, created_at,
                updated_at
         FROM templates
-        WHERE project_id = $1 AND id = $2
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         FOR UPDATE
         "#,
         project as _,
@@ -158,7 +158,7 @@ pub async fn update(db: impl PgExecutor<'_>, template: &Template) -> sqlx::Resul
         UPDATE templates
         SET name = $3, description = $4, type = $5, sender_id = $6, latest_version = $7, published_version = $8,
             updated_at = now()
-        WHERE project_id = $1 AND id = $2
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         "#,
         template.project as _,
         template.id as _,
@@ -181,7 +181,7 @@ pub async fn delete(
     id: TemplateId,
 ) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
-        "DELETE FROM templates WHERE project_id = $1 AND id = $2 RETURNING name",
+        "DELETE FROM templates WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 RETURNING name",
         project as _,
         id as _,
     )
@@ -204,9 +204,9 @@ pub async fn chosen(
         FROM templates
         LEFT JOIN template_versions ON template_id = templates.id AND version = coalesce($3, published_version)
         LEFT JOIN LATERAL (
-            SELECT id, email, name, reply_to FROM senders WHERE project_id = $1 AND id = sender_id OFFSET 0
+            SELECT id, email, name, reply_to FROM senders WHERE project_id IS NOT DISTINCT FROM $1 AND id = sender_id OFFSET 0
         ) AS senders ON true
-        WHERE templates.project_id = $1 AND templates.id = $2
+        WHERE templates.project_id IS NOT DISTINCT FROM $1 AND templates.id = $2
         "#,
         project as _,
         id as _,

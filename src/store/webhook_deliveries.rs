@@ -284,8 +284,9 @@ pub async fn list(
     sqlx::query_as!(
         WebhookDelivery,
         r#"
-        SELECT id AS "id: WebhookDeliveryId", event_id AS "event: EventId", mail_id AS "mail: MailId", type AS kind,
-               attempts, due_at, succeeded, status_code, duration, answer, trouble, delivered_at, created_at, updated_at
+        SELECT id AS "id: WebhookDeliveryId", webhook_id AS "webhook: WebhookId", event_id AS "event: EventId",
+               mail_id AS "mail: MailId", type AS kind, attempts, due_at, succeeded, status_code, duration, answer, trouble,
+               delivered_at, created_at, updated_at
         FROM webhook_deliveries
         WHERE project_id = $1 AND webhook_id = $2
         ORDER BY id DESC
@@ -315,6 +316,56 @@ pub async fn count(
         project as _,
         webhook as _,
         most,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// A page of what webhooks that are there were told of a mail, newest first.
+pub async fn of_mail(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+    limit: i64,
+    offset: i64,
+) -> sqlx::Result<Vec<WebhookDelivery>> {
+    sqlx::query_as!(
+        WebhookDelivery,
+        r#"
+        SELECT id AS "id: WebhookDeliveryId", webhook_id AS "webhook: WebhookId", event_id AS "event: EventId",
+               mail_id AS "mail: MailId", type AS kind, attempts, due_at, succeeded, status_code, duration, answer, trouble,
+               delivered_at, created_at, updated_at
+        FROM webhook_deliveries
+        -- `IS NOT DISTINCT FROM` leaves only the index by mails to look into, whatever the plan was made on.
+        WHERE project_id IS NOT DISTINCT FROM $1 AND mail_id = $2
+          AND EXISTS (SELECT FROM webhooks WHERE webhooks.id = webhook_id OFFSET 0)
+        ORDER BY created_at DESC, id DESC
+        LIMIT $3 OFFSET $4
+        "#,
+        project as _,
+        mail as _,
+        limit,
+        offset,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How much webhooks that are there were told of a mail.
+pub async fn count_of_mail(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    mail: MailId,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT count(*) AS "count!"
+        FROM webhook_deliveries
+        WHERE project_id IS NOT DISTINCT FROM $1 AND mail_id = $2
+          AND EXISTS (SELECT FROM webhooks WHERE webhooks.id = webhook_id OFFSET 0)
+        "#,
+        project as _,
+        mail as _,
     )
     .fetch_one(db)
     .await

@@ -509,3 +509,85 @@ async fn senders_are_added_listed_and_removed() {
     delete(&key).await.assert_refused(404, "AUTHENTICATED_SENDER_NOT_FOUND");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn receiving_mail_for_a_domain_is_refused_in_words() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    let domain = added(&app, &key, "example.com").await;
+    assert_eq!(domain["inboundEnabledAt"], Value::Null);
+    let inbound = |change: &str| format!("{}/inbound/{change}", path(&domain));
+    let refused = app.post(&inbound("enable"), &key, json!({})).await;
+    refused.assert_refused(400, "INBOUND_NOT_SUPPORTED");
+    let same = app.post(&inbound("disable"), &key, json!({})).await;
+    assert_eq!((same.status, &same.body["data"]["id"]), (200, &domain["id"]));
+    let stranger = app.key_of(app.another_project().await).await;
+    for change in ["enable", "disable"] {
+        let refused = app.post(&inbound(change), &stranger, json!({})).await;
+        refused.assert_refused(404, "DOMAIN_NOT_FOUND");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn projects_tell_of_their_domains_and_take_them_along() {
+    let dns = DnsServer::start().await;
+    let app = asking(&dns).start().await;
+    let (account, project) = (app.account_key().await, app.another_project().await);
+    let key = app.key_of(project).await;
+    let domain = verified(&app, &key, &dns, "mail.example.com").await;
+    added(&app, &key, "example.org").await;
+    added(&app, &app.full_key().await, "example.net").await;
+    let place = format!("/v1/account/projects/{project}");
+    let expected = json!([
+        {"id": domain["id"], "domainName": "mail.example.com", "verificationStatus": "VERIFIED",
+         "regionKey": "self-hosted"},
+    ]);
+    let shown = app.get(&place, &account).await.body["data"]["domains"].clone();
+    let names: Vec<_> =
+        shown.as_array().unwrap().iter().map(|domain| &domain["domainName"]).collect();
+    assert_eq!(names, ["example.org", "mail.example.com"]);
+    assert_eq!(shown[1], expected[0]);
+    assert_eq!(shown[0]["verificationStatus"], "PENDING_CONFIGURATION");
+    let list = app.get("/v1/account/projects", &account).await.body["data"]["projects"].clone();
+    let listed = list.as_array().unwrap().iter().find(|one| one["id"] == project.to_string());
+    assert_eq!(listed.unwrap()["domains"], shown);
+    let changed = app.patch(&place, &account, json!({"name": "Other"})).await;
+    assert_eq!(changed.body["data"]["domains"], shown);
+
+    assert_eq!(app.delete(&place, &account).await.status, 200);
+    let left = "SELECT count(*) FROM domains WHERE deleted_at IS NULL";
+    assert_eq!(app.number(left).await, 1, "nobody asks DNS about domains of deleted projects");
+    let kept = "SELECT count(*) FROM domains WHERE next_check_at > now() + interval '47 hours'";
+    assert_eq!(app.number(kept).await, 2, "their keys sign what is on its way");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn our_own_mails_are_signed_where_the_account_may_send_from_our_domain() {
+    let (dns, server) = (DnsServer::start().await, SmtpServer::start().await);
+    let app = asking(&dns)
+        .delivering_to(&server)
+        .with(|settings| settings.system_from = Some("Posthaste <posthaste@example.com>".into()))
+        .start()
+        .await;
+    let account = app.account_key().await;
+    let invite = async |email: &str| {
+        let body = json!({"email": email, "role": "viewer"});
+        let reply = app.post("/v1/account/invitations", &account, body).await;
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        assert_eq!(reply.body["data"]["mailed"], true);
+    };
+    invite("eve@example.org").await;
+    server.wait_for(1).await;
+    verified(&app, &app.full_key().await, &dns, "example.com").await;
+    invite("bob@example.org").await;
+    let signed: Vec<bool> = server
+        .wait_for(2)
+        .await
+        .iter()
+        .map(|mail| String::from_utf8_lossy(&mail.data).contains("d=example.com;"))
+        .collect();
+    assert_eq!(signed, [false, true]);
+    app.stop().await;
+}

@@ -211,3 +211,54 @@ async fn nobody_erases_in_another_project_or_without_the_permission() {
     refused.assert_refused(403, "INSUFFICIENT_PERMISSIONS");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn what_somebody_did_with_a_mail_and_what_it_was_found_by_is_forgotten_too() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    let tags = json!({"to": "bob@example.org", "cc": ["ada@example.org"], "tags": ["for ada@example.org", "news"]});
+    let id = app.accepted(&key, letter_with(tags)).await;
+    let alone = app.accepted(&key, letter_with(json!({"tags": ["ada@example.org"]}))).await;
+    app.mail_in(&key, &id, "captured").await;
+    app.mail_in(&key, &alone, "captured").await;
+    let hour = "now() - interval '1 hour'";
+    app.sql(&format!(
+        "INSERT INTO engagements (mail_id, position, type, automated, link, times, first_at, last_at)
+         SELECT '{id}'::uuid, position, 'clicked', false, '\\x00'::bytea, 1, {hour}, {hour} FROM generate_series(0, 1) AS position
+         UNION ALL SELECT '{alone}', 0, 'opened', false, '\\x', 1, {hour}, {hour};
+         INSERT INTO events (id, mail_id, position, type, url)
+         VALUES (gen_random_uuid(), '{id}', 0, 'clicked', 'https://example.com/?u=ADA%40example.org'),
+                (gen_random_uuid(), '{id}', 0, 'clicked', 'https://example.com/bob'),
+                (gen_random_uuid(), '{id}', 1, 'clicked', 'https://example.com/somebody-known')"
+    ))
+    .await;
+    // A refusal of one of many, which is answered again, may quote an address.
+    app.sql(&format!(
+        "INSERT INTO idempotency_keys (project_id, key, request_digest, mail_id, recipients, answer)
+         VALUES ('{}', 'many', '', '{id}', 1, '{{\"batchId\": \"Ada@example.org\"}}')",
+        app.project
+    ))
+    .await;
+
+    let erasure = erase(&app, &key, json!({"email": "ada@example.org"})).await;
+    when_erased(&app, &key, &erasure).await;
+    assert!(tables_that_name(&app, "ada@example.org").await.is_empty());
+    assert!(tables_that_name(&app, "ada%40example.org").await.is_empty());
+    let urls = "SELECT coalesce(url, '') FROM events WHERE type = 'clicked' ORDER BY url";
+    let urls: Vec<String> = sqlx::query_scalar(urls).fetch_all(&app.database.pool).await.unwrap();
+    assert_eq!(
+        urls,
+        ["https://example.com/?u=erased-1@erased.invalid", "https://example.com/bob", ""]
+    );
+    assert_eq!(app.number("SELECT count(*) FROM engagements").await, 1);
+    assert_eq!(app.number("SELECT count(*) FROM engagements WHERE position = 0").await, 1);
+    // The other tag still finds the mail, and so does the tag as it reads now.
+    let found = app.get("/v1/mails?tag=news", &key).await;
+    assert_eq!(found.body["data"]["mails"][0]["id"], id);
+    let tags = found.body["data"]["mails"][0]["tags"].clone();
+    assert_eq!(tags, json!(["for erased", "news"]));
+    let found = app.get("/v1/mails?tag=for%20erased", &key).await;
+    assert_eq!(found.body["data"]["mails"][0]["id"], id);
+    assert_eq!(app.number("SELECT count(*) FROM mail_labels").await, 2);
+    app.stop().await;
+}

@@ -155,6 +155,13 @@ async fn the_examples_of_each_endpoint_for_mails_are_answered_in_the_shape_shown
         assert_eq!(reply.body["success"], true);
         reply.body["data"].clone()
     };
+    // The group that the older example names.
+    app.sql(&format!(
+        "INSERT INTO suppression_groups (project_id, group_id, id, name, active)
+         VALUES ('{0}', '20XWO1', '{0}', 'News', true)",
+        app.project
+    ))
+    .await;
     for (body, recipients) in [(SEND, 4), (OLDER, 1)] {
         let data = post("/v1/mails/send", body).await;
         assert_eq!(data["message"], "Email queued successfully.");

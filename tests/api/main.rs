@@ -33,6 +33,7 @@ mod key_lists;
 mod key_powers;
 mod key_restrictions;
 mod keys;
+mod late;
 mod leaked_keys;
 mod limits;
 mod overview;

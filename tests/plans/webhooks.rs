@@ -37,6 +37,8 @@ async fn tell(db: &mut PgConnection, project: ProjectId, webhook: WebhookId) {
     webhook_deliveries::list(&mut *db, project, webhook, 50, 0).await.unwrap();
     webhook_deliveries::forget(&mut *db, Uuid::nil().into(), 100).await.unwrap();
     webhooks::for_work(&mut *db, &[webhook]).await.unwrap();
+    webhook_deliveries::of_mail(&mut *db, project, MailId::generate(), 50, 0).await.unwrap();
+    webhook_deliveries::count_of_mail(&mut *db, project, MailId::generate()).await.unwrap();
     webhooks::list(&mut *db, project, None).await.unwrap();
     webhooks::disable(&mut *db, &[(webhook, "reason")]).await.unwrap();
     let mail = MailId::generate();

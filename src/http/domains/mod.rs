@@ -29,6 +29,8 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(get_domain, delete_domain))
         .routes(routes!(verify_domain))
         .routes(routes!(get_domain_health))
+        .routes(routes!(enable_inbound))
+        .routes(routes!(disable_inbound))
 }
 
 /// A domain to be added.
@@ -140,6 +142,41 @@ pub async fn verify_domain(
     let domain = domains.verify(&caller, caller.project, domain_id(&id)?).await?;
     let body = VerifiedDomainBody::new(DomainBody::new(&domain, domains.records(&domain)));
     Ok(Json::new(Success::of(body).saying("Domain verification status updated")))
+}
+
+/// Refuses: this server takes in no mail but bounces and complaints, so that there is nothing to switch on.
+#[utoipa::path(
+    post, path = "/v1/domains/{id}/inbound/enable", tag = "domains", operation_id = "enableInbound",
+    params(("id" = String, Path, description = "The domain's id")),
+    responses((status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn enable_inbound(
+    caller: Authorized<WriteDomains>,
+    State(domains): State<Domains>,
+    Path(id): Path<String>,
+) -> Result<Json<Success<DomainBody>>> {
+    domains.find(caller.project, domain_id(&id)?).await?;
+    Err(Error::Impossible {
+        code: "INBOUND_NOT_SUPPORTED",
+        message: "This server receives no mail for domains, only bounces and complaints. Leave the MX records of the \
+                  domain where its mailboxes are."
+            .into(),
+    })
+}
+
+/// Leaves a domain as it is: this server receives no mail for domains.
+#[utoipa::path(
+    post, path = "/v1/domains/{id}/inbound/disable", tag = "domains", operation_id = "disableInbound",
+    params(("id" = String, Path, description = "The domain's id")),
+    responses((status = 200, body = Success<DomainBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn disable_inbound(
+    caller: Authorized<WriteDomains>,
+    State(domains): State<Domains>,
+    Path(id): Path<String>,
+) -> Result<Json<Success<DomainBody>>> {
+    let domain = domains.find(caller.project, domain_id(&id)?).await?;
+    Ok(Json::new(Success::of(DomainBody::new(&domain, domains.records(&domain)))))
 }
 
 /// Says in words how mail from a domain fares, and what would make it fare better. It tells of the last check.

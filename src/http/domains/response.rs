@@ -13,6 +13,14 @@ const PENDING: &str = "PENDING_CONFIGURATION";
 /// What it calls one that is.
 const VERIFIED: &str = "VERIFIED";
 
+/// Where the data are.
+pub(in crate::http) const REGION: &str = "self-hosted";
+
+/// What the upstream API calls a domain that is, or is not, verified.
+pub(in crate::http) fn verification_status(is_verified: bool) -> &'static str {
+    if is_verified { VERIFIED } else { PENDING }
+}
+
 /// A domain.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +57,10 @@ pub struct DomainBody {
     region_key: &'static str,
     /// Whether it is not verified and looked at by itself.
     verification_in_progress: bool,
+    /// Always null: this server receives no mail for domains.
+    inbound_enabled_at: Option<String>,
+    /// The same.
+    inbound_domain_verified_at: Option<String>,
 }
 
 /// The records of a domain.
@@ -125,7 +137,7 @@ impl DomainBody {
         Self {
             id: domain.id.to_string(),
             domain_name: domain.name.clone(),
-            verification_status: if is_verified { VERIFIED } else { PENDING },
+            verification_status: verification_status(is_verified),
             ownership_verified: is_found(findings.map(|findings| &findings.ownership)),
             dkim_enabled: is_found(findings.map(|findings| &findings.dkim)),
             mail_from_enabled: is_found(spf_finding),
@@ -145,8 +157,10 @@ impl DomainBody {
             next_check_at: timestamp(domain.next_check_at),
             verified_at: domain.verified_at.map(timestamp),
             lost_at: domain.lost_at.map(timestamp),
-            region_key: "self-hosted",
+            region_key: REGION,
             verification_in_progress: !is_verified,
+            inbound_enabled_at: None,
+            inbound_domain_verified_at: None,
         }
     }
 }

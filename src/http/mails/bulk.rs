@@ -1,5 +1,7 @@
 //! Many mails by one request.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +11,7 @@ use utoipa::ToSchema;
 use super::request::BulkMailRequest;
 use super::response::{Success, timestamp};
 use crate::domain::bulk::{BulkResult, Refusal};
+use crate::domain::id::MailId;
 use crate::domain::violations::Violation;
 use crate::error::Result;
 use crate::http::error::ErrorEnvelope;
@@ -47,6 +50,9 @@ struct BulkResultBody {
     email_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<BulkErrorBody>,
+    /// Who gets none of this mail, because they are suppressed; left out where that is nobody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressed: Vec<String>,
 }
 
 /// Why a recipient gets no mail.
@@ -67,7 +73,7 @@ struct BulkViolationBody {
 
 impl BulkMailBody {
     fn new(
-        BulkAccepted { answer, accepted_at, replayed: _ }: BulkAccepted,
+        BulkAccepted { answer, mut suppressed, accepted_at, replayed: _ }: BulkAccepted,
         written: Vec<String>,
     ) -> Self {
         let total_recipients = answer.results.len();
@@ -82,18 +88,27 @@ impl BulkMailBody {
             results: written
                 .into_iter()
                 .zip(answer.results)
-                .map(|(email, result)| BulkResultBody::new(email, result))
+                .map(|(email, result)| BulkResultBody::new(email, result, &mut suppressed))
                 .collect(),
         }
     }
 }
 
 impl BulkResultBody {
-    fn new(email: String, result: BulkResult) -> Self {
+    fn new(
+        email: String,
+        result: BulkResult,
+        suppressed: &mut HashMap<MailId, Vec<String>>,
+    ) -> Self {
         match result {
-            BulkResult::Accepted(id) => Self { email, email_id: Some(id.to_string()), error: None },
+            BulkResult::Accepted(id) => Self {
+                email,
+                email_id: Some(id.to_string()),
+                error: None,
+                suppressed: suppressed.remove(&id).unwrap_or_default(),
+            },
             BulkResult::Refused(refusal) => {
-                Self { email, email_id: None, error: Some(refusal.into()) }
+                Self { email, email_id: None, error: Some(refusal.into()), suppressed: Vec::new() }
             }
         }
     }

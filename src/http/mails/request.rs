@@ -14,7 +14,9 @@ pub use self::addresses::AddressBody;
 pub(in crate::http) use self::addresses::Addresses;
 use self::addresses::{mailboxes, single};
 pub use self::bulk::{BulkMailRequest, BulkRecipientBody};
-use self::details::{Metadata, Tags, WrittenPriority, priority, tags};
+use self::details::{
+    Metadata, Tags, UnsubscribeBody, WrittenPriority, priority, tags, unsubscribe_group,
+};
 pub use self::files::AttachmentBody;
 pub(in crate::http) use self::files::{EncodedBytes, Files, attachments, read_files};
 pub(in crate::http) use self::headers::Headers;
@@ -26,7 +28,6 @@ use crate::domain::draft::Draft;
 use crate::domain::mail::Content;
 use crate::domain::mail_details::MailDetails;
 use crate::domain::schedule;
-use crate::domain::suppression::GroupCode;
 use crate::domain::template::TemplateChoice;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
@@ -95,6 +96,9 @@ pub struct SendMailRequest {
     /// The suppression group that the mail belongs to: who wants no mail of it is left out, and everybody else finds a
     /// way to unsubscribe in the mail's header.
     unsubscribe_group_id: Option<String>,
+
+    #[schema(ignore)]
+    unsubscribe: Option<UnsubscribeBody>,
 
     #[schema(ignore)]
     categories: Option<Tags>,
@@ -210,11 +214,8 @@ impl SendMailRequest {
         let scheduled_at = self
             .scheduled_at
             .and_then(|text| violations.check("scheduledAt", schedule::parse(&text)));
-        let unsubscribe_group_id = self
-            .unsubscribe_group_id
-            .filter(|text| !text.trim().is_empty())
-            .and_then(|text| violations.check("unsubscribeGroupId", text.parse::<GroupCode>()))
-            .map(String::from);
+        let unsubscribe_group_id =
+            unsubscribe_group(self.unsubscribe_group_id, self.unsubscribe, violations);
         let on_ambiguous = on_ambiguous(self.on_ambiguous.as_deref(), violations);
         if from.is_none() && !has_template && !is_told(violations, "from") {
             violations.add("from", "is required");
@@ -238,7 +239,6 @@ impl SendMailRequest {
             remote_files,
             on_ambiguous,
             test: self.test.unwrap_or_default(),
-            bypass_suppressions: self.bypass_suppressions.unwrap_or_default(),
             details: MailDetails {
                 unsubscribe_group_id,
                 tags,
@@ -247,6 +247,7 @@ impl SendMailRequest {
                 priority,
                 tracking_open: self.tracking_open,
                 tracking_click: self.tracking_click,
+                bypass_suppressions: self.bypass_suppressions.unwrap_or_default(),
                 ..MailDetails::default()
             },
             ..Draft::default()

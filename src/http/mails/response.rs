@@ -69,21 +69,31 @@ pub struct SendMailBody {
     message: &'static str,
     /// to, cc and bcc together; who is named twice gets the mail once.
     total_recipients: usize,
-    /// `queued`, or `scheduled`.
+    /// `queued`, or `scheduled`; `suppressed` where nobody is left to send it to.
     status: &'static str,
     /// When the mail was stored.
     queued_at: String,
+    /// Recipients who get none, because they are suppressed; left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressed: Vec<String>,
 }
 
 impl From<Accepted> for SendMailBody {
     fn from(accepted: Accepted) -> Self {
-        let Accepted { id, recipients, accepted_at, scheduled_at, replayed: _ } = accepted;
+        let Accepted { id, recipients, suppressed, accepted_at, scheduled_at, replayed: _ } =
+            accepted;
+        let status = match scheduled_at {
+            _ if suppressed.len() == recipients => "suppressed",
+            Some(_) => "scheduled",
+            None => "queued",
+        };
         Self {
             email_id: id.to_string(),
             message: QUEUED,
             total_recipients: recipients,
-            status: if scheduled_at.is_some() { "scheduled" } else { "queued" },
+            status,
             queued_at: timestamp(accepted_at),
+            suppressed,
         }
     }
 }

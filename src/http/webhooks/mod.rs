@@ -18,7 +18,7 @@ use self::response::{
     WebhookListBody, WebhookLogBody,
 };
 use super::Api;
-use crate::domain::id::{WebhookDeliveryId, WebhookId};
+use crate::domain::id::{MailId, WebhookDeliveryId, WebhookId};
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadWebhooks, WriteWebhooks};
@@ -33,6 +33,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(get_webhook, update_webhook, delete_webhook))
         .routes(routes!(reveal_webhook_secret))
         .routes(routes!(get_webhook_logs))
+        .routes(routes!(get_webhook_deliveries_of_mail))
         .routes(routes!(resend_webhook))
         .routes(routes!(replay_webhook))
         .routes(routes!(replay_webhook_delivery))
@@ -157,6 +158,25 @@ pub async fn get_webhook_logs(
     let offset = page.offset().min(MOST_COUNTED);
     let (webhook, entries, total) = webhooks.log(caller.project, id, page.limit, offset).await?;
     Ok(Json::new(Success::of(WebhookLogBody::new(&webhook, entries, total, page))))
+}
+
+/// Lists what webhooks were told of a mail, newest first, for seven days.
+#[utoipa::path(
+    get, path = "/v1/mails/{id}/webhook-deliveries", tag = "webhooks", operation_id = "getMailWebhookDeliveries",
+    params(("id" = String, Path, description = "The id that sending answered"), PageQuery),
+    responses((status = 200, body = Success<WebhookLogBody>), (status = "4XX", body = ErrorEnvelope)),
+)]
+pub async fn get_webhook_deliveries_of_mail(
+    caller: Authorized<ReadWebhooks>,
+    State(webhooks): State<Webhooks>,
+    Path(id): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Success<WebhookLogBody>>> {
+    let id: MailId = id.parse().map_err(|_| Error::NotFound("mail"))?;
+    let page = query.check()?;
+    let (entries, total) =
+        webhooks.log_of_mail(caller.project, id, page.limit, page.offset()).await?;
+    Ok(Json::new(Success::of(WebhookLogBody::of_several(entries, total, page))))
 }
 
 /// Tells a webhook what the request gives, as if it had happened: for trying a receiver out.

@@ -129,7 +129,7 @@ impl WebhookListBody {
     }
 }
 
-/// A page of the log of a webhook.
+/// A page of what webhooks were told.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookLogBody {
@@ -146,15 +146,21 @@ pub struct WebhookLogBody {
 }
 
 impl WebhookLogBody {
-    /// A page of the log.
+    /// A page of the log of one webhook.
     pub fn new(webhook: &Webhook, entries: Vec<WebhookDelivery>, total: i64, page: Page) -> Self {
-        Self {
-            logs: entries.into_iter().map(|entry| WebhookLogEntry::new(webhook, entry)).collect(),
-            total,
-            page: page.number,
-            limit: page.limit,
-            total_pages: pages(total, page),
-        }
+        let logs = entries.into_iter().map(|entry| WebhookLogEntry::new(webhook, entry));
+        Self::of(logs.collect(), total, page)
+    }
+
+    /// A page of what several webhooks were told.
+    pub fn of_several(entries: Vec<(Webhook, WebhookDelivery)>, total: i64, page: Page) -> Self {
+        let logs =
+            entries.into_iter().map(|(webhook, entry)| WebhookLogEntry::new(&webhook, entry));
+        Self::of(logs.collect(), total, page)
+    }
+
+    fn of(logs: Vec<WebhookLogEntry>, total: i64, page: Page) -> Self {
+        Self { logs, total, page: page.number, limit: page.limit, total_pages: pages(total, page) }
     }
 }
 

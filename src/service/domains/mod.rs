@@ -37,7 +37,7 @@ const MOST_DOMAINS: i64 = 100;
 const LONGEST_NAME: usize = 253 - LONGEST_PREFIX;
 
 /// After this, every mail that was accepted before a domain was removed has been sent or given up.
-const KEYS_OUTLIVE_THEIR_DOMAIN: TimeDelta = TimeDelta::hours(48);
+pub(super) const KEYS_OUTLIVE_THEIR_DOMAIN: TimeDelta = TimeDelta::hours(48);
 
 /// What the installation says about domains.
 #[derive(Clone, Debug)]

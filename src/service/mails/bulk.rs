@@ -1,5 +1,6 @@
 //! Accepting many mails of one request: all that can be sent, or all of them, in one transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use super::preparing::{Around, allow_recipients, allow_sender, author, render};
 use super::sending::is_final;
+use super::suppressed::{self, Suppressed};
 use super::{HandOff, Mails};
 use crate::domain::api_key::KeyMode;
 use crate::domain::attachment::Attachment;
@@ -33,6 +35,8 @@ const MAX_DIFFERING: usize = 32 * 1024 * 1024;
 pub struct BulkAccepted {
     /// What became of each.
     pub answer: BulkAnswer,
+    /// Those who get none of a mail, because they were suppressed when it was stored.
+    pub suppressed: Suppressed,
     /// When they were stored.
     pub accepted_at: chrono::DateTime<chrono::Utc>,
     /// Whether this is the answer to an earlier request with the same idempotency key.
@@ -117,13 +121,20 @@ impl Mails {
         idempotency: Option<Idempotency>,
     ) -> Result<BulkAccepted> {
         claim(&mut submission.mails, idempotency.as_ref(), &answer);
+        let recipients = submission.mails.iter().map(|mail| {
+            let addresses = mail.row.recipients.iter().map(|(_, address)| address.clone());
+            (mail.row.id, addresses.collect())
+        });
+        let recipients: HashMap<MailId, Vec<String>> = recipients.collect();
         let accepted = self.committer.submit_together(submission).await?;
         let Some(first) = accepted.first() else {
             return Err(Error::Internal(anyhow::anyhow!("no mail of a request got a verdict")));
         };
         if first.stored {
             metrics::counter!("posthaste_mails_accepted_total").increment(accepted.len() as u64);
-            return Ok(BulkAccepted { answer, accepted_at: first.accepted_at, replayed: false });
+            let accepted_at = first.accepted_at;
+            let suppressed = suppressed::of_accepted(&accepted, recipients);
+            return Ok(BulkAccepted { answer, suppressed, accepted_at, replayed: false });
         }
         if !first.key_good {
             return Err(Error::Unauthenticated(
@@ -147,7 +158,16 @@ impl Mails {
         let Some(answer) = first.answer else {
             return Err(Error::Internal(anyhow::anyhow!("a bulk request has no answer")));
         };
-        Ok(Some(BulkAccepted { answer, accepted_at: first.created_at, replayed: true }))
+        let mails: Vec<MailId> = answer
+            .results
+            .iter()
+            .filter_map(|result| match result {
+                BulkResult::Accepted(id) => Some(*id),
+                BulkResult::Refused(_) => None,
+            })
+            .collect();
+        let suppressed = self.suppressed_at_first(project, &mails).await?;
+        Ok(Some(BulkAccepted { answer, suppressed, accepted_at: first.created_at, replayed: true }))
     }
 }
 
@@ -267,7 +287,7 @@ impl Preparation<'_> {
     /// Prepares one more mail.
     fn add(&mut self, draft: Draft) -> Result<MailId> {
         allow_recipients(&self.circumstances.key, &draft)?;
-        let (hold, bypass) = (draft.on_ambiguous == OnAmbiguous::Hold, draft.bypass_suppressions);
+        let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let mut details = draft.details.clone().without_what_is_off();
         details.batch_id = Some(self.batch);
         let (content, missing_variables) = render(draft, self.circumstances.around)?;
@@ -277,7 +297,7 @@ impl Preparation<'_> {
             NewMailRow::of(id, self.circumstances.project, self.circumstances.key.id, &content);
         row.test = self.circumstances.test;
         row.hold = hold;
-        row.bypass_suppressions = bypass;
+        row.bypass_suppressions = details.bypass_suppressions;
         row.missing_variables = missing_variables;
         row.due_at = details.scheduled_at;
         row.details = Some(details);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::preparing::{Around, Prepared, allow, author, prepare};
-use super::{Accepted, Mails};
+use super::{Accepted, Mails, suppressed};
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::{ApiKey, Caller};
 use crate::domain::delivery::OnAmbiguous;
@@ -46,7 +46,6 @@ impl Mails {
         };
         let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
-        let bypass_suppressions = draft.bypass_suppressions;
         let details = draft.details.clone().without_what_is_off();
         if let Err(refusal) = check_schedule(scheduled_at) {
             // The same request may have come before its time was over.
@@ -83,7 +82,7 @@ impl Mails {
             let row = NewMailRow {
                 test,
                 hold,
-                bypass_suppressions,
+                bypass_suppressions: details.bypass_suppressions,
                 missing_variables: missing_variables.clone(),
                 details: (!details.is_empty()).then(|| details.clone()),
                 body: body.clone(),
@@ -102,8 +101,14 @@ impl Mails {
                 .await?;
             if accepted.stored {
                 metrics::counter!("posthaste_mails_accepted_total").increment(1);
-                let accepted_at = accepted.accepted_at;
-                return Ok(Accepted { id, recipients, accepted_at, scheduled_at, replayed: false });
+                return Ok(Accepted {
+                    id,
+                    recipients,
+                    suppressed: suppressed::at(&accepted.suppressed, content.recipients()),
+                    accepted_at: accepted.accepted_at,
+                    scheduled_at,
+                    replayed: false,
+                });
             }
             if !accepted.key_good {
                 return Err(Error::Unauthenticated(
@@ -131,9 +136,11 @@ impl Mails {
         idempotency: Option<&Idempotency>,
         scheduled_at: Option<DateTime<Utc>>,
     ) -> Result<Option<Accepted>> {
-        let first = self.find_first(project, idempotency).await?;
-        Ok(first.map(|first| Accepted {
+        let Some(first) = self.find_first(project, idempotency).await? else { return Ok(None) };
+        let mut suppressed = self.suppressed_at_first(project, &[first.mail]).await?;
+        Ok(Some(Accepted {
             id: first.mail,
+            suppressed: suppressed.remove(&first.mail).unwrap_or_default(),
             recipients: usize::try_from(first.recipients).unwrap_or_default(),
             accepted_at: first.created_at,
             scheduled_at,

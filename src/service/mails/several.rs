@@ -1,5 +1,7 @@
 //! Accepting several mails of one request, each with everything of its own, in one transaction.
 
+use std::collections::HashMap;
+
 use chrono::Utc;
 use uuid::Uuid;
 
@@ -67,7 +69,9 @@ impl Mails {
         let answer = BulkAnswer { batch_id, results };
         if mails.is_empty() {
             let first = self.first_bulk_answer(project, idempotency.as_ref()).await?;
-            let nothing = BulkAccepted { answer, accepted_at: Utc::now(), replayed: false };
+            let suppressed = HashMap::new();
+            let nothing =
+                BulkAccepted { answer, suppressed, accepted_at: Utc::now(), replayed: false };
             return Ok(first.unwrap_or(nothing));
         }
         self.store_together(project, BulkSubmission { mails, shared: None }, answer, idempotency)
@@ -97,8 +101,7 @@ impl Mails {
         } else {
             self.domains.permit(project, author(&draft)?.address.domain()).await?
         };
-        let (hold, bypass_suppressions) =
-            (draft.on_ambiguous == OnAmbiguous::Hold, draft.bypass_suppressions);
+        let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let tracking = self.tracking.of(project, &draft).await?;
         let mut details = draft.details.clone().without_what_is_off();
         details.batch_id = Some(batch_id);
@@ -111,7 +114,7 @@ impl Mails {
         let row = NewMailRow {
             test,
             hold,
-            bypass_suppressions,
+            bypass_suppressions: details.bypass_suppressions,
             missing_variables,
             details: Some(details),
             body,

@@ -72,7 +72,7 @@ impl People {
             role = role.as_str(),
         );
         let subject = "You are invited to Posthaste";
-        let mailed = self.own_mails.write(&mut transaction, &email, subject, text).await?;
+        let mailed = self.own_mails.write(&mut transaction, account, &email, subject, text).await?;
         let entry = entry(account, doer.clone(), "user.invited", new.id, &email, role);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
         transaction.commit().await.map_err(unavailable)?;

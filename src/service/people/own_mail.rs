@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::domain::address::{EmailAddress, Mailbox};
-use crate::domain::id::MailId;
+use crate::domain::id::{AccountId, MailId};
 use crate::domain::mail::Content;
 use crate::domain::packing;
 use crate::domain::subject::Subject;
@@ -37,10 +37,12 @@ impl OwnMails {
         format!("{}/dashboard", self.public_url)
     }
 
-    /// Stores a mail in the transaction of what it tells of; `false` if there is no address to send it from.
+    /// Stores a mail about an account in the transaction of what it tells of; `false` if there is no address to send it
+    /// from. It is signed where the account may send from our domain.
     pub(in crate::service) async fn write(
         &self,
         db: &mut PgConnection,
+        account: AccountId,
         to: &SignInAddress,
         subject: &str,
         text: String,
@@ -49,6 +51,10 @@ impl OwnMails {
         let broken =
             |what: &str| Error::Internal(anyhow::anyhow!("a mail of our own has no {what}"));
         let address: EmailAddress = to.as_str().parse().map_err(|_| broken("recipient"))?;
+        let domain = from.address.domain();
+        let signed_by = store::domains::verified_of_account(&mut *db, account, domain)
+            .await
+            .map_err(unavailable)?;
         let content = Content {
             from: from.clone(),
             to: vec![Mailbox::new(address, None)],
@@ -61,7 +67,7 @@ impl OwnMails {
             text: Some(text),
             headers: Vec::new(),
             attachments: Vec::new(),
-            signed_by: None,
+            signed_by,
             personal: None,
         };
         let mail = OwnMail {

@@ -53,7 +53,7 @@ impl People {
              good once, for an hour. If it was not you, do nothing: your password stays as it is.\n"
         );
         let subject = "Choose a new password for Posthaste";
-        if !self.own_mails.write(&mut transaction, email, subject, text).await? {
+        if !self.own_mails.write(&mut transaction, user.account, email, subject, text).await? {
             tracing::warn!(
                 "A new password was asked for, and there is no address to send mail from: set SYSTEM_FROM, or make a \
                  link with `posthaste users reset-link`"

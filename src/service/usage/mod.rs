@@ -136,7 +136,7 @@ impl Usage {
             store::users::responsible(&mut *db, noted.account).await.map_err(unavailable)?;
         for address in &responsible {
             self.own_mails
-                .write(&mut *db, address, "Unusual use of an API key", text.clone())
+                .write(&mut *db, noted.account, address, "Unusual use of an API key", text.clone())
                 .await?;
         }
         Ok(())

@@ -48,6 +48,7 @@ impl Owners {
                     self.own_mails
                         .write(
                             &mut transaction,
+                            webhook.account,
                             address,
                             "A webhook was switched off",
                             text.clone(),

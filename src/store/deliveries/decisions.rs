@@ -90,8 +90,8 @@ pub async fn retry(
                               WHERE project_id = $1 AND mail_id = $2 AND deliveries.position = latest.position)
         ),
         requeued AS (
-            INSERT INTO deliveries (id, project_id, mail_id, position, hold, attempts, due_at, last_reply)
-            SELECT new.id, $1, $2, position, true, attempt, now(), reply
+            INSERT INTO deliveries (id, project_id, mail_id, position, hold, attempts, due_at, retried_at, last_reply)
+            SELECT new.id, $1, $2, position, true, attempt, now(), now(), reply
             FROM held
             JOIN UNNEST($3::uuid[]) WITH ORDINALITY AS new (id, place) ON new.place = held.place
             RETURNING position, attempts

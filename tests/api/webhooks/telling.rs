@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{app, entry_when, is_signed, log, webhook};
-use crate::app::Setup;
+use super::{app, entry_when, is_signed, log, webhook, webhook_at};
+use crate::app::{Setup, eventually};
 use crate::smtp_server::{Answer, Rule, SmtpServer, Stage};
 use crate::webhook_endpoint::{Received, WebhookEndpoint};
 use crate::{letter, letter_with};
@@ -140,5 +140,74 @@ async fn nobody_is_told_what_happens_in_another_project() {
     mine.wait_for(2).await;
     assert!(log(&app, &stranger, &theirs).await.is_empty());
     assert!(endpoint.received().is_empty());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_names_its_recipient_also_where_somebody_is_named_twice() {
+    let (app, endpoint) = (app().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    webhook(&app, &key, &endpoint, &["email.delivered"]).await;
+    let named = json!({
+        "to": "ada@example.org",
+        "cc": [{"email": "Ada@example.org", "name": "Copy"}, {"email": "bob@example.org", "name": "Bob"}],
+        "bcc": ["bob@example.org", "carol@example.org"],
+    });
+    app.accepted(&key, letter_with(named)).await;
+    let told = endpoint.wait_for(3).await;
+    let named: BTreeSet<(String, bool)> = told
+        .iter()
+        .map(|told| {
+            let told: serde_json::Value = serde_json::from_slice(&told.body).unwrap();
+            let to = &told["data"]["to"];
+            (to["email"].as_str().unwrap().to_owned(), to["name"] == "Bob")
+        })
+        .collect();
+    let expected =
+        [("ada@example.org", false), ("bob@example.org", true), ("carol@example.org", false)];
+    assert_eq!(named, expected.map(|(address, is_bob)| (address.to_owned(), is_bob)).into());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_mail_says_which_webhooks_were_told_of_it() {
+    let (app, good) = (app().await, WebhookEndpoint::start().await);
+    let (key, stranger) = (app.full_key().await, app.key_of(app.another_project().await).await);
+    let hook = webhook(&app, &key, &good, &["email.delivered", "email.sent"]).await;
+    let nobody = webhook_at(&app, &key, "http://127.0.0.1:9/", &["email.delivered"]).await;
+    let id = app.accepted(&key, letter()).await;
+    let other = app.accepted(&key, letter()).await;
+    good.wait_for(4).await;
+
+    let path = format!("/v1/mails/{id}/webhook-deliveries");
+    let look = async || {
+        let reply = app.get(&path, &key).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let data = reply.body["data"].clone();
+        let logs = data["logs"].as_array().unwrap();
+        let is_over = logs.iter().filter(|log| log["success"] == true).count() == 2
+            && logs.iter().any(|log| log["attempts"] != 0 && log["success"] == false);
+        is_over.then_some(data)
+    };
+    let data = eventually(look).await.expect("two are told, one cannot be");
+    assert_eq!(
+        (&data["total"], &data["page"], &data["totalPages"]),
+        (&json!(3), &json!(1), &json!(1))
+    );
+    for log in data["logs"].as_array().unwrap() {
+        assert_eq!(log["emailId"], id);
+        let told = if log["success"] == true { &hook } else { &nobody };
+        assert_eq!(log["webhookId"], told.id);
+    }
+    let page = app.get(&format!("{path}?limit=1&page=3"), &key).await;
+    assert_eq!(page.body["data"]["logs"].as_array().unwrap().len(), 1);
+    app.get(&format!("{path}?limit=0"), &key).await.assert_refused(400, "VALIDATION_ERROR");
+    app.get(&path, &stranger).await.assert_refused(404, "NOT_FOUND");
+    app.get("/v1/mails/x/webhook-deliveries", &key).await.assert_refused(404, "NOT_FOUND");
+
+    app.delete(&nobody.path(""), &key).await;
+    assert_eq!(app.get(&path, &key).await.body["data"]["total"], 2);
+    let other = app.get(&format!("/v1/mails/{other}/webhook-deliveries"), &key).await;
+    assert_eq!(other.body["data"]["total"], 2);
     app.stop().await;
 }

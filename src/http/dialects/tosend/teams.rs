@@ -33,7 +33,7 @@ async fn list(
     State(db): State<PgPool>,
 ) -> Result<Json<Shown<TeamsBody>>> {
     let found = projects::page(&db, caller.account, None, MOST).await?;
-    let teams = found.into_iter().map(TeamBody::from).collect();
+    let teams = found.into_iter().map(|(project, _)| project.into()).collect();
     let data = TeamsBody { id: caller.account.to_string(), credit_balance: None, teams };
     Ok(Json::new(Shown { data }))
 }
@@ -58,7 +58,7 @@ async fn update(
     let id = id.parse().map_err(|_| Error::NotFound("project"))?;
     let name = value.check()?.map_or(Change::Keep, Change::Set);
     let change = ProjectChange { name, ..ProjectChange::default() };
-    let project = projects::update(&db, caller.account, id, change, Doer::of(&caller)).await?;
+    let (project, _) = projects::update(&db, caller.account, id, change, Doer::of(&caller)).await?;
     Ok(Json::new(Shown { data: project.into() }))
 }
 

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use utoipa::ToSchema;
 
 use super::addresses::{AddressBody, Addresses};
-use super::details::{Metadata, Tags, WrittenPriority};
+use super::details::{Metadata, Tags, UnsubscribeBody, WrittenPriority};
 use super::files::{AttachmentBody, Files};
 use super::headers::Headers;
 use super::variables::Variables;
@@ -78,6 +78,9 @@ pub struct BulkMailRequest {
     tracking_click: Option<bool>,
     /// Whether an image in `html` tells when it is looked at; the project's choice if nothing is said.
     tracking_open: Option<bool>,
+
+    #[schema(ignore)]
+    unsubscribe: Option<UnsubscribeBody>,
 
     #[schema(ignore)]
     categories: Option<Tags>,
@@ -211,6 +214,7 @@ impl BulkMailRequest {
             bypass_suppressions,
             template_id,
             unsubscribe_group_id,
+            unsubscribe,
             tracking_click,
             tracking_open,
         } = self;
@@ -236,6 +240,7 @@ impl BulkMailRequest {
             bypass_suppressions,
             template_id,
             unsubscribe_group_id,
+            unsubscribe,
             tracking_click,
             tracking_open,
         };

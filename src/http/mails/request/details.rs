@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::header::CustomHeader;
 use crate::domain::mail_details::{Priority, check_metadata, check_tag};
+use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
 use crate::http::extract::bounded_value::{self, Budget};
 
@@ -75,6 +76,32 @@ pub(super) fn tags(
         }
     }
     checked
+}
+
+/// The suppression group as some clients write it. They may give a URL beside it, which leads elsewhere and is not used.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UnsubscribeBody {
+    group_id: Option<String>,
+}
+
+/// The suppression group that a mail belongs to, in either of its spellings.
+pub(super) fn unsubscribe_group(
+    group_id: Option<String>,
+    unsubscribe: Option<UnsubscribeBody>,
+    violations: &mut Violations,
+) -> Option<String> {
+    let mut read = |field: &str, text: Option<String>| {
+        text.filter(|text| !text.trim().is_empty())
+            .and_then(|text| violations.check(field, text.parse::<GroupCode>()))
+    };
+    let plain = read("unsubscribeGroupId", group_id);
+    let nested = read("unsubscribe.groupId", unsubscribe.and_then(|written| written.group_id));
+    if plain.is_some() && nested.is_some() && plain != nested {
+        violations
+            .add("unsubscribe.groupId", "must be the same as unsubscribeGroupId, or be left out");
+    }
+    plain.or(nested).map(String::from)
 }
 
 /// Values of the author's own by name.

@@ -123,5 +123,5 @@ fn all(content: &Content) -> Vec<(String, Option<String>)> {
         let name = mailbox.name.as_ref().map(|name| name.as_str().to_owned());
         (mailbox.address.to_string(), name)
     };
-    content.to.iter().chain(&content.cc).chain(&content.bcc).map(described).collect()
+    content.recipients_with_names().map(described).collect()
 }
