@@ -7,11 +7,12 @@ use axum::extract::FromRef;
 use crate::domain::api_key::KeyMode;
 use crate::domain::caller::Caller;
 use crate::domain::id::ProjectId;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::mails::request::Addresses;
 use crate::http::people::Installation;
 use crate::service::senders::Senders;
+use crate::service::templates::Templates;
 
 /// Writes what is only ever captured where the project has no sender: a domain that cannot exist (RFC 2606, section 2).
 const OF_CAPTURED_MAIL: &str = "no-reply@sender.invalid";
@@ -20,12 +21,17 @@ const OF_CAPTURED_MAIL: &str = "no-reply@sender.invalid";
 #[derive(Clone)]
 pub(super) struct Authors {
     senders: Senders,
+    templates: Templates,
     installation: Arc<Installation>,
 }
 
 impl FromRef<Api> for Authors {
     fn from_ref(api: &Api) -> Self {
-        Self { senders: FromRef::from_ref(api), installation: FromRef::from_ref(api) }
+        Self {
+            senders: FromRef::from_ref(api),
+            templates: FromRef::from_ref(api),
+            installation: FromRef::from_ref(api),
+        }
     }
 }
 
@@ -44,8 +50,31 @@ impl Authors {
         if let Some(sender) = self.senders.first(project).await? {
             return Ok(Some(Addresses::of(sender.email, Some(sender.name))));
         }
+        Ok(self.of_captured(caller))
+    }
+
+    /// The same, where a template may name an author of its own, who then needs none here.
+    pub(super) async fn author_beside(
+        &self,
+        template: Option<&str>,
+        given: Option<Addresses>,
+        caller: &Caller,
+        project: ProjectId,
+    ) -> Result<Option<Addresses>> {
+        if let Some(id) = template.filter(|id| !id.is_empty() && given.is_none()) {
+            // What is no id names no template.
+            let id = id.parse().map_err(|_| Error::NotFound("template"))?;
+            let found = self.templates.find(project, id, None).await?;
+            if found.version.template.sender.is_some() {
+                return Ok(None);
+            }
+        }
+        self.author(given, caller, project).await
+    }
+
+    fn of_captured(&self, caller: &Caller) -> Option<Addresses> {
         let is_captured = self.installation.capture_mailbox
             || caller.key().is_some_and(|key| key.mode == KeyMode::Test);
-        Ok(is_captured.then(|| Addresses::of(OF_CAPTURED_MAIL.to_owned(), None)))
+        is_captured.then(|| Addresses::of(OF_CAPTURED_MAIL.to_owned(), None))
     }
 }

@@ -182,6 +182,15 @@ async fn a_template_says_what_a_request_does_not() {
         let mail = app.mail(&key, id).await;
         assert_eq!((&mail["subject"], &mail["from"]["email"]), (&json!("Welcome, Ada!"), &from));
     }
+    let alone =
+        json!({"templateName": "Alone", "subject": "Alone", "emailTemplate": "<h1>Hello</h1>"});
+    let alone = app.post("/v1/templates", &key, alone).await;
+    let id = ["id", "templateId"].into_iter().find_map(|name| alone.body["data"][name].as_str());
+    let sent = json!({"recipient": recipient, "template_id": id.unwrap()});
+    let sent = post(&app, "/api/v1/emails/send", key.text(), &sent).await;
+    let mail = app.mail(&key, sent.body["job_id"].as_str().unwrap()).await;
+    assert_eq!((&mail["subject"], &mail["from"]["email"]), (&json!("Alone"), &from));
+
     let unknown = json!({"recipient": recipient, "template_id": "A-00000000000000000000"});
     let refused = post(&app, "/api/v1/emails/send", key.text(), &unknown).await;
     assert_eq!((refused.status, &refused.body["code"]), (404, &json!("template_not_found")));

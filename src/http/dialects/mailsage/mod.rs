@@ -60,7 +60,8 @@ async fn send(
     share.take(variables.map_or(0, Variables::weight))?;
     let idempotency = idempotency.of("mailsage/emails/send", &caller, &bytes)?;
     drop(bytes);
-    let author = author(&authors, &caller, value.template_id.is_some()).await?;
+    let template = value.template_id.as_deref();
+    let author = authors.author_beside(template, None, &caller, caller.project).await?;
     let accepted = mails.send(&caller, caller.project, value.draft(author)?, idempotency).await?;
     let id = accepted.id.to_string();
     let answer = QueuedBody {
@@ -72,18 +73,6 @@ async fn send(
     };
     let response = (StatusCode::ACCEPTED, Json::new(answer)).into_response();
     Ok(replayed(response, accepted.replayed))
-}
-
-/// The first sender, unless a template says who writes.
-async fn author(
-    authors: &Authors,
-    caller: &Authorized<SendMails>,
-    has_template: bool,
-) -> Result<Option<Addresses>> {
-    if has_template {
-        return Ok(None);
-    }
-    authors.author(None, caller, caller.project).await
 }
 
 /// Documented at one path and served at another by the original: both are served here.
@@ -98,7 +87,8 @@ async fn send_batch(
     share.take(value.recipients.values * VALUE_BYTES)?;
     let idempotency = idempotency.of("mailsage/emails/batch", &caller, &bytes)?;
     drop(bytes);
-    let author = author(&authors, &caller, value.template_id.is_some()).await?;
+    let template = value.template_id.as_deref();
+    let author = authors.author_beside(template, None, &caller, caller.project).await?;
     let drafts = value.drafts(author.as_ref())?;
     let recipient_count = drafts.len();
     let accepted = mails.send_each(&caller, caller.project, drafts, false, idempotency).await?;

@@ -166,10 +166,7 @@ impl SendBody {
     ) -> Result<Option<Addresses>> {
         let given =
             self.from_email.clone().map(|email| Addresses::of(email, self.from_name.clone()));
-        if given.is_none() && self.template_id.is_some() {
-            return Ok(None);
-        }
-        authors.author(given, caller, project).await
+        authors.author_beside(self.template_id.as_deref(), given, caller, project).await
     }
 
     fn draft(self, author: Option<Addresses>) -> Result<Draft> {
