@@ -171,7 +171,7 @@ mod tests {
                 "data": {
                     "email_id": "0198c8b5-5ad4-7c14-8de3-6f1bd7bb0a41",
                     "message_id": "<0198c8b5-5ad4-7c14-8de3-6f1bd7bb0a41@example.com>",
-                    "created_at": "2025-08-20T18:11:51.380Z",
+                    "created_at": "2025-08-20T18:19:45.236Z",
                     "from": "acme@example.com",
                     "to": ["ada@example.org"],
                     "subject": "Hi",

@@ -132,7 +132,7 @@ async fn remove_all(
             entries
         }
         _ => {
-            let problem = "emails or ids is required: 1 to 100 of them, and not both";
+            let problem = "must be 1 to 100 of them, or else ids, and not both";
             return Err(Error::Invalid(Violations::one("emails", problem)));
         }
     };
@@ -189,7 +189,7 @@ async fn named(
 fn addresses(texts: &[String]) -> Result<Vec<EmailAddress>> {
     let mut violations = Violations::default();
     if !(1..=MOST).contains(&texts.len()) {
-        violations.add("emails", "is required: 1 to 100 addresses");
+        violations.add("emails", "must be 1 to 100 addresses");
         return Err(Error::Invalid(violations));
     }
     let mut read = Vec::with_capacity(texts.len());
