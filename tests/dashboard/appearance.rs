@@ -13,10 +13,12 @@ use crate::page::{PASSWORD, Page};
 
 const AXE: &str = include_str!("axe/axe.min.js");
 
-/// Asks axe for whatever it finds wrong. Frames are left out: a mail is its author's.
+/// Asks axe for whatever it finds wrong. Frames are left out: a mail is its author's. Of a theme that differs from the other in
+/// nothing but colors, only those are judged.
 const JUDGE: &str = r#"
     const done = arguments[arguments.length - 1];
-    axe.run({exclude: [["iframe"]]}, {resultTypes: ["violations"]}).then(({violations}) => done(
+    const colors = {runOnly: {type: "rule", values: ["color-contrast", "link-in-text-block"]}};
+    axe.run({exclude: [["iframe"]]}, {resultTypes: ["violations"], ...(matchMedia("(prefers-color-scheme: dark)").matches && colors)}).then(({violations}) => done(
         violations.map(({id, help, nodes}) => [id, help, nodes.slice(0, 4).map(({html, failureSummary}) => [html.slice(0, 200), failureSummary])])
     ), (error) => done([String(error)]));
 "#;
@@ -57,7 +59,7 @@ pub async fn look_at(page: &Page, name: &str, sizes: &[(u32, u32)]) {
 
 /// Keeps a picture of the whole page under `target/screenshots`.
 async fn save(page: &Page, name: &str) {
-    let whole = json!({"format": "png", "captureBeyondViewport": true});
+    let whole = json!({"format": "png", "captureBeyondViewport": true, "optimizeForSpeed": true});
     let picture = page.browser.tools("Page.captureScreenshot", whole).await;
     let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
