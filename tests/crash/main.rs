@@ -16,6 +16,7 @@ mod database;
 mod database_proxy;
 mod load;
 mod network;
+mod requests;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server_process.rs"]
 mod server_process;
