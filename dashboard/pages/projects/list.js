@@ -67,6 +67,6 @@ export function ProjectsPage() {
         await ask("DELETE", `/v1/account/projects/${open.remove.id}`);
         await done(`Project ${open.remove.name} is deleted.`);
       }}>
-      <p>Its keys stop working at once, and for ever. Its mails are kept for the retention time, and then they are gone too.</p>
+      <p>Its keys stop working at once, and for ever. What is scheduled or waits for another attempt is not sent. Its mails are kept for the retention time, and then they are gone too.</p>
     <//>`}`;
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{app, entry_when, hasten, log, webhook, webhook_at};
-use crate::app::{Setup, TestApp};
+use crate::app::{Setup, TestApp, eventually};
 use crate::letter;
 use crate::webhook_endpoint::{Behavior, WebhookEndpoint};
 
@@ -32,6 +32,55 @@ async fn endpoints_that_hang_keep_nobody_else_waiting() {
     good.wait_for(5).await;
     assert_eq!(bad.received().len(), 40);
     entry_when(&app, &other, &hook, |entry| entry["success"] == true).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn endpoints_that_fail_in_every_way_keep_nobody_else_waiting() {
+    let (app, good) = (app().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    let mut bad = Vec::new();
+    for behavior in [
+        Behavior::Hang,
+        Behavior::Answer(500, "no".into()),
+        Behavior::Redirect(good.url()),
+        Behavior::Drop,
+        Behavior::Babble,
+        Behavior::EndlessHead,
+        Behavior::EndlessBody,
+    ] {
+        let endpoint = WebhookEndpoint::behaving(behavior).await;
+        webhook(&app, &key, &endpoint, SENT).await;
+        bad.push(endpoint);
+    }
+    let private = webhook_at(&app, &key, "https://example.com/", SENT).await;
+    // As if OUTBOUND_ALLOW had been wider when it was made.
+    let moved = "UPDATE webhooks SET url = 'http://127.0.0.2:1/' WHERE url LIKE 'https://example%'";
+    app.sql(moved).await;
+    // Beside them in their own project, and in another.
+    let other = app.key_of(app.another_project().await).await;
+    let beside = webhook(&app, &key, &good, SENT).await;
+    let hook = webhook(&app, &other, &good, SENT).await;
+    for _ in 0..20 {
+        app.accepted(&key, letter()).await;
+    }
+    for endpoint in &bad {
+        endpoint.wait_for(1).await;
+    }
+    for _ in 0..5 {
+        app.accepted(&other, letter()).await;
+    }
+    good.wait_for(25).await;
+    for (key, hook, told) in [(&key, &beside, 20), (&other, &hook, 5)] {
+        let all = async || {
+            let log = log(&app, key, hook).await;
+            let is_told = log.iter().filter(|entry| entry["success"] == true).count() == told;
+            is_told.then_some(())
+        };
+        eventually(all).await.expect("all of it is told and written down");
+    }
+    assert_eq!(good.received().len(), 25, "nothing more, although somebody is sent there");
+    assert!(log(&app, &key, &private).await.iter().all(|entry| entry["success"] == false));
     app.stop().await;
 }
 

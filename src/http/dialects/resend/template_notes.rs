@@ -132,13 +132,13 @@ mod tests {
 
     use super::*;
 
-    fn notes(variables: Value) -> Notes {
+    fn notes(variables: &Value) -> Notes {
         serde_json::from_value(json!({ "variables": variables })).unwrap()
     }
 
     #[test]
     fn what_a_mail_does_not_say_is_filled_in() {
-        let notes = notes(json!([
+        let notes = notes(&json!([
             {"key": "NAME", "type": "string", "fallback_value": "you"},
             {"key": "PLAN", "type": "string"},
         ]));
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn notes_read_back_and_those_of_others_are_none_of_ours() {
         let variable = json!([{"key": "SEATS", "type": "number", "fallback_value": 3}]);
-        let kept = notes(variable).checked().unwrap();
+        let kept = notes(&variable).checked().unwrap();
         assert_eq!(Notes::of(&kept).variables[0].fallback_value, json!(3));
         for other in [json!({}), json!({"resend": 1}), json!({"resend": {"variables": "x"}})] {
             assert!(Notes::of(other.as_object().unwrap()).variables.is_empty());
@@ -166,7 +166,7 @@ mod tests {
             json!([{"key": "A", "type": "number", "fallback_value": "x"}]),
             json!([{"key": "A", "type": "string", "fallback_value": "x".repeat(20_000)}]),
         ] {
-            assert!(notes(bad).checked().is_err());
+            assert!(notes(&bad).checked().is_err());
         }
     }
 }
