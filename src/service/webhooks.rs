@@ -18,7 +18,7 @@ use crate::domain::webhook::{MOST_PER_PROJECT, Webhook, WebhookDelivery};
 use crate::error::{Error, Result};
 use crate::outbound::Guard;
 use crate::store;
-use crate::store::webhook_deliveries::Span;
+use crate::store::webhook_deliveries::log::Span;
 use crate::store::webhooks::NewWebhook;
 
 pub use crate::store::webhooks::Update as WebhookUpdate;
@@ -203,9 +203,9 @@ impl Webhooks {
         offset: i64,
     ) -> Result<(Webhook, Vec<WebhookDelivery>, i64)> {
         let webhook = self.find(project, id).await?;
-        let entries = store::webhook_deliveries::list(&self.db, project, id, limit, offset);
+        let entries = store::webhook_deliveries::log::list(&self.db, project, id, limit, offset);
         let entries = entries.await.map_err(unavailable)?;
-        let count = store::webhook_deliveries::count(&self.db, project, id, MOST_COUNTED);
+        let count = store::webhook_deliveries::log::count(&self.db, project, id, MOST_COUNTED);
         Ok((webhook, entries, count.await.map_err(unavailable)?))
     }
 
@@ -220,9 +220,10 @@ impl Webhooks {
         let known = store::mails::find(&self.db, project, mail).await.map_err(unavailable)?;
         known.ok_or(Error::NotFound("mail"))?;
         let webhooks = self.list(project, None).await?;
-        let entries = store::webhook_deliveries::of_mail(&self.db, project, mail, limit, offset);
+        let entries =
+            store::webhook_deliveries::log::of_mail(&self.db, project, mail, limit, offset);
         let entries = entries.await.map_err(unavailable)?;
-        let count = store::webhook_deliveries::count_of_mail(&self.db, project, mail);
+        let count = store::webhook_deliveries::log::count_of_mail(&self.db, project, mail);
         let total = count.await.map_err(unavailable)?;
         let with_webhook = |entry: WebhookDelivery| {
             let webhook = webhooks.iter().find(|webhook| webhook.id == entry.webhook)?;
@@ -265,7 +266,7 @@ impl Webhooks {
         entry: WebhookDeliveryId,
     ) -> Result<WebhookDeliveryId> {
         self.find_active(project, id).await?;
-        store::webhook_deliveries::repeat(&self.db, project, id, entry)
+        store::webhook_deliveries::log::repeat(&self.db, project, id, entry)
             .await
             .map_err(unavailable)?
             .ok_or(Error::NotFound("webhook delivery"))
@@ -288,7 +289,7 @@ impl Webhooks {
             end_mail: MailId::from(first_at(to)),
         };
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let queued = store::webhook_deliveries::repeat_span(
+        let queued = store::webhook_deliveries::log::repeat_span(
             &mut *transaction,
             project,
             id,
@@ -308,7 +309,7 @@ impl Webhooks {
     pub async fn forget_what_is_over(&self) -> Result<()> {
         let before = WebhookDeliveryId::from(first_at(Utc::now() - KEPT));
         loop {
-            let forgotten = store::webhook_deliveries::forget(&self.db, before, FORGET)
+            let forgotten = store::webhook_deliveries::log::forget(&self.db, before, FORGET)
                 .await
                 .map_err(unavailable)?;
             if forgotten < FORGET.unsigned_abs() {

@@ -1,7 +1,8 @@
 //! To tell one webhook something reads about a page of rows, however much waits for it and for others.
 
 use posthaste::domain::id::{MailId, ProjectId, WebhookDeliveryId, WebhookId};
-use posthaste::store::webhook_deliveries::{self, ClaimBounds, Span, Turn};
+use posthaste::store::webhook_deliveries::log::{self, Span};
+use posthaste::store::webhook_deliveries::queue::{self, Change, ClaimBounds, Turn};
 use posthaste::store::{events, mails, webhooks};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -13,15 +14,14 @@ use super::{
 
 /// Uses each statement of telling webhooks, for one of them.
 async fn tell(db: &mut PgConnection, project: ProjectId, webhook: WebhookId) {
-    let waiting = webhook_deliveries::waiting(&mut *db, Uuid::nil(), 64).await.unwrap();
+    let waiting = queue::waiting(&mut *db, Uuid::nil(), 64).await.unwrap();
     let mut turns: Vec<_> =
         waiting.into_iter().map(|webhook| Turn { webhook, running: 0 }).collect();
     turns.push(Turn { webhook, running: 0 });
     let bounds = ClaimBounds { lease_seconds: 60.0, per_endpoint: 4, limit: 64 };
     let token = Uuid::new_v4();
-    let claimed =
-        webhook_deliveries::claim(&mut *db, token, &turns, &[project], bounds).await.unwrap();
-    let change = webhook_deliveries::Change {
+    let claimed = queue::claim(&mut *db, token, &turns, &[project], bounds).await.unwrap();
+    let change = Change {
         id: claimed.first().map_or_else(WebhookDeliveryId::generate, |claimed| claimed.id),
         token,
         webhook,
@@ -33,12 +33,12 @@ async fn tell(db: &mut PgConnection, project: ProjectId, webhook: WebhookId) {
         answer: None,
         trouble: None,
     };
-    webhook_deliveries::record(&mut *db, &[change]).await.unwrap();
-    webhook_deliveries::list(&mut *db, project, webhook, 50, 0).await.unwrap();
-    webhook_deliveries::forget(&mut *db, Uuid::nil().into(), 100).await.unwrap();
+    queue::record(&mut *db, &[change]).await.unwrap();
+    log::list(&mut *db, project, webhook, 50, 0).await.unwrap();
+    log::forget(&mut *db, Uuid::nil().into(), 100).await.unwrap();
     webhooks::for_work(&mut *db, &[webhook]).await.unwrap();
-    webhook_deliveries::of_mail(&mut *db, project, MailId::generate(), 50, 0).await.unwrap();
-    webhook_deliveries::count_of_mail(&mut *db, project, MailId::generate()).await.unwrap();
+    log::of_mail(&mut *db, project, MailId::generate(), 50, 0).await.unwrap();
+    log::count_of_mail(&mut *db, project, MailId::generate()).await.unwrap();
     webhooks::list(&mut *db, project, None).await.unwrap();
     webhooks::disable(&mut *db, &[(webhook, "reason")]).await.unwrap();
     let mail = MailId::generate();
@@ -46,7 +46,7 @@ async fn tell(db: &mut PgConnection, project: ProjectId, webhook: WebhookId) {
     mails::for_telling(&mut *db, &[mail]).await.unwrap();
     let now = chrono::Utc::now();
     let span = Span { from: now, to: now, first_mail: mail, end_mail: MailId::generate() };
-    webhook_deliveries::repeat_span(&mut *db, project, webhook, span, 100).await.unwrap();
+    log::repeat_span(&mut *db, project, webhook, span, 100).await.unwrap();
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::service::unavailable;
 use crate::store;
 use crate::store::mails::ToldRow;
-use crate::store::webhook_deliveries::Claimed;
+use crate::store::webhook_deliveries::queue::Claimed;
 
 /// What each of these deliveries tells. It is missing for those whose event is not kept any more.
 pub(super) async fn tellings(
