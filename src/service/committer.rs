@@ -192,7 +192,8 @@ fn hand_over(
         return;
     }
     let (mail, test, starts_at) = (row.id, row.test, accepted.accepted_at);
-    handoff.hand_over(Job { mail, test, starts_at, content, deliveries, room }, asked);
+    let job = Job { mail, test, starts_at, content, deliveries, room, held: None };
+    handoff.hand_over(job, asked);
 }
 
 /// What may have been stored and is not going to be handed over must not wait for its leases to run out.

@@ -186,8 +186,6 @@ impl DeliveryWorker {
     }
 
     async fn deliver(&self, mut job: Job, stop: &CancellationToken) {
-        // If this panics, the leases end by themselves instead of being renewed for ever.
-        let _held = self.deliveries.hold_until_dropped(&job.deliveries);
         // One message for all, or one for each when it is sent: those together may be fifty times as much.
         let message = match job.content.personal {
             None => Arc::new(Some(self.compose(&job, None).await)),

@@ -53,7 +53,7 @@ impl Deliveries {
             .collect();
         in_time(store::deliveries::record(&self.db, &ended)).await.map_err(unavailable)?;
         for change in &ended {
-            self.leases.drop_one(change.id);
+            self.leases.drop_one(change.id, change.token);
         }
         for job in jobs.iter_mut() {
             job.deliveries.retain(|lease| !found.contains_key(&lease.id));
