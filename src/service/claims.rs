@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::deliveries::Deliveries;
 use super::handoff::{Job, Lease};
 use super::room::{self, Room};
-use super::{in_time_for, unavailable};
+use super::{in_time_for, try_to_commit, unavailable};
 use crate::domain::delivery::{Outcome, Reply};
 use crate::domain::id::{DeliveryId, MailId};
 use crate::domain::packing;
@@ -179,7 +179,7 @@ impl Deliveries {
                 portion.mails.push((mail, of_mail.leases, room));
             }
         }
-        transaction.commit().await?;
+        try_to_commit(transaction).await?;
         Ok(portion)
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::backoff::Backoff;
 use super::batch::{Batcher, Bounds};
 use super::handoff::{Lease, Leases};
-use super::{in_time, unavailable, without_values};
+use super::{in_time, is_refusal, unavailable, without_values};
 use crate::domain::delivery::Outcome;
 use crate::domain::retry::{GIVE_UP_AFTER, delay_after};
 use crate::error::{Error, Result};
@@ -170,13 +170,6 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
             }
         }
     }
-}
-
-/// Whether the statement will be refused however often it is tried: not for want of a connection, of room or of luck.
-pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code().map(String::from));
-    let passing = ["08", "25", "40", "53", "55", "57", "58"];
-    code.is_some_and(|code| !passing.iter().any(|class| code.starts_with(class)))
 }
 
 /// What an outcome changes. `jitter` is between 0 and 1.

@@ -14,9 +14,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::{PgPool, Postgres};
 
+use super::ending::{End, end_of};
 use super::{in_time, in_time_for, unavailable, without_values};
 use crate::domain::id::MailId;
 use crate::error::{Error, Result};
@@ -138,38 +138,6 @@ async fn store_batch(
             return Ok(rows.iter().map(|row| verdict_after_break(row, &stored)).collect());
         }
         connection = again;
-    }
-}
-
-/// What an error says of the statement it came from.
-enum End {
-    /// Nothing was stored, and trying again helps.
-    RolledBack,
-    /// Nothing was stored, and the database has no room or no time.
-    NotNow,
-    /// Nothing was stored, nor will it be.
-    Refused,
-    /// It may have been stored.
-    Unknown,
-}
-
-fn end_of(error: &sqlx::Error) -> End {
-    let Some(refusal) = error.as_database_error() else { return End::Unknown };
-    // An error undid the transaction before it was told of. Worse ones end the session, whatever it had done.
-    let is_of_statement = refusal
-        .try_downcast_ref::<PgDatabaseError>()
-        .is_some_and(|refusal| refusal.severity() == PgSeverity::Error);
-    let code = refusal.code().unwrap_or_default();
-    match &*code {
-        // Of a connection, and what poolers say of theirs.
-        code if !is_of_statement || code.starts_with("08") => End::Unknown,
-        // Serialization failure, deadlock, lock time-out.
-        "40001" | "40P01" | "55P03" => End::RolledBack,
-        // A standby that takes no writes.
-        "25006" => End::NotNow,
-        // Out of resources; cancelled or shutting down; trouble of the operating system.
-        code if ["53", "57", "58"].iter().any(|class| code.starts_with(class)) => End::NotNow,
-        _ => End::Refused,
     }
 }
 

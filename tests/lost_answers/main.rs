@@ -280,3 +280,21 @@ async fn send_while_the_database_goes_away(moment: Moment) -> usize {
     assert!(mails.iter().all(|mail| mail["to"] != "refused@example.net"));
     found.len()
 }
+
+#[tokio::test]
+async fn what_was_committed_is_not_called_refused_whatever_it_is() {
+    let scene = Scene::new().await;
+    let url = "https://lost.example.com/hook";
+    scene.proxy.cut_at(url.as_bytes(), Moment::After);
+    let webhooks = scene.server.url("/v1/webhooks");
+    let request = api_client::plain().post(webhooks).bearer_auth(&scene.key);
+    let body = json!({"url": url, "events": ["email.delivered"]});
+
+    let answer = request.json(&body).send().await;
+
+    scene.proxy.wait_for_cuts(1).await;
+    assert!(answer.is_err(), "{answer:?}");
+    let stored = sqlx::query_scalar("SELECT count(*) FROM webhooks");
+    let stored: i64 = stored.fetch_one(&scene.database.pool).await.unwrap();
+    assert_eq!(stored, 1);
+}

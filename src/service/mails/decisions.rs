@@ -10,7 +10,7 @@ use crate::domain::caller::Caller;
 use crate::domain::id::{DeliveryId, MailId, ProjectId};
 use crate::domain::key_change::Change;
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{try_to_commit, unavailable};
 use crate::store;
 use crate::store::deliveries::decisions::{self, Decided, Locked};
 
@@ -143,7 +143,7 @@ impl Mails {
             details,
         };
         store::audit_log::insert(&mut *transaction, &entry).await?;
-        transaction.commit().await?;
+        try_to_commit(transaction).await?;
         Ok(true)
     }
 

@@ -15,7 +15,7 @@ use uuid::Builder;
 
 use self::counters::Counters;
 use super::people::OwnMails;
-use super::unavailable;
+use super::{commit, unavailable};
 use crate::domain::id::ApiKeyId;
 use crate::domain::usage::{Observation, Unusual, hour_of};
 use crate::error::Result;
@@ -88,7 +88,7 @@ impl Usage {
             let unusual = Unusual::NewNetwork { network: new.network };
             self.raise(&mut *db, new.key, &unusual).await?;
         }
-        transaction.commit().await.map_err(unavailable)
+        commit(transaction).await
     }
 
     /// Looks for what is unusual about the keys that were used on this node since the last time; to be called about
@@ -113,7 +113,7 @@ impl Usage {
                 for unusual in found {
                     let mut transaction = self.db.begin().await.map_err(unavailable)?;
                     self.raise(&mut transaction, of_key.key, &unusual).await?;
-                    transaction.commit().await.map_err(unavailable)?;
+                    commit(transaction).await?;
                 }
             }
         }
