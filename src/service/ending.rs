@@ -121,3 +121,11 @@ pub(crate) fn is_refusal(error: &sqlx::Error) -> bool {
     let passing = ["08", "25", "40", "53", "55", "57", "58"];
     code.is_some_and(|code| !passing.iter().any(|class| code.starts_with(class)))
 }
+
+/// Whether the statement was chosen to give way to another transaction, and nothing of its own was kept.
+pub(crate) fn is_deadlock(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code == "40P01")
+}

@@ -41,5 +41,6 @@ pub mod usage;
 pub mod webhooks;
 
 pub(crate) use self::ending::{
-    commit, in_time, in_time_for, is_refusal, try_to_commit, unavailable, without_values,
+    commit, in_time, in_time_for, is_deadlock, is_refusal, try_to_commit, unavailable,
+    without_values,
 };
