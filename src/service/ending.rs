@@ -42,7 +42,12 @@ async fn within<T>(
 /// program is compiled, and constraints are mapped where they can be violated.
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(crate) fn unavailable(error: sqlx::Error) -> Error {
-    let cause = anyhow::anyhow!(without_values(&error));
+    away(&error)
+}
+
+/// The same for an error that several callers wait for.
+pub(crate) fn away(error: &sqlx::Error) -> Error {
+    let cause = anyhow::anyhow!(without_values(error));
     match error {
         sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::Decode(_)

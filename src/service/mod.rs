@@ -24,6 +24,7 @@ pub mod people;
 pub mod pepper;
 pub mod preferences;
 pub mod projects;
+mod put_back;
 pub mod rate_limit;
 pub mod restart;
 pub mod retention;
@@ -41,6 +42,6 @@ pub mod usage;
 pub mod webhooks;
 
 pub(crate) use self::ending::{
-    commit, in_time, in_time_for, is_deadlock, is_refusal, try_to_commit, unavailable,
+    away, commit, in_time, in_time_for, is_deadlock, is_refusal, try_to_commit, unavailable,
     without_values,
 };
