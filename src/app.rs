@@ -300,10 +300,10 @@ impl App {
 /// Writes down what was counted in memory.
 async fn write_down(keys: &Keys, usage: &Usage, engagements: &Engagements) {
     if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
-        tracing::warn!(%error, "Could not write down the last use of keys");
+        tracing::warn!(cause = %error.for_log(), "Could not write down the last use of keys");
     }
     if let Err(error) = engagements.flush().await {
-        tracing::warn!(%error, "Could not write down what recipients did");
+        tracing::warn!(cause = %error.for_log(), "Could not write down what recipients did");
     }
 }
 

@@ -60,7 +60,7 @@ pub async fn renew_leases(deliveries: Deliveries, stop: CancellationToken) {
     };
     every(period, period / 2, "renew leases", (stop, AtStop::Finish), renew).await;
     if let Err(error) = deliveries.give_back_unwanted().await {
-        tracing::warn!(%error, "Some leases could not be given back; they end by themselves");
+        tracing::warn!(cause = %error.for_log(), "Some leases could not be given back; they end by themselves");
     }
 }
 
@@ -209,7 +209,7 @@ async fn keep_removing(retention: Retention, stop: CancellationToken) {
     loop {
         let result = stop.run_until_cancelled(remove_batches(&retention)).await;
         if let Some(Err(error)) = result {
-            tracing::warn!(%error, "Could not remove old mails; trying again in {REMOVE:?}");
+            tracing::warn!(cause = %error.for_log(), "Could not remove old mails; trying again in {REMOVE:?}");
         }
         if stop.run_until_cancelled(tokio::time::sleep(REMOVE)).await.is_none() {
             return;
@@ -275,7 +275,7 @@ async fn every<F, Fut>(
                     }
                     Err(error) => {
                         let pause = backoff.after_failure();
-                        tracing::warn!(%error, "Could not {what}; trying again in {pause:.1?}");
+                        tracing::warn!(cause = %error.for_log(), "Could not {what}; trying again in {pause:.1?}");
                         pause
                     }
                 };

@@ -64,7 +64,7 @@ impl Domains {
         }
         while let Some(looked) = looks.join_next().await {
             if let Ok(Err(error)) = looked {
-                tracing::warn!(%error, "Could not write down what DNS says of a domain; asking again in {TURN}");
+                tracing::warn!(cause = %error.for_log(), "Could not write down what DNS says of a domain; asking again in {TURN}");
             }
         }
         Ok(number)

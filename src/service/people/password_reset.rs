@@ -29,7 +29,7 @@ impl People {
         let people = Arc::clone(self);
         self.background.spawn(async move {
             if let Err(error) = people.send_reset(&email).await {
-                tracing::warn!(%error, "Could not write the mail for a new password");
+                tracing::warn!(cause = %error.for_log(), "Could not write the mail for a new password");
             }
         });
         Ok(())
