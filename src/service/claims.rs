@@ -293,17 +293,7 @@ fn after_abandoned_attempt(delivery: &Claimed, token: Uuid, is_too_late: bool) -
 
 /// The end of a delivery that somebody asked to stop while an attempt was being made.
 fn after_cancellation(delivery: &Claimed, token: Uuid) -> Change {
-    Change {
-        id: delivery.id,
-        token,
-        attempt: delivery.attempt - 1,
-        step: Step::Failed,
-        mail_status: "cancelled",
-        delay_seconds: 0.0,
-        event: Some("cancelled"),
-        reply: None,
-        suppress: None,
-    }
+    Change::ended(delivery.id, token, delivery.attempt - 1, "cancelled", None)
 }
 
 fn unpacked_length(body: &BodyStart) -> usize {
@@ -312,15 +302,6 @@ fn unpacked_length(body: &BodyStart) -> usize {
 }
 
 fn without_content(lease: &Lease) -> Change {
-    Change {
-        id: lease.id,
-        token: lease.token,
-        attempt: lease.attempt,
-        step: Step::Failed,
-        mail_status: "failed",
-        delay_seconds: 0.0,
-        event: Some("failed"),
-        reply: Some(Reply::described("The content of this mail is gone.")),
-        suppress: None,
-    }
+    let reply = Reply::described("The content of this mail is gone.");
+    Change::ended(lease.id, lease.token, lease.attempt, "failed", Some(reply))
 }
