@@ -135,4 +135,10 @@ refused(404, lambda: admin.update_webhook(webhook["id"], status="active"))
 admin.delete_domain(domain["id"])
 refused(404, lambda: admin.delete_domain(domain["id"]))
 
+# Too many.
+slow = ToSend(os.environ["SLOW_KEY"], base_url=BASE)
+hold("one is sent", len(slow.send(**letter).message_id) == 36)
+limited = refused(429, lambda: slow.send(**letter))
+hold("it is a matter of limits", limited.is_rate_limit_error)
+
 print("tosend: every method of both classes does what it says")
