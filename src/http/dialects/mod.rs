@@ -185,7 +185,8 @@ impl<'a> Facts<'a> {
     /// Of one mail among several, whose request was not refused.
     fn of(refusal: &'a Refusal) -> Self {
         let status = match refusal.code.as_str() {
-            "VALIDATION_FAILED" => StatusCode::BAD_REQUEST,
+            "VALIDATION_FAILED" | "TEMPLATE_NOT_PUBLISHED" => StatusCode::BAD_REQUEST,
+            "TEMPLATE_NOT_FOUND" => StatusCode::NOT_FOUND,
             _ => StatusCode::FORBIDDEN,
         };
         Self {
@@ -295,11 +296,11 @@ fn draft(request: SendMailRequest, finish: impl FnOnce(&mut Draft)) -> Result<Dr
 }
 
 /// A mail of several: what is wrong with it is its own matter, unless it is not in the mail.
-fn apart(draft: Result<Draft>) -> Result<Result<Draft, Violations>> {
+fn apart(draft: Result<Draft>) -> Result<Result<Draft>> {
     match draft {
-        Ok(draft) => Ok(Ok(draft)),
-        Err(Error::Invalid(violations)) => Ok(Err(violations)),
+        Err(error @ (Error::Invalid(_) | Error::NotFound(_))) => Ok(Err(error)),
         Err(error) => Err(error),
+        Ok(draft) => Ok(Ok(draft)),
     }
 }
 

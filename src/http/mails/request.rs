@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 pub use self::addresses::AddressBody;
 pub(in crate::http) use self::addresses::Addresses;
-use self::addresses::{mailboxes, single};
+use self::addresses::mailboxes;
+pub(in crate::http) use self::addresses::single;
 pub use self::bulk::{BulkMailRequest, BulkRecipientBody};
 use self::details::{
     Metadata, Tags, UnsubscribeBody, WrittenPriority, priority, tags, unsubscribe_group,
@@ -20,7 +21,7 @@ use self::details::{
 pub use self::files::AttachmentBody;
 pub(in crate::http) use self::files::{EncodedBytes, Files, attachments, read_files};
 pub(in crate::http) use self::headers::Headers;
-use self::headers::custom_headers;
+pub(in crate::http) use self::headers::custom_headers;
 pub(in crate::http) use self::variables::Variables;
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::OnAmbiguous;

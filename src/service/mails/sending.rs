@@ -70,7 +70,8 @@ impl Mails {
         }
         let tracking = self.tracking.of(project, &draft).await?;
         let around = Around { project, tracking, signed_by };
-        let Prepared { content, missing_variables, body } = prepare(draft, around).await?;
+        let Prepared { content, missing_variables, body } =
+            prepare(draft, around, Arc::default()).await?;
         let recipients = content.recipients().count();
 
         // A claim that another request holds may end while we look at it: then it is free to be claimed.
@@ -130,7 +131,7 @@ impl Mails {
         )))
     }
 
-    async fn first_answer(
+    pub(super) async fn first_answer(
         &self,
         project: ProjectId,
         idempotency: Option<&Idempotency>,
