@@ -116,6 +116,11 @@ impl<'de> Visitor<'de> for PairsVisitor {
     }
 }
 
+/// The name of a file; one for those that some clients send without any.
+pub(super) fn named(name: Option<String>) -> Option<String> {
+    name.map(|name| if name.is_empty() { "attachment".to_owned() } else { name })
+}
+
 /// Whether something is said at all: what is null, empty or false is nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Said(pub(super) bool);

@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::few::{Few, Pairs, Said, Words};
+use super::few::{Few, Pairs, Said, Words, named};
 use super::{Facts, draft, names, replayed};
 use crate::domain::attachment::Attachment;
 use crate::domain::bulk::BulkResult;
@@ -201,7 +201,7 @@ struct File {
 
 impl From<File> for AttachmentBody {
     fn from(File { filename, content, r#type, disposition, content_id }: File) -> Self {
-        Self::of(filename, content, r#type).shown_as(content_id).disposed(disposition)
+        Self::of(named(filename), content, r#type).shown_as(content_id).disposed(disposition)
     }
 }
 

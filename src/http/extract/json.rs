@@ -139,11 +139,16 @@ fn read_noting_path<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let value = serde_path_to_error::deserialize(ByName(&mut reader)).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
-        if cause.is_data() && path != "." {
+        let is_json = cause.is_data();
+        if is_json && path != "." {
             Error::Invalid(Violations::one(shortened(&path), shortened(&without_place(&cause))))
         } else {
             let cause = shortened(&cause.to_string());
-            Error::Malformed(format!("The body is not valid JSON for this request: {cause}."))
+            Error::Malformed(if is_json {
+                format!("The body is not what this request takes: {cause}.")
+            } else {
+                format!("The body is not valid JSON: {cause}.")
+            })
         }
     })?;
     reader

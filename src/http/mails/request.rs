@@ -121,7 +121,6 @@ impl SendMailRequest {
     /// About the memory that it takes beyond the bytes it was read from.
     pub fn weight(&self) -> usize {
         self.dynamic_data.as_ref().map_or(0, Variables::weight)
-            + self.attachments.as_ref().map_or(0, Files::weight)
     }
 }
 
@@ -198,7 +197,7 @@ impl SendMailRequest {
         }
         let present = |part: &Option<String>| part.as_ref().is_some_and(|text| !text.is_empty());
         if !has_template && !present(&html) && !present(&text) {
-            violations.add("html", "either templateId or html or text is required");
+            violations.add("html", "is required, or a text or a template instead");
         }
         let length = |part: &Option<String>| part.as_ref().map_or(0, String::len);
         if length(&html) + length(&text) > MAX_PARTS {

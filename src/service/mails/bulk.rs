@@ -96,12 +96,15 @@ impl Mails {
         } else {
             self.domains.permit(project, author(&draft.common)?.address.domain()).await?
         };
-        if !draft.common.remote_files.is_empty() {
+        // What fetched files take is held until the mails are stored.
+        let _held = if draft.common.remote_files.is_empty() {
+            None
+        } else {
             if let Some(first) = self.first_bulk_answer(project, idempotency.as_ref()).await? {
                 return Ok(first);
             }
-            self.files.fetch(&mut draft.common).await?;
-        }
+            Some(self.files.fetch(project, &mut draft.common).await?)
+        };
         let tracking = self.tracking.of(project, &draft.common).await?;
         let around = Around { project, tracking, signed_by };
         let handoff = self.handoff.clone().filter(|_| scheduled_at.is_none());

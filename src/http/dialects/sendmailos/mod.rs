@@ -150,7 +150,7 @@ impl SendBody {
     /// About the memory that it takes beyond the bytes it was read from.
     fn weight(&self) -> usize {
         let values = [&self.variables, &self.metadata].into_iter().flatten();
-        values.map(Variables::weight).sum::<usize>() + self.attachments.weight()
+        values.map(Variables::weight).sum()
     }
 
     /// How many values it has.
