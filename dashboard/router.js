@@ -23,7 +23,28 @@ function here() {
 /** Where the reader is: `{path, query}`. */
 export const place = signal(here());
 
-addEventListener("popstate", () => (place.value = here()));
+/** What keeps the reader here, and where that is. */
+const holds = new Set();
+
+addEventListener("popstate", () => {
+  const [held] = holds;
+  // The entry that was gone from is made anew, so that the page stays as it is.
+  if (held) history.pushState(null, "", held.address);
+  else place.value = here();
+});
+
+/** Keeps the reader on the page, whatever the browser is told, until what it answers is called: something is shown once. */
+export function stayHere() {
+  const hold = { address: location.pathname + location.search };
+  const ask = (event) => event.preventDefault();
+  holds.add(hold);
+  addEventListener("beforeunload", ask);
+  return () => {
+    holds.delete(hold);
+    removeEventListener("beforeunload", ask);
+  };
+}
+
 addEventListener("hashchange", () => {
   secret = location.hash.slice(1);
   history.replaceState(null, "", location.pathname + location.search);

@@ -18,11 +18,23 @@ export async function loadMe() {
   }
 }
 
+const isKnown = (id) => me.value?.projects.some((one) => one.id === id) ?? false;
+
 function chooseFirstProject() {
-  const known = me.value.projects.map(({ id }) => id);
   const wanted = [place.value.query.project, project.value, remembered("project")];
-  project.value = wanted.find((id) => known.includes(id)) ?? known[0] ?? null;
+  project.value = wanted.find(isKnown) ?? me.value.projects[0]?.id ?? null;
+  followAddress();
 }
+
+/** The address says whose things are shown, wherever the reader came from: a link, the way back, the way forward. */
+function followAddress() {
+  const { project: named } = place.value.query;
+  if (!isKnown(named)) return;
+  project.value = named;
+  remember("project", named);
+}
+
+place.subscribe(followAddress);
 
 /** Looks at another project from now on. */
 export function chooseProject(id) {

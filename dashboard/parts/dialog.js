@@ -1,9 +1,10 @@
 // Dialogs: the browser's own, which keep the focus inside and give it back afterwards.
 import { html, useEffect, useId, useRef } from "../html.js";
+import { stayHere } from "../router.js";
 import { FormFailure, Submit, Text, useForm } from "./form.js";
 import { Icon } from "./icon.js";
 
-/** A dialog that is open as long as it is drawn. `stays` says that Escape must not close it. */
+/** A dialog that is open as long as it is drawn. `stays` says that neither Escape nor the browser's way back may close it. */
 export function Dialog({ title, onClose, wide = false, stays = false, children }) {
   const dialog = useRef();
   const id = useId();
@@ -17,6 +18,7 @@ export function Dialog({ title, onClose, wide = false, stays = false, children }
       if (opener?.isConnected) opener.focus();
     };
   }, []);
+  useEffect(() => (stays ? stayHere() : undefined), [stays]);
   const cancel = (event) => {
     event.preventDefault();
     if (!stays) onClose();

@@ -8,7 +8,7 @@ import { Moment } from "../../parts/moment.js";
 import { Failure, Loading, Notice, say } from "../../parts/notice.js";
 import { Card, Facts, Heading } from "../../parts/page.js";
 import { address } from "../../router.js";
-import { may, scoped } from "../../session.js";
+import { may } from "../../session.js";
 import { useKeyActions } from "./actions.js";
 import { RequestLog, Usage, WouldHaveBlocked } from "./activity.js";
 import { Restrictions } from "./restrictions.js";
@@ -53,7 +53,7 @@ export function KeyPage({ id }) {
           ["Last used", html`<${Moment} at=${key.lastUsedAt} />${key.lastUsedIp && html` from <code>${key.lastUsedIp}</code>`}`],
           key.replaces && ["Replaces", html`<a href=${address(`/keys/${key.replaces}`)}>an older key</a>`],
           ["History", html`<a href=${address("/audit", { subjectId: key.id })}>In the audit log</a>`],
-          may("mails:read") && key.type === "project" && ["Mails", html`<a href=${scoped("/mails", { keyId: key.id })}>Sent with this key</a>`],
+          may("mails:read") && key.type === "project" && ["Mails", html`<a href=${address("/mails", { keyId: key.id, project: key.projectId })}>Sent with this key</a>`],
         ]} />
       <//>
       <${Card} title="Restrictions" actions=${mayWrite && !isOver && html`<button type="button" class="button small" onClick=${() => actions.open("restrict", key)}>Change…</button>`}>
