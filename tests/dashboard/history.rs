@@ -90,3 +90,35 @@ async fn the_address_says_whose_things_are_shown() {
     assert_eq!(page.browser.run(CHOSEN, json!([])).await, chosen);
     page.stop().await;
 }
+
+#[tokio::test]
+async fn the_way_back_leads_to_the_same_place_of_the_list() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let key = json!({"name": "Shop", "type": "account", "mode": "test", "rateLimit": {"perSecond": 1000, "perMinute": 1000}});
+    let key = page.ask("POST", "/v1/account/api-keys", key).await;
+    let recipients: Vec<Value> =
+        (0..60).map(|number| json!({"email": format!("reader{number}@example.net")})).collect();
+    let bulk = json!({"from": {"email": "shop@example.com"}, "subject": "News", "text": "Hi", "recipients": recipients});
+    let send = crate::api_client::plain().post(page.server.url("/v1/mails/bulk")).json(&bulk);
+    let send = send.bearer_auth(key["key"].as_str().unwrap());
+    let answer = send.header("x-project-id", page.project().await).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+
+    let rows = "return document.querySelectorAll('tbody tr').length === arguments[0]";
+    page.click("link", "Mails").await;
+    page.browser.wait("the first rows", rows, json!([25])).await;
+    page.click("button", "Show more").await;
+    page.browser.wait("more rows", rows, json!([50])).await;
+    let open = "const link = document.querySelectorAll('td.main a.strong')[45];
+        link.scrollIntoView(); const at = scrollY; link.click(); return at";
+    let place = page.browser.run(open, json!([])).await;
+    page.see("Deliveries").await;
+    page.browser.back().await;
+    page.browser.wait("the same rows", rows, json!([50])).await;
+    let there = "return Math.abs(scrollY - arguments[0]) < 2";
+    page.browser.wait("the same place", there, json!([place])).await;
+    page.stop().await;
+}
