@@ -96,20 +96,20 @@ function KeyNames({ keys }) {
   return html`${named}${keys.length > 2 && " and others"}`;
 }
 
-/** Unusual activity of keys. One click holds a key; a second look can set it free again. */
+/** Unusual activity of keys. A key can be stopped from here; a second look can set it free again. */
 function Alerts() {
   const alerts = useList(may("keys:read") ? "/v1/account/alerts?state=open&limit=10" : null, "alerts");
-  const [holding, setHolding] = useState(null);
+  const [stopping, setStopping] = useState(null);
   if (alerts.error) return html`<${Failure} error=${alerts.error} again=${alerts.reload} />`;
   if (!alerts.items?.length) return null;
   const dismiss = async (alert) => {
     await ask("POST", `/v1/account/alerts/${alert.id}/dismiss`);
     alerts.reload();
   };
-  const hold = async () => {
-    await ask("PATCH", `/v1/account/api-keys/${holding.keyId}`, { body: { active: false } });
-    say(`${holding.keyName} is held: it sends nothing until you activate it.`);
-    setHolding(null);
+  const deactivate = async () => {
+    await ask("PATCH", `/v1/account/api-keys/${stopping.keyId}`, { body: { active: false } });
+    say(`${stopping.keyName} is inactive: it is refused until you activate it.`);
+    setStopping(null);
     alerts.reload();
   };
   return html`<${Card} title="Unusual activity" look="warn">
@@ -121,11 +121,11 @@ function Alerts() {
       <span class="soft small"><${Moment} at=${alert.at} /></span>
       ${may("keys:write") && html`<span class="pair">
         <button type="button" class="button small" onClick=${() => dismiss(alert).catch((error) => say(error.message))}>Dismiss</button>
-        <button type="button" class="button small danger" onClick=${() => setHolding(alert)}>Hold key</button>
+        <button type="button" class="button small danger" onClick=${() => setStopping(alert)}>Deactivate key…</button>
       </span>`}
     </li>`)}</ul>
-    ${holding && html`<${Confirmation} title="Hold this key?" action="Hold key" look="danger" onClose=${() => setHolding(null)} onConfirm=${hold}>
-      <p><b>${holding.keyName}</b> is refused from the next request on. You can activate it again at any time.</p>
+    ${stopping && html`<${Confirmation} title="Deactivate this key?" action="Deactivate" look="danger" onClose=${() => setStopping(null)} onConfirm=${deactivate}>
+      <p><b>${stopping.keyName}</b> is refused from the next request on. You can activate it again at any time.</p>
     <//>`}
   <//>`;
 }

@@ -69,6 +69,7 @@ async fn a_webhook_is_made_tried_told_again_and_deleted() {
     page.click("button", "Save").await;
     page.see("The webhook is changed.").await;
     page.click("button", "More actions").await;
+    page.click("button", "Switch off…").await;
     page.click("button", "Switch off").await;
     page.see("It is switched off and told nothing.").await;
     page.click("link", "Webhooks").await;
