@@ -34,13 +34,13 @@ export function Dialog({ title, onClose, wide = false, stays = false, children }
   </dialog>`;
 }
 
-/** Asks before something is done that cannot be undone: the reader types a name. */
-export function TypedConfirmation({ title, typed, action, onClose, onConfirm, children }) {
-  const form = useForm({ typed: "" }, onConfirm);
+/** Asks before something is done that cannot be undone: the reader types a name. `values` begin fields that `children` draw. */
+export function TypedConfirmation({ title, typed, action, values, onClose, onConfirm, children }) {
+  const form = useForm({ ...values, typed: "" }, onConfirm);
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <form onSubmit=${form.submit}>
       <div class="body">
-        ${children}
+        ${typeof children === "function" ? children(form) : children}
         <${Text} form=${form} name="typed" label=${html`Type <code class="wrap">${typed}</code> to confirm`} autocomplete="off" spellcheck="false" />
         <${FormFailure} form=${form} />
       </div>
