@@ -43,6 +43,9 @@ export const recalled = (name) => entry().lists.get(name);
 /** Keeps a list as it is. */
 export const keepList = (name, list) => entry().lists.set(name, list);
 
+/** Forgets all lists: whoever signs in next in this window is perhaps somebody else. */
+export const forgetLists = () => kept.clear();
+
 /** Scrolls as soon as the page is long enough, unless the reader does something first. */
 function scrollWhenLong(to) {
   const end = performance.now() + PATIENCE;

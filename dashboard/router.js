@@ -31,9 +31,12 @@ addEventListener("popstate", ({ state }) => {
   const [held] = holds;
   // The entry that was gone from is made anew, so that the page stays as it is.
   if (held) return history.pushState(stateOfThis(), "", held.address);
+  // The browser went to a place of this page, which is told below.
+  if (!state) return undefined;
   const scroll = comeBack(state);
   place.value = here();
   scroll();
+  return undefined;
 });
 
 /** Keeps the reader on the page, whatever the browser is told, until what it answers is called: something is shown once. */

@@ -1,5 +1,6 @@
 // Who is signed in, what they may do, and which project they look at.
 import { ask, project, whenSignedOut } from "./api.js";
+import { forgetLists } from "./entries.js";
 import { signal } from "./html.js";
 import { address, go, place } from "./router.js";
 import { remember, remembered } from "./storage.js";
@@ -69,6 +70,7 @@ export async function signOut() {
     if (error.status !== 401) throw error;
   });
   me.value = null;
+  forgetLists();
   go(address("/sign-in"));
 }
 
@@ -76,5 +78,6 @@ whenSignedOut(() => {
   if (!me.value) return;
   const { pathname, search } = location;
   me.value = null;
+  forgetLists();
   go(address("/sign-in", { next: pathname + search }), { replace: true });
 });

@@ -29,7 +29,7 @@ setInterval(() => (now.value = Date.now()), MINUTE);
 const isOfThisYear = (then) => then.getFullYear() === new Date().getFullYear();
 
 function words(at) {
-  // What is drawn between two minutes is as new as the page.
+  // To look at the signal is what has the words drawn anew.
   const age = Math.max(now.value, Date.now()) - at;
   if (Math.abs(age) < MINUTE) return age < 0 ? "in a moment" : "just now";
   if (age > 0 && age < HOUR) return `${Math.floor(age / MINUTE)} min ago`;

@@ -41,6 +41,16 @@ async fn addresses_join_the_list_and_leave_it() {
     page.see_heading("No address is like that").await;
     page.click("button", "Clear").await;
     page.see("bob@example.net").await;
+    page.click("button", "Actions for bob@example.net").await;
+    page.click("button", "Erase everywhere…").await;
+    look(&page, "dialog-erase").await;
+    let forget = "document.querySelector('dialog input[name=keepSuppressions]').click()";
+    page.browser.run(forget, serde_json::json!([])).await;
+    page.fill("Type bob@example.net to confirm", "bob@example.net").await;
+    page.click("button", "Erase").await;
+    page.see_heading("It is erased").await;
+    page.click("button", "Close").await;
+    page.see_heading("Nobody is suppressed").await;
 
     page.click("button", "Groups").await;
     page.click("button", "Actions for Product news").await;
