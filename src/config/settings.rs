@@ -102,8 +102,8 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "TEXT", value_parser = secret)]
     pub secret_key: Option<SecretString>,
 
-    /// Private networks that webhooks may be in, separated by commas: 10.1.0.0/16,127.0.0.1. Without it only public
-    /// addresses are connected to when somebody names a URL
+    /// Private networks that webhooks and files by URL may be in, separated by commas: 10.1.0.0/16,127.0.0.1. Without it
+    /// only public addresses are connected to when somebody names a URL
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NETWORKS")]
     pub outbound_allow: Option<String>,
 

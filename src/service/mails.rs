@@ -34,6 +34,7 @@ mod pictures;
 mod preparing;
 mod preview;
 pub(super) mod rendering;
+mod repeating;
 mod search;
 mod sending;
 mod several;

@@ -17,6 +17,7 @@ use crate::domain::subject::Subject;
 use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+use crate::mail::template::Steps;
 
 /// A mail that only needs to be stored.
 pub(super) struct Prepared {
@@ -88,13 +89,13 @@ pub(super) fn may_send_to<'a>(
     })
 }
 
-/// Renders and packs; off the threads that serve requests when it may take long.
-pub(super) async fn prepare(draft: Draft, around: Around) -> Result<Prepared> {
+/// Renders, with what is left of `steps`, and packs; off the threads that serve requests when it may take long.
+pub(super) async fn prepare(draft: Draft, around: Around, steps: Arc<Steps>) -> Result<Prepared> {
     let text =
         draft.html.as_ref().map_or(0, String::len) + draft.text.as_ref().map_or(0, String::len);
     let takes_long = draft.data.is_some() || !draft.attachments.is_empty() || text > 64 * 1024;
     let work = move || {
-        let (content, missing_variables) = render(draft, around)?;
+        let (content, missing_variables) = render(draft, around, &steps)?;
         let body = packing::pack(&content);
         Ok(Prepared { content: Arc::new(content), missing_variables, body })
     };
@@ -108,6 +109,7 @@ pub(super) async fn prepare(draft: Draft, around: Around) -> Result<Prepared> {
 pub(super) fn render(
     draft: Draft,
     Around { project, tracking, signed_by }: Around,
+    steps: &Steps,
 ) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
     let data = draft.data.map(|given| with_defaults(given, &draft.to));
@@ -118,7 +120,7 @@ pub(super) fn render(
         text: draft.text,
         stored: draft.stored,
     };
-    let filled = fill_in(parts, data, &mut violations);
+    let filled = fill_in(parts, data, steps, &mut violations);
     // A subject that could not be filled in has its violation already.
     let subject = violations
         .is_empty()
