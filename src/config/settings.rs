@@ -25,7 +25,7 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "URL", value_parser = secret)]
     pub database_url: Option<SecretString>,
 
-    /// The most connections to Postgres that this process holds [default: 16]
+    /// The most connections to Postgres that this process holds, beside one that hears of changed keys [default: 16]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub database_connections: Option<String>,
 

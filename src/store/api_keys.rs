@@ -4,6 +4,7 @@ pub mod listing;
 mod row;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
@@ -11,6 +12,9 @@ use sqlx::PgExecutor;
 use self::row::{Lists, Row};
 use crate::domain::caller::ApiKey;
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
+
+/// How long the connection on which changes arrive is waited for.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a presented key is compared with.
 #[derive(Clone, Debug)]
@@ -297,9 +301,16 @@ pub async fn notify_all_changed(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!("SELECT pg_notify('posthaste_api_keys', 'all')").execute(db).await.map(drop)
 }
 
-/// A connection of its own on which changes of keys arrive.
+/// A connection of its own on which changes of keys arrive: one of `db` would be missing there for as long as somebody
+/// listens, and might be the only one.
 pub async fn changes(db: &sqlx::PgPool) -> sqlx::Result<sqlx::postgres::PgListener> {
-    let mut listener = sqlx::postgres::PgListener::connect_with(db).await?;
+    let alone = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(CONNECT_PATIENCE)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with((*db.connect_options()).clone());
+    let mut listener = sqlx::postgres::PgListener::connect_with(&alone).await?;
     listener.listen("posthaste_api_keys").await?;
     Ok(listener)
 }

@@ -162,16 +162,13 @@ fn keep(from: &HeaderMap, to: &mut HeaderMap) {
 
 /// The causes that are ours are told here, once, inside the request's span.
 fn log(error: &Error) {
+    let cause = error.for_log();
     match error {
-        Error::Internal(cause) => {
-            tracing::error!(cause = format!("{cause:#}"), "A request failed");
+        Error::Internal(_) => tracing::error!(%cause, "A request failed"),
+        Error::OutcomeUnknown(_) => {
+            tracing::error!(%cause, "A request stays without an answer");
         }
-        Error::OutcomeUnknown(cause) => {
-            tracing::error!(cause = format!("{cause:#}"), "A request stays without an answer");
-        }
-        Error::Unavailable(cause) => {
-            tracing::warn!(cause = format!("{cause:#}"), "A request could not be served");
-        }
+        Error::Unavailable(_) => tracing::warn!(%cause, "A request could not be served"),
         _ => {}
     }
 }

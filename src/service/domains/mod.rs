@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use self::permitted::Permitted;
 use super::seal::Seal;
 use super::signing::{self, Signing};
-use super::unavailable;
+use super::{commit, unavailable};
 use crate::dns::Dns;
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
@@ -124,7 +124,7 @@ impl Domains {
         }
         let entry = entry(Doer::of(caller), "domain.added", &domain);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(domain.id = %domain.id, "Added domain {}", domain.id);
         Ok(domain)
     }
@@ -171,7 +171,7 @@ impl Domains {
                 .await
                 .map_err(unavailable)?;
         }
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         self.permitted.forget(project).await;
         tracing::info!(domain.id = %id, "Removed domain {id}");
         Ok(())

@@ -6,7 +6,7 @@ use chrono::Utc;
 use serde_json::{Map, Value};
 
 use super::rendering::{Parts, fill_in};
-use crate::domain::address::Mailbox;
+use crate::domain::address::{EmailAddress, Mailbox};
 use crate::domain::caller::ApiKey;
 use crate::domain::draft::Draft;
 use crate::domain::id::{DomainId, ProjectId};
@@ -54,11 +54,15 @@ pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
 
 /// Holds a mail to the addresses from which its key may send.
 pub(super) fn allow_sender(key: &ApiKey, draft: &Draft) -> Result<()> {
-    let from = author(draft)?;
-    if key.restrictions.allow_sender(&from.address) {
+    may_send_from(key, &author(draft)?.address)
+}
+
+/// Holds mail of this author to its key.
+pub(super) fn may_send_from(key: &ApiKey, author: &EmailAddress) -> Result<()> {
+    if key.restrictions.allow_sender(author) {
         return Ok(());
     }
-    let sender = from.address.domain();
+    let sender = author.domain();
     Err(Error::Forbidden {
         code: "FROM_DOMAIN_NOT_ALLOWED",
         message: format!("This API key may not send from {sender}."),
@@ -67,8 +71,16 @@ pub(super) fn allow_sender(key: &ApiKey, draft: &Draft) -> Result<()> {
 
 /// Holds a mail to the addresses to which its key may send.
 pub(super) fn allow_recipients(key: &ApiKey, draft: &Draft) -> Result<()> {
-    let mut recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
-    if recipients.all(|recipient| key.restrictions.allow_recipient(&recipient.address)) {
+    let recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
+    may_send_to(key, recipients.map(|recipient| &recipient.address))
+}
+
+/// Holds mail to these recipients to its key.
+pub(super) fn may_send_to<'a>(
+    key: &ApiKey,
+    mut recipients: impl Iterator<Item = &'a EmailAddress>,
+) -> Result<()> {
+    if recipients.all(|recipient| key.restrictions.allow_recipient(recipient)) {
         return Ok(());
     }
     Err(Error::Forbidden {

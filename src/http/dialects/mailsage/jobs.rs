@@ -71,15 +71,15 @@ async fn control(
     }
     let batch = mails.list(caller.project, &of_batch(&id)?, MOST_MAILS).await?.mails;
     if batch.is_empty() {
-        let detail = mails.cancel(&caller, caller.project, job_id(&id)?).await?;
-        return Ok(Json::new(JobBody::new(&detail.summary, &detail.events)));
+        let mail = mails.cancel(&caller, caller.project, job_id(&id)?).await?;
+        return Ok(Json::new(JobBody::new(mail.summary(), mail.events())));
     }
     let (mut after, mut refused, mut is_stopped) = (Vec::new(), None, false);
     for mail in batch {
         match mails.cancel(&caller, caller.project, mail.id).await {
-            Ok(detail) => {
+            Ok(stopped) => {
                 is_stopped = true;
-                after.push(detail.summary);
+                after.push(stopped.summary().clone());
             }
             Err(error @ Error::Conflict { .. }) => {
                 refused = Some(error);

@@ -29,7 +29,6 @@ use super::few::Few;
 use super::{apart, replayed};
 use crate::domain::bulk::MAX_MAILS;
 use crate::domain::id::MailId;
-use crate::domain::key_change::Change;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
@@ -154,8 +153,8 @@ async fn update(
     Json { value, .. }: Json<UpdateBody>,
 ) -> Result<Json<EmailBody>> {
     let (id, at) = (mail_id(&id)?, value.check(Utc::now())?);
-    let detail = mails.reschedule(&caller, caller.project, id, Change::Set(Some(at))).await?;
-    Ok(Json::new(EmailBody::reference(detail.summary.id)))
+    let mail = mails.reschedule(&caller, caller.project, id, Some(at)).await?;
+    Ok(Json::new(EmailBody::reference(mail.summary().id)))
 }
 
 async fn cancel(
@@ -163,8 +162,8 @@ async fn cancel(
     State(mails): State<Mails>,
     Path(id): Path<String>,
 ) -> Result<Json<EmailBody>> {
-    let detail = mails.cancel(&caller, caller.project, mail_id(&id)?).await?;
-    Ok(Json::new(EmailBody::reference(detail.summary.id)))
+    let mail = mails.cancel(&caller, caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(EmailBody::reference(mail.summary().id)))
 }
 
 /// What is no id names no mail.
