@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::seal::Seal;
-use super::unavailable;
+use super::{commit, unavailable};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
 use crate::domain::id::{MailId, ProjectId, WebhookDeliveryId, WebhookId};
@@ -110,7 +110,7 @@ impl Webhooks {
             .await?;
         let made = store::webhooks::find(&mut *transaction, project, id).await;
         let webhook = made.map_err(unavailable)?.ok_or(Error::NotFound("webhook"))?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok((webhook, secret))
     }
 
@@ -151,7 +151,7 @@ impl Webhooks {
         });
         let subject = (id, webhook.url.as_str());
         write_down(&mut transaction, caller, project, "webhook.updated", subject, details).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok(webhook)
     }
 
@@ -164,7 +164,7 @@ impl Webhooks {
             .ok_or(Error::NotFound("webhook"))?;
         write_down(&mut transaction, caller, project, "webhook.deleted", (id, &url), json!({}))
             .await?;
-        transaction.commit().await.map_err(unavailable)
+        commit(transaction).await
     }
 
     /// Shows the secret of a webhook, and writes down who saw it.
@@ -190,7 +190,7 @@ impl Webhooks {
             json!({}),
         )
         .await?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok(secret)
     }
 
@@ -301,7 +301,7 @@ impl Webhooks {
         let details = json!({"from": from, "to": to, "queued": queued});
         let subject = (id, webhook.url.as_str());
         write_down(&mut transaction, caller, project, "webhook.replayed", subject, details).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok(Replayed { queued, complete: queued < MOST_REPLAYED })
     }
 

@@ -51,7 +51,7 @@ impl Gate {
         Self { keys, limiter, failures, reports, sessions, clock }
     }
 
-    /// Forgets keys that were idle; to be called about once a minute.
+    /// Forgets keys that were idle; to be called every few seconds.
     pub fn sweep(&self) {
         self.limiter.sweep(self.clock.now());
     }
