@@ -17,13 +17,15 @@ CREATE TABLE projects (
     -- Mails are kept for so long; null for as long as the server keeps them.
     retention_days integer CONSTRAINT projects_retention_days CHECK (retention_days > 0),
     created_at timestamptz NOT NULL DEFAULT now(),
-    -- A deleted project keeps its mails for a month or the retention time, and does nothing any more.
-    deleted_at timestamptz
+    -- A deleted project keeps what it has for a month or the retention time, and does nothing any more.
+    deleted_at timestamptz,
+    -- Since when nothing is left of what a deleted project had.
+    emptied_at timestamptz
 );
 
 CREATE INDEX projects_account_id ON projects (account_id, id);
 CREATE INDEX projects_retention_days ON projects (id) WHERE retention_days IS NOT NULL;
-CREATE INDEX projects_deleted_at ON projects (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX projects_to_empty ON projects (id) WHERE deleted_at IS NOT NULL AND emptied_at IS NULL;
 
 CREATE TABLE api_keys (
     id             uuid PRIMARY KEY,
@@ -429,6 +431,7 @@ CREATE TABLE mail_changes (
 -- The answers that a repeated request gets again.
 CREATE TABLE idempotency_keys (
     project_id     uuid NOT NULL,
+    -- SHA-256 of the caller's key, in hexadecimal digits: keys often name people.
     key            text NOT NULL,
     request_digest bytea NOT NULL,
     mail_id        uuid NOT NULL,
@@ -505,7 +508,8 @@ CREATE TABLE webhook_deliveries (
     project_id   uuid NOT NULL,
     webhook_id   uuid NOT NULL,
     type         text NOT NULL,
-    -- What it tells of, or else what a caller gave to be told.
+    -- What it tells of: an event of a mail, or else a payload. A payload that tells no news, since it was told before or a
+    -- caller gave it, has the id here by which receivers know it.
     event_id     uuid,
     mail_id      uuid,
     payload      text,
@@ -666,7 +670,8 @@ CREATE TABLE erasures (
     keep_suppressions boolean NOT NULL,
     -- Nobody else works on it before then.
     claimed_until     timestamptz,
-    -- How far what webhooks were told has been looked through.
+    -- How far the mails to others have been looked through, and what webhooks were told.
+    mails_looked_until uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
     looked_until      uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
     mails_removed     bigint NOT NULL DEFAULT 0,
     mails_changed     bigint NOT NULL DEFAULT 0,
@@ -676,6 +681,9 @@ CREATE TABLE erasures (
 
 CREATE UNIQUE INDEX erasures_unfinished ON erasures (project_id, digest) WHERE completed_at IS NULL;
 CREATE INDEX erasures_to_do ON erasures (id) WHERE completed_at IS NULL;
+-- As text, so that whoever looks for an unfinished one has no other index to look into.
+CREATE INDEX erasures_project_id ON erasures ((project_id::text), id);
+
 -- What the mails of one request have in common, such as files: stored once, and removed with the last of them.
 CREATE TABLE shared_bodies (
     id      uuid PRIMARY KEY,
@@ -736,3 +744,20 @@ CREATE TRIGGER remove_mail_labels
     FOR EACH ROW
     WHEN (OLD.details IS NOT NULL)
     EXECUTE FUNCTION remove_mail_labels();
+
+-- The same for all that other tables have of each mail.
+CREATE FUNCTION remove_what_mails_have() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM mail_bodies WHERE mail_id = ANY (ARRAY(SELECT id FROM gone));
+    DELETE FROM events WHERE mail_id = ANY (ARRAY(SELECT id FROM gone));
+    DELETE FROM engagements WHERE mail_id = ANY (ARRAY(SELECT id FROM gone));
+    DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM gone));
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER remove_what_mails_have
+    AFTER DELETE ON mails
+    REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION remove_what_mails_have();

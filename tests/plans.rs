@@ -161,8 +161,14 @@ async fn work(
     deliveries::renew(&mut *db, &[(id, token)], 60.0).await.unwrap();
     deliveries::record(&mut *db, &[bounced(id, token)]).await.unwrap();
     deliveries::release(&mut *db, &[(id, token)]).await.unwrap();
-    retention::remove_before(&mut *db, Uuid::nil().into(), 100).await.unwrap();
-    retention::remove_of_deleted_projects(&mut *db, 60.0, 100).await.unwrap();
+    let long_ago = chrono::DateTime::UNIX_EPOCH;
+    retention::remove_before(&mut *db, long_ago, 100).await.unwrap();
+    retention::remove_of_project_before(&mut *db, project, long_ago, 100).await.unwrap();
+    retention::next_to_empty(&mut *db, Uuid::nil(), 60.0).await.unwrap();
+    let nobodys = ProjectId::generate();
+    retention::remove_of_deleted_project(&mut *db, nobodys, 100).await.unwrap();
+    retention::empty_deleted_project(&mut *db, nobodys, 100).await.unwrap();
+    retention::note_emptied(&mut *db, nobodys).await.unwrap();
 }
 
 /// Asks for a page of mails in every way that there is.

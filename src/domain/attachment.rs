@@ -102,6 +102,16 @@ impl Attachment {
         self.content_length
     }
 
+    /// Gives it another name; its type stays.
+    pub fn set_file_name(&mut self, file_name: FileName) {
+        self.file_name = file_name;
+    }
+
+    /// Says something else of it, or nothing.
+    pub fn set_description(&mut self, description: Option<Description>) {
+        self.description = description;
+    }
+
     /// Puts the bytes back that were stored elsewhere.
     pub fn set_content(&mut self, content: Vec<u8>) {
         self.content_length = content.len();

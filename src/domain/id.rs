@@ -27,6 +27,12 @@ macro_rules! id {
                 Self(Uuid::from_u128(u128::from(millis) << 80))
             }
 
+            /// When it was made, to the millisecond; nothing where it is of another version.
+            pub fn made_at(self) -> Option<DateTime<Utc>> {
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+            }
+
             /// The identifier as it is stored.
             pub fn as_uuid(self) -> Uuid {
                 self.0
@@ -143,4 +149,19 @@ id! {
 id! {
     /// Names one thing that a webhook is told, however often it is tried.
     WebhookDeliveryId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_found_among_ids_and_in_them() {
+        let second = chrono::Duration::seconds(1);
+        let (now, id) = (Utc::now(), MailId::generate());
+        assert!(MailId::first_at(now - second) < id && id < MailId::first_at(now + second));
+        assert_eq!(MailId::first_at(DateTime::UNIX_EPOCH - second).as_uuid(), Uuid::nil());
+        assert!((id.made_at().unwrap() - now).abs() < second);
+        assert_eq!(MailId::from(Uuid::new_v4()).made_at(), None);
+    }
 }

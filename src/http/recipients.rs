@@ -43,7 +43,7 @@ pub struct EraseRecipientRequest {
 pub struct ErasureBody {
     /// Names it.
     id: String,
-    /// `running`, or `completed` once nothing is left.
+    /// `running`, or `completed` once all is done.
     status: &'static str,
     /// Tells the same address in the same project, and not which; the audit log has it too.
     recipient_digest: String,
@@ -55,7 +55,7 @@ pub struct ErasureBody {
     mails_changed: i64,
     /// When it was wished.
     requested_at: String,
-    /// Since when nothing is left; null before.
+    /// Since when all is done; null before.
     completed_at: Option<String>,
 }
 
@@ -74,9 +74,10 @@ impl From<Erasure> for ErasureBody {
     }
 }
 
-/// Forgets all that the project knows of one address: mails that went to nobody else, with contents and histories; the
-/// address and its name in mails to others; the contact; what webhooks were told. What is still to be delivered there is
-/// stopped. It takes a while, and ends by itself.
+/// Forgets what the project knows of one address: mails that went to nobody else, with contents and histories; the address
+/// in mails to others; the contact; what webhooks were told of it. What is still to be delivered there is stopped. Left are
+/// attachments that are no text, templates, notes on other contacts and their `userId`, restrictions of keys, and senders. It
+/// takes a while, and ends by itself.
 #[utoipa::path(
     post, path = "/v1/recipients/erase", tag = "contacts", operation_id = "eraseRecipient",
     request_body = EraseRecipientRequest,

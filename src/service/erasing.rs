@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::seal::Seal;
@@ -16,7 +16,7 @@ use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
 use crate::domain::delivery::Reply;
 use crate::domain::erasure::{ERASED, Erasure, Forgotten, nobody};
-use crate::domain::id::{ErasureId, EventId, MailId, ProjectId};
+use crate::domain::id::{ErasureId, EventId, MailId, ProjectId, WebhookDeliveryId};
 use crate::domain::packing;
 use crate::domain::record::Event;
 use crate::domain::suppression::GroupCode;
@@ -24,15 +24,15 @@ use crate::domain::webhook::event_type::EventType;
 use crate::error::{Error, Result};
 use crate::store;
 use crate::store::deliveries::decisions;
-use crate::store::erasing::Rewritten;
+use crate::store::erasing::{Described, Parts, Remembered, Rewritten, Told};
 use crate::store::erasures::Claimed;
 use crate::store::mails::search::Stretch;
 
 /// Mails that are looked up at once.
 const MAILS: i64 = 50;
 
-/// Rows of logs that are looked through at once.
-const ROWS: i64 = 2000;
+/// Rows of logs that are looked through at once. A payload has 64 KB at most.
+const ROWS: i64 = 500;
 
 /// How long one is worked on before others have their turn.
 const TURN: Duration = Duration::from_secs(20);
@@ -50,6 +50,7 @@ pub struct Erasing {
 /// How far one is after a turn.
 struct Turn {
     is_over: bool,
+    mails_looked_until: MailId,
     looked_until: uuid::Uuid,
 }
 
@@ -121,7 +122,8 @@ impl Erasing {
                 self.complete(&claimed).await?;
             } else {
                 let (project, id) = (claimed.project, claimed.id);
-                let back = store::erasures::give_back(&self.db, project, id, turn.looked_until);
+                let looked = (turn.mails_looked_until, turn.looked_until);
+                let back = store::erasures::give_back(&self.db, project, id, looked);
                 back.await.map_err(unavailable)?;
             }
         }
@@ -137,7 +139,11 @@ impl Erasing {
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| Error::Internal(anyhow::anyhow!("an erasure has no address")))?;
         let (project, forgotten) = (claimed.project, Forgotten::new(&address));
-        let mut turn = Turn { is_over: false, looked_until: claimed.looked_until };
+        let mut turn = Turn {
+            is_over: false,
+            mails_looked_until: claimed.mails_looked_until,
+            looked_until: claimed.looked_until,
+        };
 
         let mut before = MailId::from(uuid::Uuid::max());
         let mut are_finished = true;
@@ -155,21 +161,36 @@ impl Erasing {
             before = *last;
         }
         self.forget_contact(project, forgotten.folded()).await?;
+        // Whoever is named in mails to others alone, as whoever wrote to a shop is in its mails to itself, is in no index.
+        loop {
+            let after = turn.mails_looked_until;
+            let found = store::erasing::mails_after(&self.db, project, after, MAILS).await;
+            let found = found.map_err(unavailable)?;
+            if found.is_empty() {
+                break;
+            }
+            for mail in found {
+                let id = mail.id;
+                if self.names(mail, &forgotten).await? {
+                    are_finished &= self.forget_in_mail(claimed, id, &forgotten).await?;
+                }
+                turn.mails_looked_until = id;
+                if started.elapsed() >= TURN {
+                    return Ok(turn);
+                }
+            }
+        }
         if !claimed.keep_suppressions {
             let addresses = [forgotten.folded().to_owned()];
             let none: Option<&GroupCode> = None;
             let removed = store::suppressions::remove(&self.db, project, none, &addresses).await;
             removed.map_err(unavailable)?;
         }
-        self.forget_idempotency_keys(project, forgotten.folded()).await?;
-        let folded = forgotten.folded();
-        loop {
-            let looked =
-                store::erasing::forget_tellings(&self.db, project, turn.looked_until, folded, ROWS);
-            match looked.await.map_err(unavailable)? {
-                Some(until) => turn.looked_until = until,
-                None => break,
-            }
+        self.forget_in_answers(project, &forgotten).await?;
+        while let Some(until) =
+            self.forget_in_tellings(project, turn.looked_until, &forgotten).await?
+        {
+            turn.looked_until = until;
             if started.elapsed() >= TURN {
                 return Ok(turn);
             }
@@ -180,6 +201,23 @@ impl Erasing {
         }
         turn.is_over = are_finished;
         Ok(turn)
+    }
+
+    /// Whether a mail names the address. What cannot be read names nobody.
+    async fn names(&self, mail: Described, forgotten: &Forgotten) -> Result<bool> {
+        let body = store::mails::body(&self.db, mail.id).await.map_err(unavailable)?;
+        let forgetting = forgotten.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            let content =
+                body.and_then(|body| packing::unpack(&body.content, body.shared.as_deref()).ok());
+            content.is_some_and(|content| {
+                let mut left = content.clone();
+                forgetting.forget_in(&mut left, 0);
+                let details = mail.details.as_deref().unwrap_or_default();
+                left != content || forgetting.is_named_in(details)
+            })
+        });
+        looking.await.map_err(|error| Error::Internal(error.into()))
     }
 
     /// Forgets the address in a mail; `false` if an attempt to deliver it there is being made.
@@ -201,7 +239,9 @@ impl Erasing {
         });
         let content = unpacked.await.map_err(|error| Error::Internal(error.into()))?;
         // Without a content nobody knows who else it was for, and it reaches nobody.
-        let is_alone = content.as_ref().is_none_or(|content| content.recipients().count() == 1);
+        let is_alone = content
+            .as_ref()
+            .is_none_or(|content| content.recipients().all(|recipient| forgotten.is(recipient)));
         let places = content.as_ref().map(|content| forgotten.places(content)).unwrap_or_default();
         let only = (!is_alone).then_some(places.as_slice());
 
@@ -220,7 +260,10 @@ impl Erasing {
                 .map_err(unavailable)?;
             (1, 0)
         } else {
-            let place = places.first().copied().unwrap_or_default();
+            // Who is no recipient has the place behind the last of them.
+            let behind = || content.as_ref().map_or(0, |content| content.recipients().count());
+            let place = places.first().copied();
+            let place = place.unwrap_or_else(|| i16::try_from(behind()).unwrap_or_default());
             let by = nobody(place).to_string();
             let forgetting = forgotten.clone();
             let rewriting = tokio::task::spawn_blocking(move || {
@@ -297,16 +340,51 @@ impl Erasing {
         commit(transaction).await
     }
 
-    async fn forget_idempotency_keys(&self, project: ProjectId, folded: &str) -> Result<()> {
+    /// Takes the address out of the answers that repeated requests get again. The requests go on to be known: a repetition
+    /// must not send again.
+    async fn forget_in_answers(&self, project: ProjectId, forgotten: &Forgotten) -> Result<()> {
         let mut after = String::new();
         loop {
-            let looked =
-                store::erasing::forget_idempotency_keys(&self.db, project, &after, folded, ROWS);
-            match looked.await.map_err(unavailable)? {
-                Some(until) => after = until,
-                None => return Ok(()),
+            let found = store::erasing::answers(&self.db, project, &after, ROWS).await;
+            let found = found.map_err(unavailable)?;
+            let Some(last) = found.last() else { return Ok(()) };
+            after.clone_from(&last.key);
+            let rewritten: Vec<_> = found
+                .into_iter()
+                .filter_map(|Remembered { key, answer }| {
+                    let answer = forgotten.replaced(answer.as_deref()?, ERASED)?;
+                    Some(Remembered { key, answer: Some(answer) })
+                })
+                .collect();
+            if !rewritten.is_empty() {
+                let rewriting = store::erasing::rewrite_answers(&self.db, project, &rewritten);
+                rewriting.await.map_err(unavailable)?;
             }
         }
+    }
+
+    /// Looks at some of what webhooks were told after `after`, or are to be told: what is about the address goes, and what
+    /// else names it says something else. Answers how far that was; nothing at the end.
+    async fn forget_in_tellings(
+        &self,
+        project: ProjectId,
+        after: uuid::Uuid,
+        forgotten: &Forgotten,
+    ) -> Result<Option<uuid::Uuid>> {
+        let until = store::erasing::end_of_tellings(&self.db, after, ROWS).await;
+        let Some(until) = until.map_err(unavailable)? else { return Ok(None) };
+        let (local, domain) = forgotten.parts();
+        let parts = Parts { local, domain };
+        let told = store::erasing::tellings(&self.db, project, (after, until), parts).await;
+        let (gone, rewritten) = forgotten_tellings(forgotten, told.map_err(unavailable)?);
+        if !gone.is_empty() {
+            store::erasing::remove_tellings(&self.db, project, &gone).await.map_err(unavailable)?;
+        }
+        if !rewritten.is_empty() {
+            let rewriting = store::erasing::rewrite_tellings(&self.db, project, &rewritten);
+            rewriting.await.map_err(unavailable)?;
+        }
+        Ok(Some(until))
     }
 
     async fn complete(&self, claimed: &Claimed) -> Result<()> {
@@ -339,6 +417,41 @@ impl Erasing {
         let digits = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
         digits.collect()
     }
+}
+
+/// Which of these tellings are about the address, and what is left of others that name it.
+fn forgotten_tellings(
+    forgotten: &Forgotten,
+    told: Vec<Told>,
+) -> (Vec<WebhookDeliveryId>, Vec<Told>) {
+    let (mut gone, mut rewritten) = (Vec::new(), Vec::new());
+    for one in told {
+        if one.payload.as_deref().is_some_and(|payload| is_about(forgotten, payload)) {
+            gone.push(one.id);
+            continue;
+        }
+        let scrubbed = |text: &Option<String>| {
+            text.as_deref().and_then(|text| forgotten.replaced(text, ERASED))
+        };
+        let (payload, answer) = (scrubbed(&one.payload), scrubbed(&one.answer));
+        let trouble = scrubbed(&one.trouble);
+        if payload.is_some() || answer.is_some() || trouble.is_some() {
+            rewritten.push(Told {
+                id: one.id,
+                payload: payload.or(one.payload),
+                answer: answer.or(one.answer),
+                trouble: trouble.or(one.trouble),
+            });
+        }
+    }
+    (gone, rewritten)
+}
+
+/// Whether a payload is about the address: one of its members is just that.
+fn is_about(forgotten: &Forgotten, payload: &str) -> bool {
+    let members: serde_json::Map<String, Value> = serde_json::from_str(payload).unwrap_or_default();
+    let mut addresses = members.values().filter_map(Value::as_str);
+    addresses.any(|text| text.parse().is_ok_and(|address| forgotten.is(&address)))
 }
 
 /// A reply that does not name the address any more; nothing if it never did.

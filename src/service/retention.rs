@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
-use uuid::Builder;
+use uuid::Uuid;
 
 use super::unavailable;
-use crate::domain::id::MailId;
 use crate::error::Result;
 use crate::store;
 
 /// Mails removed in one statement. Some have 30 MB, and nobody should wait for the disk because of them.
 const BATCH: i64 = 100;
 
-/// How long the mails of a deleted project are kept at most.
+/// Rows of each kind that are removed of a deleted project in one statement.
+const ROWS: i64 = 500;
+
+/// How long what a deleted project has is kept at most.
 const KEPT_OF_DELETED_PROJECTS: Duration = Duration::from_hours(30 * 24);
 
-/// Removes old mails, and those of projects that were deleted long ago.
+/// Removes old mails, and all that projects have that were deleted long ago.
 #[derive(Clone, Debug)]
 pub struct Retention {
     db: PgPool,
@@ -30,19 +32,16 @@ impl Retention {
         Self { db, keep }
     }
 
-    /// Removes some mails whose time is over, with their bodies and their histories; says whether there may be more.
+    /// Removes some mails whose time is over, with their bodies and their histories; says whether there may be more. The
+    /// time of a scheduled mail begins when it was to be sent.
     ///
-    /// A mail of which a delivery is under way or waits for a decision is not over. Audit log and suppressions stay.
+    /// A mail is not over as long as a delivery is under way or waits for a decision, or a webhook is to be told of it.
+    /// Audit log and suppressions stay.
     pub async fn remove_old_mails(&self) -> Result<bool> {
         let Some(keep) = self.keep else { return Ok(false) };
-        let before = i64::try_from(keep.as_secs())
-            .ok()
-            .and_then(|seconds| Utc::now().timestamp().checked_sub(seconds))
-            .and_then(|seconds| u64::try_from(seconds).ok())
-            .unwrap_or_default();
-        // The first id of that moment: mails sort by the time at which they came.
-        let before = Builder::from_unix_timestamp_millis(before * 1000, &[0; 10]).into_uuid();
-        let removed = store::retention::remove_before(&self.db, MailId::from(before), BATCH).await;
+        let keep = chrono::Duration::from_std(keep).unwrap_or(chrono::Duration::MAX);
+        let before = Utc::now().checked_sub_signed(keep).unwrap_or(DateTime::UNIX_EPOCH);
+        let removed = store::retention::remove_before(&self.db, before, BATCH).await;
         removed.map(is_full).map_err(unavailable)
     }
 
@@ -52,7 +51,7 @@ impl Retention {
         for (project, days) in
             store::projects::with_retention(&self.db).await.map_err(unavailable)?
         {
-            let before = MailId::first_at(Utc::now() - chrono::Duration::days(days.into()));
+            let before = Utc::now() - chrono::Duration::days(days.into());
             let removed =
                 store::retention::remove_of_project_before(&self.db, project, before, BATCH).await;
             is_more |= removed.map(is_full).map_err(unavailable)?;
@@ -60,13 +59,26 @@ impl Retention {
         Ok(is_more)
     }
 
-    /// The same for the mails of deleted projects, in which nobody can decide about a held one any more.
-    pub async fn remove_mails_of_deleted_projects(&self) -> Result<bool> {
+    /// Removes some of what projects have that were deleted long ago; says whether there may be more. What is left of each
+    /// is found by itself, so that a node that dies leaves it to the next.
+    pub async fn empty_deleted_projects(&self) -> Result<bool> {
         let keep =
             self.keep.map_or(KEPT_OF_DELETED_PROJECTS, |keep| keep.min(KEPT_OF_DELETED_PROJECTS));
-        let removed =
-            store::retention::remove_of_deleted_projects(&self.db, keep.as_secs_f64(), BATCH).await;
-        removed.map(is_full).map_err(unavailable)
+        let (mut after, mut is_more) = (Uuid::nil(), false);
+        loop {
+            let next = store::retention::next_to_empty(&self.db, after, keep.as_secs_f64()).await;
+            let Some(project) = next.map_err(unavailable)? else { return Ok(is_more) };
+            after = project.as_uuid();
+            let mails = store::retention::remove_of_deleted_project(&self.db, project, BATCH).await;
+            let has_more_mails = mails.map(is_full).map_err(unavailable)?;
+            let others = store::retention::empty_deleted_project(&self.db, project, ROWS).await;
+            if others.map_err(unavailable)? > 0 || has_more_mails {
+                is_more = true;
+            } else {
+                let noted = store::retention::note_emptied(&self.db, project).await;
+                noted.map_err(unavailable)?;
+            }
+        }
     }
 }
 

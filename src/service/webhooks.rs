@@ -1,9 +1,8 @@
-//! Webhooks: made, changed, looked at and replayed by their owners.
+//! Webhooks: made, changed and looked at by their owners.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{Duration, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, PgPool};
-use uuid::Uuid;
 
 use super::seal::Seal;
 use super::{commit, unavailable};
@@ -18,28 +17,22 @@ use crate::domain::webhook::{MOST_PER_PROJECT, Webhook, WebhookDelivery};
 use crate::error::{Error, Result};
 use crate::outbound::Guard;
 use crate::store;
-use crate::store::webhook_deliveries::log::Span;
 use crate::store::webhooks::NewWebhook;
 
 pub use crate::store::webhooks::Update as WebhookUpdate;
 
 pub mod dispatch;
 mod owners;
+mod replaying;
 
 pub use owners::Owners;
+pub use replaying::{MOST_REPLAYED, Replayed};
 
 /// How long what was told is remembered, and so the furthest that a replay goes back.
 pub const KEPT: Duration = Duration::days(7);
 
-/// The most that one replay of a span of time tells.
-pub const MOST_REPLAYED: i64 = 10_000;
-
 /// A log is counted so far; nobody turns more pages.
 pub const MOST_COUNTED: i64 = 10_000;
-
-/// Events of a mail that come later than this are not found by a replay of their time. Attempts end after a day; only
-/// people who decide about held mail take longer.
-const LATE_EVENTS: Duration = Duration::days(3);
 
 /// Rows that are forgotten by one statement.
 const FORGET: i64 = 1000;
@@ -53,15 +46,6 @@ pub struct WebhookDraft {
     pub events: Vec<EventType>,
     /// The owner's own notes.
     pub metadata: Map<String, Value>,
-}
-
-/// What a replay of a span of time came to.
-#[derive(Clone, Copy, Debug)]
-pub struct Replayed {
-    /// How much is told once more.
-    pub queued: i64,
-    /// Whether that is all; if not, shorter spans tell the rest.
-    pub complete: bool,
 }
 
 /// The webhooks of all projects.
@@ -232,82 +216,9 @@ impl Webhooks {
         Ok((entries.into_iter().filter_map(with_webhook).collect(), total))
     }
 
-    /// Tells a webhook what the caller gives, as if it had happened.
-    pub async fn resend(
-        &self,
-        project: ProjectId,
-        id: WebhookId,
-        kind: EventType,
-        data: &Map<String, Value>,
-    ) -> Result<WebhookDeliveryId> {
-        let webhook = self.find_active(project, id).await?;
-        if !webhook.events.contains(&kind) {
-            return Err(Error::Impossible {
-                code: "WEBHOOK_NOT_SUBSCRIBED",
-                message: format!("Webhook is not subscribed to this event: {}", kind.as_str()),
-            });
-        }
-        let payload = Value::Object(data.clone()).to_string();
-        // Not in Postgres, whatever the encoding.
-        if payload.contains("\\u0000") {
-            let violations = Violations::one("data", "must not contain the character U+0000");
-            return Err(Error::InvalidResource { message: "The payload is not valid", violations });
-        }
-        store::webhook_deliveries::insert_given(&self.db, project, id, kind, &payload)
-            .await
-            .map_err(unavailable)
-    }
-
-    /// Tells an entry of the log once more. Receivers that know its `webhook-id` see that it is a repetition.
-    pub async fn replay(
-        &self,
-        project: ProjectId,
-        id: WebhookId,
-        entry: WebhookDeliveryId,
-    ) -> Result<WebhookDeliveryId> {
-        self.find_active(project, id).await?;
-        store::webhook_deliveries::log::repeat(&self.db, project, id, entry)
-            .await
-            .map_err(unavailable)?
-            .ok_or(Error::NotFound("webhook delivery"))
-    }
-
-    /// Tells once more what happened in a span of time, whether the webhook was told before, was switched off, or was
-    /// not there yet.
-    pub async fn replay_span(
-        &self,
-        caller: &Caller,
-        project: ProjectId,
-        id: WebhookId,
-        (from, to): (DateTime<Utc>, DateTime<Utc>),
-    ) -> Result<Replayed> {
-        let webhook = self.find_active(project, id).await?;
-        let span = Span {
-            from,
-            to,
-            first_mail: MailId::from(first_at(from - LATE_EVENTS)),
-            end_mail: MailId::from(first_at(to)),
-        };
-        let mut transaction = self.db.begin().await.map_err(unavailable)?;
-        let queued = store::webhook_deliveries::log::repeat_span(
-            &mut *transaction,
-            project,
-            id,
-            span,
-            MOST_REPLAYED,
-        )
-        .await
-        .map_err(unavailable)?;
-        let details = json!({"from": from, "to": to, "queued": queued});
-        let subject = (id, webhook.url.as_str());
-        write_down(&mut transaction, caller, project, "webhook.replayed", subject, details).await?;
-        commit(transaction).await?;
-        Ok(Replayed { queued, complete: queued < MOST_REPLAYED })
-    }
-
     /// Forgets what was told long ago.
     pub async fn forget_what_is_over(&self) -> Result<()> {
-        let before = WebhookDeliveryId::from(first_at(Utc::now() - KEPT));
+        let before = WebhookDeliveryId::first_at(Utc::now() - KEPT);
         loop {
             let forgotten = store::webhook_deliveries::log::forget(&self.db, before, FORGET)
                 .await
@@ -316,17 +227,6 @@ impl Webhooks {
                 return Ok(());
             }
         }
-    }
-
-    async fn find_active(&self, project: ProjectId, id: WebhookId) -> Result<Webhook> {
-        let webhook = self.find(project, id).await?;
-        if webhook.active {
-            return Ok(webhook);
-        }
-        Err(Error::Impossible {
-            code: "WEBHOOK_INACTIVE",
-            message: "The webhook is switched off; switch it on with `isActive` first.".into(),
-        })
     }
 
     /// Names that mean a private address are found out when they are connected to.
@@ -343,12 +243,6 @@ impl Webhooks {
             ),
         })
     }
-}
-
-/// The first id that was made at this time or later (RFC 9562, section 5.7).
-fn first_at(at: DateTime<Utc>) -> Uuid {
-    let milliseconds = u64::try_from(at.timestamp_millis()).unwrap_or_default();
-    Uuid::from_u64_pair(milliseconds << 16, 0)
 }
 
 /// Whom a secret belongs to, for its seal.
@@ -396,15 +290,6 @@ async fn write_down(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_is_found_among_ids() {
-        let before = Utc::now() - Duration::seconds(1);
-        let id = MailId::generate().as_uuid();
-        assert!(first_at(before) < id);
-        assert!(id < first_at(Utc::now() + Duration::seconds(1)));
-        assert_eq!(first_at(DateTime::UNIX_EPOCH - Duration::days(1)), Uuid::nil());
-    }
 
     #[test]
     fn a_secret_is_opened_for_its_webhook_alone() {

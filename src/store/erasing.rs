@@ -5,9 +5,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::domain::delivery::Reply;
-use crate::domain::id::{EventId, MailId, ProjectId};
+use crate::domain::id::{EventId, MailId, ProjectId, WebhookDeliveryId};
 
-/// Removes a mail of which nothing is under way, with all that other tables have of it; whether there was one.
+/// Removes a mail of which nothing is under way; whether there was one. What other tables have of it goes by triggers.
 pub async fn remove_mail(
     db: impl PgExecutor<'_>,
     project: ProjectId,
@@ -15,29 +15,47 @@ pub async fn remove_mail(
 ) -> sqlx::Result<bool> {
     let removed = sqlx::query!(
         r#"
-        WITH gone AS (
-            DELETE FROM mails WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 RETURNING id
-        ),
-        removed_body AS (
-            DELETE FROM mail_bodies WHERE mail_id = ANY (ARRAY(SELECT id FROM gone))
-        ),
-        removed_event AS (
-            DELETE FROM events WHERE mail_id = ANY (ARRAY(SELECT id FROM gone))
-        ),
-        removed_engagement AS (
-            DELETE FROM engagements WHERE mail_id = ANY (ARRAY(SELECT id FROM gone))
-        ),
-        removed_recipient AS (
-            DELETE FROM mail_recipients WHERE mail_id::text = ANY (ARRAY(SELECT id::text FROM gone))
-        )
-        SELECT id FROM gone
+        DELETE FROM mails WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         "#,
         project as _,
         mail as _,
     )
-    .fetch_optional(db)
+    .execute(db)
     .await?;
-    Ok(removed.is_some())
+    Ok(removed.rows_affected() == 1)
+}
+
+/// A mail, and what its author said of it beside its content.
+#[derive(Debug)]
+pub struct Described {
+    /// The mail.
+    pub id: MailId,
+    /// As JSON.
+    pub details: Option<String>,
+}
+
+/// Mails of a project after one, oldest first.
+pub async fn mails_after(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    after: MailId,
+    limit: i64,
+) -> sqlx::Result<Vec<Described>> {
+    sqlx::query_as!(
+        Described,
+        r#"
+        SELECT id AS "id: MailId", details::text AS details
+        FROM mails
+        WHERE project_id = $1 AND id > $2
+        ORDER BY id
+        LIMIT $3
+        "#,
+        project as _,
+        after as _,
+        limit,
+    )
+    .fetch_all(db)
+    .await
 }
 
 /// What a mail says of itself once somebody is forgotten.
@@ -191,82 +209,177 @@ pub async fn rewrite_last_replies(
     .map(drop)
 }
 
-/// Looks at `limit` things that webhooks were told after `after`: forgets those of the project that name the address, and
-/// what their endpoints said of it. Answers how far that was; nothing at the end.
-pub async fn forget_tellings(
+/// Parts of an address that every text has which names it, in lower case, by which such texts are looked for. Others have
+/// them too.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// Of what stands before the `@`.
+    pub local: &'a str,
+    /// Of what stands behind it.
+    pub domain: &'a str,
+}
+
+/// Something that a webhook was told, or is to be told, which may name an address.
+#[derive(Debug)]
+pub struct Told {
+    /// Names it.
+    pub id: WebhookDeliveryId,
+    /// What is told, unless that is an event of a mail.
+    pub payload: Option<String>,
+    /// What the endpoint answered.
+    pub answer: Option<String>,
+    /// Why an attempt failed, in words.
+    pub trouble: Option<String>,
+}
+
+/// Where `limit` things end that webhooks were told after `after`, whatever project they are of; nothing at the end.
+pub async fn end_of_tellings(
     db: impl PgExecutor<'_>,
-    project: ProjectId,
     after: Uuid,
-    address: &str,
     limit: i64,
 ) -> sqlx::Result<Option<Uuid>> {
     sqlx::query_scalar!(
         r#"
-        WITH looked AS MATERIALIZED (
-            SELECT id, project_id, payload, answer, trouble
-            FROM webhook_deliveries
-            WHERE id > $2
-            ORDER BY id
-            LIMIT $4
-        ),
-        named AS MATERIALIZED (
-            SELECT id, position($3 IN lower(coalesce(payload, ''))) > 0 AS in_payload
-            FROM looked
-            WHERE project_id = $1
-              AND position($3 IN lower(concat_ws(' ', payload, answer, trouble))) > 0
-        ),
-        removed AS (
-            DELETE FROM webhook_deliveries
-            WHERE project_id IS NOT DISTINCT FROM $1 AND id = ANY (ARRAY(SELECT id FROM named WHERE in_payload))
-        ),
-        cleared AS (
-            UPDATE webhook_deliveries
-            SET answer = NULL, trouble = NULL
-            WHERE project_id IS NOT DISTINCT FROM $1 AND id = ANY (ARRAY(SELECT id FROM named WHERE NOT in_payload))
-        )
-        SELECT id FROM looked ORDER BY id DESC LIMIT 1
+        SELECT id
+        FROM (SELECT id FROM webhook_deliveries WHERE id > $1 ORDER BY id LIMIT $2) AS looked
+        ORDER BY id DESC
+        LIMIT 1
         "#,
-        project as _,
         after,
-        address,
         limit,
     )
     .fetch_optional(db)
     .await
 }
 
-/// Looks at `limit` idempotency keys of a project after `after`, and forgets those that name the address, or whose answers
-/// do. Answers how far that was; nothing at the end.
-pub async fn forget_idempotency_keys(
+/// Those of a project that may name an address, after `after` and up to `until`.
+pub async fn tellings(
     db: impl PgExecutor<'_>,
     project: ProjectId,
-    after: &str,
-    address: &str,
-    limit: i64,
-) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar!(
+    (after, until): (Uuid, Uuid),
+    parts: Parts<'_>,
+) -> sqlx::Result<Vec<Told>> {
+    sqlx::query_as!(
+        Told,
         r#"
-        WITH looked AS MATERIALIZED (
-            SELECT key, answer
-            FROM idempotency_keys
-            WHERE project_id = $1 AND key > $2
-            ORDER BY key
-            LIMIT $4
-        ),
-        removed AS (
-            DELETE FROM idempotency_keys
-            WHERE project_id = $1
-              AND key = ANY (ARRAY(SELECT key
-                                   FROM looked
-                                   WHERE position($3 IN lower(concat_ws(' ', key, answer::text))) > 0))
-        )
-        SELECT key FROM looked ORDER BY key DESC LIMIT 1
+        SELECT id AS "id: WebhookDeliveryId", payload, answer, trouble
+        FROM webhook_deliveries
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id > $2 AND id <= $3
+          AND position($4 IN lower(concat_ws(' ', payload, answer, trouble) COLLATE "C")) > 0
+          AND position($5 IN lower(concat_ws(' ', payload, answer, trouble) COLLATE "C")) > 0
+        ORDER BY id
         "#,
         project as _,
         after,
-        address,
+        until,
+        parts.local,
+        parts.domain,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Removes things that webhooks were told, or are to be told.
+pub async fn remove_tellings(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    ids: &[WebhookDeliveryId],
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "DELETE FROM webhook_deliveries WHERE project_id IS NOT DISTINCT FROM $1 AND id = ANY ($2)",
+        project as _,
+        ids as _,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Writes what webhooks were told, and what came of it, anew.
+pub async fn rewrite_tellings(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    rewritten: &[Told],
+) -> sqlx::Result<()> {
+    let ids: Vec<WebhookDeliveryId> = rewritten.iter().map(|told| told.id).collect();
+    let payloads: Vec<Option<&str>> =
+        rewritten.iter().map(|told| told.payload.as_deref()).collect();
+    let answers: Vec<Option<&str>> = rewritten.iter().map(|told| told.answer.as_deref()).collect();
+    let troubles: Vec<Option<&str>> =
+        rewritten.iter().map(|told| told.trouble.as_deref()).collect();
+    sqlx::query!(
+        r#"
+        UPDATE webhook_deliveries
+        SET payload = given.payload, answer = given.answer, trouble = given.trouble
+        FROM UNNEST($2::uuid[], $3::text[], $4::text[], $5::text[]) AS given (id, payload, answer, trouble)
+        WHERE webhook_deliveries.project_id IS NOT DISTINCT FROM $1
+          AND webhook_deliveries.id = given.id AND webhook_deliveries.id = ANY ($2)
+        "#,
+        project as _,
+        ids as _,
+        payloads as _,
+        answers as _,
+        troubles as _,
+    )
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// The answer that a repeated request gets again.
+#[derive(Debug)]
+pub struct Remembered {
+    /// The digest of the request's key.
+    pub key: String,
+    /// What is answered, as JSON.
+    pub answer: Option<String>,
+}
+
+/// Some answers that repeated requests of a project get again, after a key, in their order.
+pub async fn answers(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Remembered>> {
+    sqlx::query_as!(
+        Remembered,
+        r#"
+        SELECT key, answer::text AS answer
+        FROM idempotency_keys
+        WHERE project_id = $1 AND key > $2
+        ORDER BY key
+        LIMIT $3
+        "#,
+        project as _,
+        after,
         limit,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
+}
+
+/// Writes such answers anew, each under the digest of its key.
+pub async fn rewrite_answers(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    rewritten: &[Remembered],
+) -> sqlx::Result<()> {
+    let keys: Vec<&str> = rewritten.iter().map(|answer| answer.key.as_str()).collect();
+    let answers: Vec<Option<&str>> =
+        rewritten.iter().map(|remembered| remembered.answer.as_deref()).collect();
+    sqlx::query!(
+        r#"
+        UPDATE idempotency_keys
+        SET answer = given.answer::json
+        FROM UNNEST($2::text[], $3::text[]) AS given (key, answer)
+        WHERE project_id = $1 AND idempotency_keys.key = given.key AND idempotency_keys.key = ANY ($2)
+        "#,
+        project as _,
+        keys as _,
+        answers as _,
+    )
+    .execute(db)
+    .await
+    .map(drop)
 }

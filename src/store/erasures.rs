@@ -4,7 +4,7 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::domain::erasure::Erasure;
-use crate::domain::id::{AccountId, ErasureId, ProjectId};
+use crate::domain::id::{AccountId, ErasureId, MailId, ProjectId};
 
 /// Notes that somebody is to be forgotten; `false` if that is being done.
 pub async fn insert(
@@ -88,6 +88,8 @@ pub struct Claimed {
     pub address: Option<Vec<u8>>,
     /// Whether the address goes on to get no mail.
     pub keep_suppressions: bool,
+    /// How far the mails to others have been looked through.
+    pub mails_looked_until: MailId,
     /// How far what webhooks were told has been looked through.
     pub looked_until: Uuid,
 }
@@ -112,7 +114,7 @@ pub async fn claim(
             FOR UPDATE SKIP LOCKED
         )
         RETURNING id AS "id: ErasureId", account_id AS "account: AccountId", project_id AS "project: ProjectId", digest,
-                  address, keep_suppressions, looked_until
+                  address, keep_suppressions, mails_looked_until AS "mails_looked_until: MailId", looked_until
         "#,
         after as _,
         seconds,
@@ -121,17 +123,22 @@ pub async fn claim(
     .await
 }
 
-/// Lets others work on it, and notes how far what webhooks were told has been looked through.
+/// Lets others work on it, and notes how far the mails to others and what webhooks were told have been looked through.
 pub async fn give_back(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     id: ErasureId,
-    looked_until: Uuid,
+    (mails_looked_until, looked_until): (MailId, Uuid),
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "UPDATE erasures SET claimed_until = NULL, looked_until = $3 WHERE project_id = $1 AND id = $2",
+        r#"
+        UPDATE erasures
+        SET claimed_until = NULL, mails_looked_until = $3, looked_until = $4
+        WHERE project_id = $1 AND id = $2
+        "#,
         project as _,
         id as _,
+        mails_looked_until as _,
         looked_until,
     )
     .execute(db)

@@ -1,6 +1,6 @@
 //! The table `suppressions`: who gets no mail.
 //!
-//! `mails::accept` looks into it, and `deliveries::record` adds to it.
+//! `mails::accept` and `deliveries::late::obstacles` look into it; `deliveries::record` and `bounces::record` add to it.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;

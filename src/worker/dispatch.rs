@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::outbound::{Client, Limits};
 use crate::service::backoff::Backoff;
 use crate::service::restart;
-use crate::service::webhooks::dispatch::{Attempt, Dispatch, Job, KEPT_ANSWER};
+use crate::service::webhooks::dispatch::{Attempt, Dispatch, Found, Job, KEPT_ANSWER};
 use crate::webhook::{payload, request};
 
 /// Between looks at the queue when nothing was due.
@@ -66,7 +66,7 @@ impl DispatchWorker {
                 Ok((found, is_round)) => {
                     backoff.reset();
                     is_idle &= found == 0;
-                    // Everybody has had a turn, and nobody has anything that may be told now.
+                    // Everybody has had a turn, and nobody has anything that may be told or ended now.
                     let pause = if is_round && is_idle { IDLE } else { Duration::ZERO };
                     is_idle |= is_round;
                     pause
@@ -89,8 +89,8 @@ impl DispatchWorker {
         if free == 0 {
             return Ok((0, true));
         }
-        let (jobs, is_round) = self.dispatch.claim(free).await?;
-        let found = jobs.len();
+        let Found { jobs, ended, is_round } = self.dispatch.claim(free).await?;
+        let found = jobs.len() + ended;
         for job in jobs {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { break };
             let worker = self.clone();

@@ -224,7 +224,7 @@ async fn remove_batches(retention: &Retention) -> Result<()> {
     while retention.remove_mails_by_project().await? {
         tokio::time::sleep(PAUSE_BETWEEN_BATCHES).await;
     }
-    while retention.remove_mails_of_deleted_projects().await? {
+    while retention.empty_deleted_projects().await? {
         tokio::time::sleep(PAUSE_BETWEEN_BATCHES).await;
     }
     Ok(())

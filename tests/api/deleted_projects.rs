@@ -64,11 +64,13 @@ async fn deleting_a_project_waits_for_mail_that_is_being_stored_in_it() {
             if with_account_key { app.account_key().await } else { app.key_of(project).await };
         // Whoever claims the same idempotency key waits for the end of this.
         let mut first = app.database.pool.begin().await.unwrap();
-        sqlx::query("INSERT INTO idempotency_keys VALUES ($1, 'same', '', $1, 1)")
-            .bind(project.as_uuid())
-            .execute(&mut *first)
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO idempotency_keys VALUES ($1, encode(sha256('same'), 'hex'), '', $1, 1)",
+        )
+        .bind(project.as_uuid())
+        .execute(&mut *first)
+        .await
+        .unwrap();
         let send = async {
             let request = app.request(Method::POST, "/v1/mails/send").bearer_auth(key.text());
             let request = request.header("x-project-id", project.to_string());

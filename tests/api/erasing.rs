@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::app::{Reply, Setup, TestApp, TestKey, eventually};
 use crate::smtp_server::{Answer, Rule, SmtpServer, Stage};
-use crate::webhook_endpoint::WebhookEndpoint;
+use crate::webhook_endpoint::{Behavior, WebhookEndpoint};
 use crate::{letter, letter_with};
 
 /// Every row of every table as text, contents unpacked, with the name of its table.
@@ -81,6 +81,9 @@ async fn nothing_that_is_kept_names_who_was_erased() {
                 "bypassSuppressions": true, "subject": "For ADA@example.org and others", "replyTo": "ada@example.org",
                 "html": "<a href=\"https://example.com/?u=ada%40example.org\">ada@example.org</a> grada@example.org",
                 "headers": {"X-For": "ada@example.org"}, "metadata": {"who": "ada@example.org"},
+                "attachments": [{
+                    "fileName": "invoice ada@example.org.txt", "description": "For ADA@example.org", "content": "aGk=",
+                }],
             })),
         )
         .await;
@@ -104,6 +107,7 @@ async fn nothing_that_is_kept_names_who_was_erased() {
     }
     app.get(&format!("/v1/mails/{alone}"), &key).await.assert_refused(404, "NOT_FOUND");
     let mail = app.mail(&key, &shared).await;
+    assert!(dump(&app).await.iter().any(|(_, text)| text.contains("invoice erased.txt")));
     let told = mail.to_string();
     assert!(told.contains("bob@example.org") && told.contains("grada@example.org"), "{told}");
     assert!(told.contains("erased-0@erased.invalid"), "{told}");
@@ -119,6 +123,87 @@ async fn nothing_that_is_kept_names_who_was_erased() {
         (&told["data"]["email"], told["data"]["contactId"].is_string()),
         (&Value::Null, true)
     );
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn who_has_a_longer_address_loses_nothing_and_gets_nothing_twice() {
+    let (app, endpoint) = (
+        Setup::default().telling_this_machine().start().await,
+        WebhookEndpoint::behaving(Behavior::Answer(500, "no MARIA@example.org".into())).await,
+    );
+    let key = app.full_key().await;
+    let hook = json!({"url": endpoint.url(), "events": ["contact.created"]});
+    assert_eq!(app.post("/v1/webhooks", &key, hook).await.status, 201);
+    for contact in [
+        json!({"email": "maria@example.org"}),
+        json!({"email": "bob@example.org", "firstName": "of a@example.org"}),
+        json!({"email": "a@example.org"}),
+    ] {
+        app.post("/v1/contacts", &key, contact).await;
+    }
+    endpoint.wait_for(1).await;
+    let answered = "SELECT count(*) FROM webhook_deliveries WHERE answer = 'no MARIA@example.org'";
+    eventually(async || (app.number(answered).await > 0).then_some(())).await.unwrap();
+    let send = async |name: &str, to: &str| {
+        let request = app.request(reqwest::Method::POST, "/v1/mails/send").bearer_auth(key.text());
+        let request = request.header("idempotency-key", name).json(&letter_with(json!({"to": to})));
+        let reply = app.ask(request).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        reply.body["data"]["emailId"].as_str().unwrap().to_owned()
+    };
+    let theirs = send("welcome-maria@example.org", "maria@example.org").await;
+    let own = send("welcome a@example.org", "a@example.org").await;
+    app.mail_in(&key, &own, "captured").await;
+
+    let erasure = erase(&app, &key, json!({"email": "a@example.org"})).await;
+    when_erased(&app, &key, &erasure).await;
+    let named = async |name: &str| {
+        let told =
+            "SELECT count(*) FROM webhook_deliveries WHERE due_at IS NOT NULL AND payload LIKE";
+        app.number(&format!("{told} '%{name}%'")).await
+    };
+    assert_eq!((named("maria@example.org").await, named("bob@example.org").await), (1, 1));
+    assert_eq!((named("\"a@example.org").await, named("of erased").await), (0, 1));
+    assert!(app.number(answered).await > 0);
+    // Whoever repeats a request sends nothing again, not even to who was erased.
+    assert_eq!(send("welcome-maria@example.org", "maria@example.org").await, theirs);
+    assert_eq!(send("welcome a@example.org", "a@example.org").await, own);
+    assert_eq!(app.mails_stored().await, 1);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_named_in_mails_to_others_alone_is_forgotten_there_too() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    // A form on a page writes to the shop, and an answer goes to who filled it in.
+    let mut mails = Vec::new();
+    for members in [
+        json!({"replyTo": "Öla@example.org"}),
+        json!({"subject": "New customer: öla@example.org"}),
+        json!({"text": "From ÖLA@example.org."}),
+        json!({"metadata": {"who": "öla@EXAMPLE.org"}}),
+    ] {
+        let mut letter = letter_with(members);
+        letter["to"] = json!("shop@example.com");
+        mails.push(app.accepted(&key, letter).await);
+    }
+    for id in &mails {
+        app.mail_in(&key, id, "captured").await;
+    }
+    assert_eq!(tables_that_name(&app, "öla@example.org").await, ["mail_bodies", "mails"]);
+    let erasure = erase(&app, &key, json!({"email": "öla@example.org"})).await;
+    let done = when_erased(&app, &key, &erasure).await;
+    assert_eq!((&done["mailsRemoved"], &done["mailsChanged"]), (&json!(0), &json!(4)));
+    assert!(tables_that_name(&app, "öla@example.org").await.is_empty());
+    for id in &mails {
+        let mail = app.mail(&key, id).await;
+        assert_eq!(
+            (&mail["status"], mail["to"].to_string().contains("shop@")),
+            (&json!("captured"), true)
+        );
+    }
     app.stop().await;
 }
 

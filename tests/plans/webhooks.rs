@@ -1,7 +1,8 @@
 //! To tell one webhook something reads about a page of rows, however much waits for it and for others.
 
 use posthaste::domain::id::{MailId, ProjectId, WebhookDeliveryId, WebhookId};
-use posthaste::store::webhook_deliveries::log::{self, Span};
+use posthaste::store::erasing::{self, Parts};
+use posthaste::store::webhook_deliveries::log::{self, Page, Span};
 use posthaste::store::webhook_deliveries::queue::{self, Change, ClaimBounds, Turn};
 use posthaste::store::{events, mails, webhooks};
 use sqlx::PgConnection;
@@ -45,8 +46,14 @@ async fn tell(db: &mut PgConnection, project: ProjectId, webhook: WebhookId) {
     events::find(&mut *db, &[mail], &[mail.as_uuid().into()]).await.unwrap();
     mails::for_telling(&mut *db, &[mail]).await.unwrap();
     let now = chrono::Utc::now();
-    let span = Span { from: now, to: now, first_mail: mail, end_mail: MailId::generate() };
-    log::repeat_span(&mut *db, project, webhook, span, 100).await.unwrap();
+    let span = Span { from: now, to: now };
+    let page = Page { after: mail, end: MailId::generate(), mails: 100, told: 100 };
+    log::repeat_span(&mut *db, project, webhook, span, page).await.unwrap();
+    log::repeat_payloads(&mut *db, project, webhook, span, 100).await.unwrap();
+    queue::end_of_gone(&mut *db, &[webhook, WebhookId::generate()], 100).await.unwrap();
+    let parts = Parts { local: "ada", domain: "example.org" };
+    erasing::tellings(&mut *db, project, (mail.as_uuid(), mail.as_uuid()), parts).await.unwrap();
+    erasing::end_of_tellings(&mut *db, Uuid::max(), 100).await.unwrap();
 }
 
 #[tokio::test]

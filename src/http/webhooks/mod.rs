@@ -197,8 +197,9 @@ pub async fn resend_webhook(
     Ok(Json::new(Success::of(JobBody::new(job)).saying("Webhook queued for delivery")))
 }
 
-/// Tells a webhook once more what happened in a span of time, even if it was told before, was switched off then, or was
-/// made later. Each carries the `webhook-id` that it had or would have had.
+/// Tells a webhook once more what happened in a span of time, even if it was told before, was switched off then, or, as far
+/// as mails are concerned, was made later. Of mails that were accepted more than 34 days before the span nothing is found.
+/// Each carries the `webhook-id` that it had or would have had.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/replay", tag = "webhooks", operation_id = "replayWebhook", request_body = ReplayRequest,
     params(("id" = String, Path, description = "The webhook's id")),

@@ -174,7 +174,7 @@ struct WebhookLogEntry {
     webhook_id: String,
     project_id: String,
     event: String,
-    /// The event in the history of the mail; null for what a caller gave.
+    /// The event in the history of the mail; null for what no mail is the subject of, and for what a caller gave.
     event_id: Option<String>,
     email_id: Option<String>,
     url: String,
@@ -246,7 +246,8 @@ impl JobBody {
 pub struct ReplayedBody {
     /// How much is told once more: 10 000 at most.
     queued: i64,
-    /// Whether that is all; if not, shorter spans tell the rest.
+    /// Whether that is all. If not, shorter spans tell the rest; where even they do not, the project has more mail of the month
+    /// before than one request looks through.
     complete: bool,
 }
 

@@ -52,6 +52,9 @@ const BOUNDS: Bounds = Bounds {
     linger: Duration::from_millis(5),
 };
 
+/// The most that is ended in one claim for each webhook that is switched off or gone.
+const ENDED: i64 = 250;
+
 /// About what a change weighs.
 const CHANGE_BYTES: usize = 2048;
 
@@ -105,6 +108,16 @@ pub enum Attempt {
         /// How long it took to find out.
         took: Duration,
     },
+}
+
+/// What one look at the queue found.
+pub struct Found {
+    /// What is to be told now.
+    pub jobs: Vec<Job>,
+    /// How much was ended, since it cannot be told.
+    pub ended: usize,
+    /// Whether all webhooks for which something waits have had their turn.
+    pub is_round: bool,
 }
 
 /// The dispatching side's view of the queue.
@@ -180,9 +193,8 @@ impl Dispatch {
         Self { db, seal, lease, records, state: Arc::default() }
     }
 
-    /// Leases up to `room` things that are due, of the webhooks whose turn it is, and says whether all webhooks for
-    /// which something waits have had their turn. What cannot be told is ended on the way.
-    pub async fn claim(&self, room: usize) -> Result<(Vec<Job>, bool)> {
+    /// Leases up to `room` things that are due, of the webhooks whose turn it is. What cannot be told is ended on the way.
+    pub async fn claim(&self, room: usize) -> Result<Found> {
         let after = lock(&self.state).turn;
         let waiting = in_time(store::webhook_deliveries::queue::waiting(&self.db, after, TURNS))
             .await
@@ -190,8 +202,10 @@ impl Dispatch {
         let is_round = waiting.len() < usize::try_from(TURNS).unwrap_or(usize::MAX);
         let (turns, full) = self.bounds_of(&waiting, is_round);
         if turns.is_empty() {
-            return Ok((Vec::new(), is_round));
+            return Ok(Found { jobs: Vec::new(), ended: 0, is_round });
         }
+        let ended = store::webhook_deliveries::queue::end_of_gone(&self.db, &waiting, ENDED);
+        let ended = in_time(ended).await.map_err(unavailable)?;
         let token = Uuid::new_v4();
         let bounds = ClaimBounds {
             lease_seconds: self.lease.as_secs_f64(),
@@ -201,7 +215,9 @@ impl Dispatch {
         let claiming =
             store::webhook_deliveries::queue::claim(&self.db, token, &turns, &full, bounds);
         let claimed = in_time(claiming).await.map_err(unavailable)?;
-        Ok((self.prepare(claimed, token).await?, is_round))
+        let (jobs, unfit) = self.prepare(claimed, token).await?;
+        let ended = usize::try_from(ended).unwrap_or(usize::MAX).saturating_add(unfit);
+        Ok(Found { jobs, ended, is_round })
     }
 
     /// Records what an attempt came to, durably, and gives the lease up; `false` if it was lost meanwhile.
@@ -234,8 +250,8 @@ impl Dispatch {
         (turns, full.map(|(project, _)| *project).collect())
     }
 
-    /// Gathers what is to be told; ends what cannot be.
-    async fn prepare(&self, claimed: Vec<Claimed>, token: Uuid) -> Result<Vec<Job>> {
+    /// Gathers what is to be told; ends what cannot be, and says how much that is.
+    async fn prepare(&self, claimed: Vec<Claimed>, token: Uuid) -> Result<(Vec<Job>, usize)> {
         let webhooks: Vec<WebhookId> = claimed.iter().map(|delivery| delivery.webhook).collect();
         let endpoints =
             store::webhooks::for_work(&self.db, &webhooks).await.map_err(unavailable)?;
@@ -270,7 +286,7 @@ impl Dispatch {
         if !ended.is_empty() {
             record_and_disable(&self.db, &ended).await.map_err(unavailable)?;
         }
-        Ok(jobs)
+        Ok((jobs, ended.len()))
     }
 
     /// Where to tell, or why not.
@@ -280,7 +296,7 @@ impl Dispatch {
     ) -> Result<(EndpointUrl, WebhookSecret), &'static str> {
         let row = row.ok_or("The webhook was deleted.")?;
         if !row.active {
-            return Err("The webhook is switched off; replay this when it is on again.");
+            return Err(store::webhook_deliveries::SWITCHED_OFF);
         }
         let url =
             EndpointUrl::parse(&row.url).map_err(|_| "The URL of the webhook is not valid.")?;

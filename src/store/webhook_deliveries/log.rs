@@ -18,8 +18,9 @@ pub async fn list(
     sqlx::query_as!(
         WebhookDelivery,
         r#"
-        SELECT id AS "id: WebhookDeliveryId", webhook_id AS "webhook: WebhookId", event_id AS "event: EventId",
-               mail_id AS "mail: MailId", type AS kind, attempts, due_at, succeeded, status_code, duration, answer, trouble,
+        SELECT id AS "id: WebhookDeliveryId", webhook_id AS "webhook: WebhookId",
+               CASE WHEN payload IS NULL THEN event_id END AS "event: EventId", mail_id AS "mail: MailId", type AS kind,
+               attempts, due_at, succeeded, status_code, duration, answer, trouble,
                delivered_at, created_at, updated_at
         FROM webhook_deliveries
         WHERE project_id = $1 AND webhook_id = $2
@@ -115,7 +116,7 @@ pub async fn repeat(
     sqlx::query_scalar!(
         r#"
         INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, payload, due_at)
-        SELECT project_id, webhook_id, type, event_id, mail_id, payload, now()
+        SELECT project_id, webhook_id, type, coalesce(event_id, id), mail_id, payload, now()
         FROM webhook_deliveries
         WHERE project_id = $1 AND webhook_id = $2 AND id = $3
         RETURNING id AS "id: WebhookDeliveryId"
@@ -128,39 +129,64 @@ pub async fn repeat(
     .await
 }
 
-/// What happened to the mails of a project.
+/// A span of time, from its beginning until before its end.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     /// From then on.
     pub from: DateTime<Utc>,
     /// Until before then.
     pub to: DateTime<Utc>,
-    /// The first mail that may have had an event in this time.
-    pub first_mail: MailId,
-    /// A mail after the last that may.
-    pub end_mail: MailId,
 }
 
-/// Stores what happened in a span of time once more, to be told now, oldest mails first: at most `limit`, whether it was
-/// told before or not.
+/// Some mails of a project, in the order of their ids.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// The first of them comes after this one.
+    pub after: MailId,
+    /// They come before this one.
+    pub end: MailId,
+    /// At most so many.
+    pub mails: i64,
+    /// At most so much is told of them.
+    pub told: i64,
+}
+
+/// What came of a page.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeated {
+    /// The last mail that was looked at; nothing where there was none.
+    pub last: Option<MailId>,
+    /// How much is told once more.
+    pub queued: i64,
+}
+
+/// Stores what happened in a span of time to mails of a page once more, to be told now, whether it was told before or not.
 pub async fn repeat_span(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     webhook: WebhookId,
     span: Span,
-    limit: i64,
-) -> sqlx::Result<i64> {
+    page: Page,
+) -> sqlx::Result<Repeated> {
     let (kinds, types) = told();
-    sqlx::query_scalar!(
+    sqlx::query_as!(
+        Repeated,
         r#"
-        WITH repeated AS (
-            INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
-            SELECT project_id, $2, told.type, happened.id, mails.id, now()
+        WITH looked AS MATERIALIZED (
+            SELECT id
             FROM mails
+            WHERE project_id = $1 AND id > $3 AND id < $4
+            ORDER BY id
+            LIMIT $9
+        ),
+        repeated AS (
+            INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
+            SELECT $1, $2, told.type, happened.id, looked.id, now()
+            FROM looked
             CROSS JOIN LATERAL (
                 SELECT id, type, attempt
                 FROM events
-                WHERE events.mail_id = mails.id AND at >= $5 AND at < $6
+                WHERE events.mail_id = looked.id AND at >= $5 AND at < $6
                 ORDER BY at, id
                 OFFSET 0
             ) AS happened
@@ -168,22 +194,58 @@ pub async fn repeat_span(
               ON told.event = happened.type
              -- One that was reported came after the mail had been sent, which another event tells.
              AND (told.event <> 'complained' OR happened.attempt > 0 OR told.type IN ('email.spam_reported', 'resend.email.complained'))
-            WHERE project_id = $1 AND mails.id >= $3 AND mails.id < $4
-              AND told.type = ANY ((SELECT events FROM webhooks WHERE project_id = $1 AND id = $2)::text[])
-            ORDER BY mails.id
-            LIMIT $9
+            WHERE told.type = ANY ((SELECT events FROM webhooks WHERE project_id = $1 AND id = $2)::text[])
+            ORDER BY looked.id
+            LIMIT $10
+            RETURNING 1
+        )
+        SELECT (SELECT id FROM looked ORDER BY id DESC LIMIT 1) AS "last: MailId",
+               (SELECT count(*) FROM repeated) AS "queued!"
+        "#,
+        project as _,
+        webhook as _,
+        page.after as _,
+        page.end as _,
+        span.from,
+        span.to,
+        kinds as _,
+        types as _,
+        page.mails,
+        page.told,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Stores what happened in a span of time to others than mails once more, oldest first: at most `limit`, of what the
+/// webhook was told or would have been told if it had not been switched off.
+pub async fn repeat_payloads(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    webhook: WebhookId,
+    span: Span,
+    limit: i64,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"
+        WITH repeated AS (
+            INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, payload, due_at)
+            SELECT project_id, webhook_id, type, id, payload, now()
+            FROM webhook_deliveries
+            WHERE project_id IS NOT DISTINCT FROM $1 AND webhook_id = $2 AND id >= $3 AND id < $4
+              -- The others repeat one of these, or were given by a caller.
+              AND payload IS NOT NULL AND event_id IS NULL
+              AND type = ANY ((SELECT events FROM webhooks WHERE project_id = $1 AND id = $2)::text[])
+            ORDER BY id
+            LIMIT $5
             RETURNING 1
         )
         SELECT count(*) AS "count!" FROM repeated
         "#,
         project as _,
         webhook as _,
-        span.first_mail as _,
-        span.end_mail as _,
-        span.from,
-        span.to,
-        kinds as _,
-        types as _,
+        WebhookDeliveryId::first_at(span.from) as _,
+        WebhookDeliveryId::first_at(span.to) as _,
         limit,
     )
     .fetch_one(db)
@@ -199,7 +261,8 @@ pub async fn forget(
     let forgotten = sqlx::query!(
         r#"
         DELETE FROM webhook_deliveries
-        WHERE id = ANY (ARRAY(SELECT id FROM webhook_deliveries WHERE id < $1 ORDER BY id LIMIT $2)) AND due_at IS NULL
+        WHERE id = ANY (ARRAY(SELECT id FROM webhook_deliveries WHERE id < $1 AND due_at IS NULL ORDER BY id LIMIT $2))
+          AND due_at IS NULL
         "#,
         before as _,
         limit,

@@ -4,7 +4,14 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
+use super::SWITCHED_OFF;
 use crate::domain::id::{EventId, MailId, ProjectId, WebhookDeliveryId, WebhookId};
+
+/// Why a deleted webhook is told nothing.
+const DELETED: &str = "The webhook was deleted.";
+
+/// Why those of a deleted project are told nothing.
+const PROJECT_DELETED: &str = "The project was deleted.";
 
 /// The longest that an endpoint which fails is left alone, in seconds.
 const LONGEST_REST: f64 = 300.0;
@@ -93,6 +100,53 @@ pub struct Claimed {
     pub created_at: DateTime<Utc>,
 }
 
+/// Ends what is due for those of these webhooks that are switched off or gone, or whose project is: they are told nothing
+/// any more. At most `limit` for each; answers how many.
+pub async fn end_of_gone(
+    db: impl PgExecutor<'_>,
+    webhooks: &[WebhookId],
+    limit: i64,
+) -> sqlx::Result<u64> {
+    let ended = sqlx::query!(
+        r#"
+        WITH gone AS MATERIALIZED (
+            SELECT turn.webhook_id,
+                   CASE WHEN webhooks.id IS NULL THEN $3 WHEN projects.id IS NULL THEN $4 ELSE $5 END AS why
+            FROM UNNEST($1::uuid[]) AS turn (webhook_id)
+            LEFT JOIN webhooks ON webhooks.id = turn.webhook_id AND webhooks.id = ANY ($1)
+            LEFT JOIN LATERAL (
+                SELECT id FROM projects WHERE id = webhooks.project_id AND deleted_at IS NULL OFFSET 0
+            ) AS projects ON true
+            WHERE webhooks.id IS NULL OR NOT active OR projects.id IS NULL
+        ),
+        due AS MATERIALIZED (
+            SELECT delivery.id
+            FROM gone
+            CROSS JOIN LATERAL (
+                SELECT id
+                FROM webhook_deliveries
+                WHERE webhook_id = gone.webhook_id AND due_at <= now()
+                ORDER BY due_at
+                LIMIT $2
+                FOR UPDATE SKIP LOCKED
+            ) AS delivery
+        )
+        UPDATE webhook_deliveries
+        SET lease_token = NULL, due_at = NULL, succeeded = false, status_code = NULL, duration = NULL, answer = NULL,
+            trouble = (SELECT why FROM gone WHERE gone.webhook_id = webhook_deliveries.webhook_id), updated_at = now()
+        WHERE id = ANY (ARRAY(SELECT id FROM due))
+        "#,
+        webhooks as _,
+        limit,
+        DELETED,
+        PROJECT_DELETED,
+        SWITCHED_OFF,
+    )
+    .execute(db)
+    .await?;
+    Ok(ended.rows_affected())
+}
+
 /// Leases what is due for these webhooks, as much as each may be told now. A lease that has run out is due as well.
 pub async fn claim(
     db: impl PgExecutor<'_>,
@@ -107,10 +161,10 @@ pub async fn claim(
         Claimed,
         r#"
         WITH turn AS MATERIALIZED (
-            SELECT turn.webhook_id,
+            SELECT turn.webhook_id, running,
                    CASE
-                       -- What is switched off or gone is told nothing: this is ended as fast as it can be.
-                       WHEN webhooks.id IS NULL OR NOT active THEN $7::bigint
+                       -- What is switched off or gone is told nothing, see `end_of_gone`.
+                       WHEN webhooks.id IS NULL OR NOT active THEN 0
                        WHEN project_id = ANY ($6) OR rests_until > now() THEN 0
                        WHEN failures > 0 OR last_success_at IS NULL THEN greatest(1 - running, 0)
                        ELSE greatest($5 - running, 0)
@@ -119,16 +173,21 @@ pub async fn claim(
             LEFT JOIN webhooks ON webhooks.id = turn.webhook_id AND webhooks.id = ANY ($3)
         ),
         due AS MATERIALIZED (
-            SELECT delivery.id
-            FROM turn
-            CROSS JOIN LATERAL (
-                SELECT id
-                FROM webhook_deliveries
-                WHERE webhook_id = turn.webhook_id AND due_at <= now()
-                ORDER BY due_at
-                LIMIT turn.room
-                FOR UPDATE SKIP LOCKED
+            SELECT id
+            FROM (
+                SELECT delivery.id, running + row_number() OVER (PARTITION BY turn.webhook_id) AS place
+                FROM turn
+                CROSS JOIN LATERAL (
+                    SELECT id
+                    FROM webhook_deliveries
+                    WHERE webhook_id = turn.webhook_id AND due_at <= now()
+                    ORDER BY due_at
+                    LIMIT turn.room
+                    FOR UPDATE SKIP LOCKED
+                ) AS delivery
             ) AS delivery
+            -- One for each before another for anybody, and who is served less before who is served more.
+            ORDER BY place, random()
             LIMIT $7
         )
         UPDATE webhook_deliveries

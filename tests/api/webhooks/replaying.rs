@@ -1,6 +1,8 @@
 //! Telling once more.
 
 use chrono::{Duration, Utc};
+use posthaste::domain::id::MailId;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{app, entry_when, is_signed, log, webhook};
@@ -93,5 +95,69 @@ async fn a_span_of_time_is_told_even_if_the_webhook_was_made_later() {
     assert_eq!(ids.len(), 3);
     let noted = "SELECT count(*) FROM audit_log WHERE action = 'webhook.replayed'";
     assert_eq!(app.number(noted).await, 3);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_happened_to_mail_that_was_scheduled_long_before_is_told_too() {
+    let (app, endpoint) = (app().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    for days in [10, 29] {
+        let id = app.accepted(&key, letter()).await;
+        app.mail_in(&key, &id, "captured").await;
+        let earlier = MailId::first_at(Utc::now() - Duration::days(days)).to_string();
+        let old = format!("{}{}", &earlier[..13], &id[13..]);
+        for (table, column) in [("mails", "id"), ("mail_bodies", "mail_id"), ("events", "mail_id")]
+        {
+            app.sql(&format!("UPDATE {table} SET {column} = '{old}' WHERE {column} = '{id}'"))
+                .await;
+        }
+    }
+    let hook = webhook(&app, &key, &endpoint, &["email.sent"]).await;
+    let span =
+        json!({"from": Utc::now() - Duration::hours(1), "to": Utc::now() + Duration::minutes(1)});
+    let reply = app.post(&hook.path("/replay"), &key, span).await;
+    assert_eq!(reply.body["data"], json!({"queued": 2, "complete": true}), "{}", reply.body);
+    endpoint.wait_for(2).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_happened_to_contacts_while_a_webhook_was_off_is_told_by_a_replay() {
+    let (app, endpoint) = (app().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    let hook = webhook(&app, &key, &endpoint, &["contact.created", "email.sent"]).await;
+    let switch = async |on: bool| {
+        let request = app.request(Method::PUT, &hook.path("")).bearer_auth(key.text());
+        assert_eq!(app.ask(request.json(&json!({"isActive": on}))).await.status, 200);
+    };
+    switch(false).await;
+    let contact = json!({"email": "ada@example.org", "firstName": "Ada"});
+    app.post("/v1/contacts", &key, contact).await;
+    let missed = log(&app, &key, &hook).await.remove(0);
+    assert_eq!((&missed["status"], &missed["attempts"]), (&json!("failed"), &json!(0)));
+    assert!(missed["error"].as_str().unwrap().contains("switched off"));
+    switch(true).await;
+    // What a caller gave did not happen.
+    let given = json!({"event": "contact.created", "data": {"email": "bob@example.org"}});
+    assert_eq!(app.post(&hook.path("/resend"), &key, given).await.status, 200);
+    endpoint.wait_for(1).await;
+
+    let span =
+        json!({"from": Utc::now() - Duration::hours(1), "to": Utc::now() + Duration::minutes(1)});
+    for told in [2, 3] {
+        let reply = app.post(&hook.path("/replay"), &key, span.clone()).await;
+        assert_eq!(reply.body["data"], json!({"queued": 1, "complete": true}), "{}", reply.body);
+        endpoint.wait_for(told).await;
+    }
+    let again = hook.path(&format!("/logs/{}/replay", missed["id"].as_str().unwrap()));
+    assert_eq!(app.post(&again, &key, json!({})).await.status, 200);
+    let told = endpoint.wait_for(4).await;
+    assert_eq!(told[1].json()["data"]["email"], "ada@example.org");
+    for again in &told[2..] {
+        assert_eq!(again.header("webhook-id"), missed["id"]);
+        assert_eq!(again.body, told[1].body);
+    }
+    assert!(log(&app, &key, &hook).await.iter().all(|entry| entry["eventId"].is_null()));
     app.stop().await;
 }

@@ -24,7 +24,8 @@ pub(super) async fn tellings(
     db: &PgPool,
     deliveries: &[&Claimed],
 ) -> Result<HashMap<WebhookDeliveryId, Telling>> {
-    let event_ids: Vec<EventId> = deliveries.iter().filter_map(|delivery| delivery.event).collect();
+    let of_mails = deliveries.iter().filter(|delivery| delivery.payload.is_none());
+    let event_ids: Vec<EventId> = of_mails.filter_map(|delivery| delivery.event).collect();
     let mail_ids: Vec<MailId> = deliveries.iter().filter_map(|delivery| delivery.mail).collect();
     let (events, mails) = if event_ids.is_empty() {
         (Vec::new(), Vec::new())
@@ -42,9 +43,11 @@ pub(super) async fn tellings(
     let mut tellings = HashMap::new();
     for delivery in deliveries {
         let (at, id, subject) = match (&delivery.payload, delivery.event, delivery.mail) {
-            (Some(payload), _, _) => {
-                let at = delivery.created_at;
-                (at, telling_id(None, &delivery.kind, delivery.id), given(payload))
+            (Some(payload), known, _) => {
+                // A repetition has the id and the time of what it repeats.
+                let first = known.map_or(delivery.id, |known| known.as_uuid().into());
+                let at = first.made_at().unwrap_or(delivery.created_at);
+                (at, telling_id(None, &delivery.kind, first), given(payload))
             }
             (None, Some(event), Some(mail)) => {
                 let (Some(event), Some(mail)) = (events.get(&event), mails.get(&mail)) else {
