@@ -106,7 +106,7 @@ impl Deliveries {
 
     /// Gives back what was claimed and is not going to be worked on.
     fn give_up(&self, claims: Claims) {
-        let left = claims.jobs.iter().flat_map(|job| &job.deliveries);
+        let left = claims.jobs.into_iter().flat_map(|job| job.deliveries);
         self.leases.give_back_later(left.map(|lease| (lease.id, lease.token)));
     }
 

@@ -37,7 +37,7 @@ impl DecidedMailBody {
     pub fn new(mail: MailAfter, now: DateTime<Utc>) -> Self {
         match mail {
             MailAfter::Readable(detail) => Self::Readable(Box::new(MailBody::new(*detail, now))),
-            MailAfter::Unreadable(summary, _) => Self::Unreadable(summary.into()),
+            MailAfter::Unreadable(summary, _) => Self::Unreadable((*summary).into()),
         }
     }
 }

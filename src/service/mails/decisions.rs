@@ -40,7 +40,7 @@ pub enum MailAfter {
     /// All of it.
     Readable(Box<MailDetail>),
     /// For those who may not read mail: no more than where it stands is to be told.
-    Unreadable(MailSummary, Vec<Event>),
+    Unreadable(Box<MailSummary>, Vec<Event>),
 }
 
 impl MailAfter {
@@ -122,7 +122,7 @@ impl Mails {
             return Ok(MailAfter::Readable(Box::new(self.find(project, id).await?)));
         }
         let (summary, events) = self.status(project, id).await?;
-        Ok(MailAfter::Unreadable(summary, events))
+        Ok(MailAfter::Unreadable(Box::new(summary), events))
     }
 
     /// Decides, and writes it into the audit log; `false` if there was nothing to decide.
