@@ -30,7 +30,7 @@ scratch-database:
 scratch-stop:
     .ci/prepare-queries --stop
 
-# measure; the figures of README.md come from here
+# measure
 bench *filter:
     cargo bench "$@"
 

@@ -1,4 +1,5 @@
 // Speaks to the server: one function for a request, one kind of error, two hooks for what pages show.
+import { keepList, recalled } from "./entries.js";
 import { signal, useEffect, useState } from "./html.js";
 
 /** The project that requests name in `x-project-id`. */
@@ -6,6 +7,9 @@ export const project = signal(null);
 
 /** How long a page waits by itself when the server asks for patience, in seconds. */
 const LONGEST_WAIT = 20;
+
+/** How many rows of a list are loaded again at once. */
+const MOST_AGAIN = 500;
 
 /** A refusal, in the server's words. */
 export class Refusal extends Error {
@@ -100,26 +104,40 @@ function following(data) {
  * whatever the first one said besides. A list with a `body` is searched for by POST.
  */
 export function useList(path, name, { scoped = false, body, rowKey = "id" } = {}) {
-  const [state, setState] = useState({});
   const [turn, setTurn] = useState(0);
   const [busy, setBusy] = useState(false);
   const key = path && `${path} ${scoped ? project.value : ""} ${body ? JSON.stringify(body) : ""}`;
+  // Whoever comes back sees the rows that were there, and then what has become of them.
+  const [state, setState] = useState(() => recalled(key) ?? {});
   const page = (next, stop) => {
     if (body) return ask("POST", path, { scoped, signal: stop, body: next ? { ...body, page: next } : body });
     return ask("GET", next ? withQuery(path, typeof next === "number" ? { page: next } : { cursor: next }) : path, { scoped, signal: stop });
   };
+  // Pages that have numbers shift while things are added before them.
+  const joined = (before, after) => [...before, ...after.filter((one) => before.every((known) => known[rowKey] !== one[rowKey]))];
+  /** As many rows as were shown, so that one that is gone takes no others with it. */
+  const load = async (wanted, stop) => {
+    const about = await page(null, stop);
+    let [items, next] = [about[name], following(about)];
+    while (next && items.length < Math.min(wanted, MOST_AGAIN)) {
+      const data = await page(next, stop);
+      [items, next] = [joined(items, data[name]), following(data)];
+    }
+    return { key, items, next, about };
+  };
   useEffect(() => {
     if (!path) return undefined;
     const stop = new AbortController();
-    page(null, stop.signal).then(
-      (data) => setState({ key, items: data[name], next: following(data), about: data }),
+    load((state.key === key && state.items?.length) || 0, stop.signal).then(
+      setState,
       (error) => error.name !== "AbortError" && setState({ key, error }),
     );
     return () => stop.abort();
   }, [key, turn]);
+  useEffect(() => {
+    if (state.items) keepList(state.key, state);
+  }, [state]);
   const { items, error, next, about } = state.key === key ? state : {};
-  // Pages that have numbers shift while things are added before them.
-  const joined = (before, after) => [...before, ...after.filter((one) => before.every((known) => known[rowKey] !== one[rowKey]))];
   const more = async () => {
     setBusy(true);
     try {

@@ -1,4 +1,5 @@
 // Which page is shown: the path below /dashboard and its query, with the history of the browser.
+import { begin, comeBack, stateOfThis } from "./entries.js";
 import { signal } from "./html.js";
 
 const BASE = "/dashboard";
@@ -6,7 +7,7 @@ const BASE = "/dashboard";
 // The secret of a link stands after `#`. It is taken out of the address bar before anything else happens, so that it
 // gets neither into a screenshot nor, by a reload, into somebody else's hands.
 let secret = location.hash.slice(1);
-if (secret) history.replaceState(null, "", location.pathname + location.search);
+if (secret) history.replaceState(stateOfThis(), "", location.pathname + location.search);
 
 /** The secret that the address carried; it is given once. */
 export function takeSecret() {
@@ -23,10 +24,36 @@ function here() {
 /** Where the reader is: `{path, query}`. */
 export const place = signal(here());
 
-addEventListener("popstate", () => (place.value = here()));
+/** What keeps the reader here, and where that is. */
+const holds = new Set();
+
+addEventListener("popstate", ({ state }) => {
+  const [held] = holds;
+  // The entry that was gone from is made anew, so that the page stays as it is.
+  if (held) return history.pushState(stateOfThis(), "", held.address);
+  // The browser went to a place of this page, which is told below.
+  if (!state) return undefined;
+  const scroll = comeBack(state);
+  place.value = here();
+  scroll();
+  return undefined;
+});
+
+/** Keeps the reader on the page, whatever the browser is told, until what it answers is called: something is shown once. */
+export function stayHere() {
+  const hold = { address: location.pathname + location.search };
+  const ask = (event) => event.preventDefault();
+  holds.add(hold);
+  addEventListener("beforeunload", ask);
+  return () => {
+    holds.delete(hold);
+    removeEventListener("beforeunload", ask);
+  };
+}
+
 addEventListener("hashchange", () => {
   secret = location.hash.slice(1);
-  history.replaceState(null, "", location.pathname + location.search);
+  history.replaceState(stateOfThis(), "", location.pathname + location.search);
   place.value = here();
 });
 
@@ -39,7 +66,8 @@ export function address(path, query = {}) {
 
 /** Goes to an address that `address` made. */
 export function go(target, { replace = false } = {}) {
-  history[replace ? "replaceState" : "pushState"](null, "", target);
+  if (replace) history.replaceState(stateOfThis(), "", target);
+  else history.pushState(begin(), "", target);
   place.value = here();
   if (!replace) scrollTo(0, 0);
 }

@@ -1,5 +1,6 @@
 // Who is signed in, what they may do, and which project they look at.
 import { ask, project, whenSignedOut } from "./api.js";
+import { forgetLists } from "./entries.js";
 import { signal } from "./html.js";
 import { address, go, place } from "./router.js";
 import { remember, remembered } from "./storage.js";
@@ -18,11 +19,23 @@ export async function loadMe() {
   }
 }
 
+const isKnown = (id) => me.value?.projects.some((one) => one.id === id) ?? false;
+
 function chooseFirstProject() {
-  const known = me.value.projects.map(({ id }) => id);
   const wanted = [place.value.query.project, project.value, remembered("project")];
-  project.value = wanted.find((id) => known.includes(id)) ?? known[0] ?? null;
+  project.value = wanted.find(isKnown) ?? me.value.projects[0]?.id ?? null;
+  followAddress();
 }
+
+/** The address says whose things are shown, wherever the reader came from: a link, the way back, the way forward. */
+function followAddress() {
+  const { project: named } = place.value.query;
+  if (!isKnown(named)) return;
+  project.value = named;
+  remember("project", named);
+}
+
+place.subscribe(followAddress);
 
 /** Looks at another project from now on. */
 export function chooseProject(id) {
@@ -57,6 +70,7 @@ export async function signOut() {
     if (error.status !== 401) throw error;
   });
   me.value = null;
+  forgetLists();
   go(address("/sign-in"));
 }
 
@@ -64,5 +78,6 @@ whenSignedOut(() => {
   if (!me.value) return;
   const { pathname, search } = location;
   me.value = null;
+  forgetLists();
   go(address("/sign-in", { next: pathname + search }), { replace: true });
 });

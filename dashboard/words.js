@@ -83,13 +83,17 @@ export const PRESETS = [
   ["custom", "Custom", "You choose each permission."],
 ];
 
-/** The preset that a list of permissions is, or `custom`; `all` are those that the server knows. */
+/** What a preset lets a key do; `all` are the permissions that the server knows. */
+export function permissionsOf(preset, all) {
+  if (preset === "full_access") return all;
+  if (preset === "read_only") return all.filter((one) => one.endsWith(":read"));
+  return ["mails:send"];
+}
+
+/** The preset that a list of permissions is, or `custom`. */
 export function presetOf(permissions, all) {
   const same = (wanted) => wanted.length === permissions.length && wanted.every((one) => permissions.includes(one));
-  if (same(["mails:send"])) return "sending_access";
-  if (same(all)) return "full_access";
-  if (same(all.filter((one) => one.endsWith(":read")))) return "read_only";
-  return "custom";
+  return ["sending_access", "full_access", "read_only"].find((preset) => same(permissionsOf(preset, all))) ?? "custom";
 }
 
 export const ROLES = [
@@ -136,6 +140,8 @@ export const ACTIONS = {
   "suppression_group.created": "Suppression group made",
   "suppression_group.updated": "Suppression group changed",
   "suppression_group.deleted": "Suppression group deleted",
+  "recipient.erasure_requested": "Erasure of a recipient asked for",
+  "recipient.erased": "Recipient erased",
   "user.invited": "Person invited",
   "user.joined": "Person joined",
   "user.role_changed": "Role changed",

@@ -279,13 +279,11 @@ impl App {
 
         tracing::info!("Stopping: finishing what has begun");
         let orderly = async {
-            stages.end().await;
-            if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
-                tracing::warn!(%error, "Could not write down the last use of keys");
-            }
-            if let Err(error) = engagements.flush().await {
-                tracing::warn!(%error, "Could not write down what recipients did");
-            }
+            // No request is served any more, so that what was counted need not wait for what else takes its time.
+            let write_down = async || write_down(&keys, &usage, &engagements).await;
+            tokio::join!(stages.end(), write_down());
+            // What a loop could not write in its last turn it has put back.
+            write_down().await;
             // Waits for connections in use, and so for a database that does not answer.
             database.pool.close().await;
         };
@@ -296,6 +294,16 @@ impl App {
             embedded.stop().await;
         }
         served.context("the listener failed")
+    }
+}
+
+/// Writes down what was counted in memory.
+async fn write_down(keys: &Keys, usage: &Usage, engagements: &Engagements) {
+    if let Err(error) = keys.flush_usage().await.and(usage.flush().await) {
+        tracing::warn!(cause = %error.for_log(), "Could not write down the last use of keys");
+    }
+    if let Err(error) = engagements.flush().await {
+        tracing::warn!(cause = %error.for_log(), "Could not write down what recipients did");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a request could not be carried out.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::domain::violations::Violations;
@@ -93,4 +94,45 @@ pub enum Error {
     /// Our fault. The cause is for the logs and never leaves the process.
     #[error("Something went wrong on our side; nothing was stored.")]
     Internal(#[source] anyhow::Error),
+}
+
+impl Error {
+    /// What happened, for the log: what is ours to mend by its cause, which callers are never told, and what somebody
+    /// asked for wrongly by its name alone, since sentences may quote it.
+    pub fn for_log(&self) -> Cow<'static, str> {
+        match self {
+            Self::Unavailable(cause) | Self::OutcomeUnknown(cause) | Self::Internal(cause) => {
+                format!("{cause:#}").into()
+            }
+            Self::Forbidden { code, .. }
+            | Self::Conflict { code, .. }
+            | Self::Impossible { code, .. } => (*code).into(),
+            Self::Unauthenticated(_) | Self::SecondFactorRequired => "not authenticated".into(),
+            Self::NotFound(what) => format!("there is no such {what}").into(),
+            Self::Malformed(_) | Self::Invalid(_) | Self::InvalidResource { .. } => {
+                "not valid".into()
+            }
+            Self::RateLimited { .. } => "too fast".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_gets_causes_that_are_ours_and_nothing_that_was_asked() {
+        let cause = anyhow::anyhow!("no route to host").context("cannot connect");
+        assert_eq!(Error::Unavailable(cause).for_log(), "cannot connect: no route to host");
+        let message = "ada@example.org is taken".to_owned();
+        for error in [
+            Error::Malformed(message.clone()),
+            Error::Conflict { code: "TAKEN", message: message.clone() },
+            Error::Forbidden { code: "TAKEN", message },
+            Error::Invalid(Violations::one("to", "ada@example.org is wrong")),
+        ] {
+            assert!(!error.for_log().contains("ada"), "{}", error.for_log());
+        }
+    }
 }

@@ -75,6 +75,24 @@ fn only_the_store_speaks_sql() {
     hold(&trespasses_in_sources(foreign_statement));
 }
 
+/// Where the connection breaks in a commit nobody knows its end, and `service::commit` is what knows that.
+#[test]
+fn services_end_transactions_in_one_place() {
+    let bare: Vec<String> = sources("src/service")
+        .into_iter()
+        .filter(|file| !file.ends_with("service/ending.rs"))
+        .filter(|file| {
+            let source = fs::read_to_string(root().join(file)).expect("a readable source file");
+            let dense: String = source.split_whitespace().collect();
+            [".commit()", "Transaction::commit", "Transaction::<Postgres>::commit"]
+                .iter()
+                .any(|end| dense.contains(end))
+        })
+        .map(|file| format!("{}: end it with `service::commit`", file.display()))
+        .collect();
+    hold(&bare);
+}
+
 #[test]
 fn every_module_has_its_place_in_the_table() {
     let mut strangers: Vec<String> = sources("src")

@@ -32,30 +32,40 @@ export function OverviewPage() {
     <${Alerts} />
     ${overview.error && html`<${Failure} error=${overview.error} again=${overview.reload} />`}
     ${!overview.error && !overview.data && html`<${Loading} />`}
-    ${overview.data && html`<${Figures} ...${overview.data} days=${days} />`}`;
+    ${overview.data && html`<${Figures} ...${overview.data} days=${days} isOfAll=${of === "account"} />`}`;
 }
 
-function Figures({ totals, byDay, attention, days }) {
+/** The day on which a day of the server's begins for the reader. */
+function dayHere(day) {
+  const at = new Date(`${day}T00:00Z`);
+  return [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+}
+
+function Figures({ totals, byDay, attention, days, isOfAll }) {
   if (Object.values(totals).every((figure) => figure === 0)) return html`<${Attention} items=${attention} /><${FirstMail} />`;
   const points = byDay.map((day) => ({ ...day, label: dayName(day.day) }));
   const series = SERIES.filter(({ name }) => name === "delivered" || name === "bounced" || points.some((point) => point[name] > 0));
+  const after = dayHere(byDay[0].day);
+  // Mails are listed project by project.
+  const listed = (status, query = {}) => !isOfAll && may("mails:read") && scoped("/mails", { status, ...query });
   return html`
     <${Attention} items=${attention} />
     <ul class="tiles">
-      <${Tile} name="Accepted" value=${totals.accepted} />
-      <${Tile} name="Delivered" value=${totals.delivered} state="sent" />
-      ${totals.captured > 0 && html`<${Tile} name="Captured" value=${totals.captured} state="captured" />`}
-      <${Tile} name="Bounced" value=${totals.bounced} state="bounced" look=${totals.bounced > 0 ? "bad" : ""} />
-      <${Tile} name="Failed" value=${totals.failed} state="failed" look=${totals.failed > 0 ? "bad" : ""} />
-      <${Tile} name="Held" value=${totals.held} state="held" look=${totals.held > 0 ? "warn" : ""} />
-      <${Tile} name="Under way" value=${totals.pending} />
+      <${Tile} name="Accepted" value=${totals.accepted} href=${listed("", { after })} />
+      <${Tile} name="Delivered" value=${totals.delivered} href=${listed("sent,partially_sent", { after })} />
+      ${totals.captured > 0 && html`<${Tile} name="Captured" value=${totals.captured} href=${listed("captured,partially_sent", { after })} />`}
+      <${Tile} name="Bounced" value=${totals.bounced} href=${listed("bounced,partially_sent", { after })} look=${totals.bounced > 0 ? "bad" : ""} />
+      <${Tile} name="Failed" value=${totals.failed} href=${listed("failed,suppressed,cancelled,partially_sent", { after })} look=${totals.failed > 0 ? "bad" : ""} />
+      <${Tile} name="Held" value=${totals.held} href=${listed("held")} look=${totals.held > 0 ? "warn" : ""} />
+      <${Tile} name="Under way" value=${totals.pending} href=${listed("scheduled,queued,deferred")} />
     </ul>
+    <p class="soft small below">These are recipients: a mail may have several, and each counts for itself. Held and under way is what is so now.</p>
     <${Card}><${Chart} title=${`Recipients by day, last ${days} days`} series=${series} line=${ACCEPTED} points=${points} /><//>`;
 }
 
-function Tile({ name, value, state, look = "" }) {
+function Tile({ name, value, href, look = "" }) {
   const figure = html`<b>${value.toLocaleString("en")}</b><span>${name}</span>`;
-  return html`<li class=${look}>${state && may("mails:read") ? html`<a href=${scoped("/mails", { status: state })}>${figure}</a>` : html`<div>${figure}</div>`}</li>`;
+  return html`<li class=${look}>${href ? html`<a href=${href}>${figure}</a>` : html`<div>${figure}</div>`}</li>`;
 }
 
 /** Mails that wait for a decision, keys that are old or that nobody uses. What is unusual about keys stands above. */
@@ -72,10 +82,10 @@ function Attention({ items }) {
     ${old.length > 0 && html`<li><p>Older than 90 days: <${KeyNames} keys=${old} />. Rotate them now and then.</p>
       <a class="button small" href=${address("/keys", { attention: "older_than_90_days" })}>Look at them</a></li>`}
     ${others.map((item) => html`<li>
-      <p>${item.message}</p>
+      <p>${item.message}${item.projectId && item.projectId !== project.value && html` <span class="soft wrap">Of ${projectName(item.projectId) ?? "a deleted project"}.</span>`}</p>
       <span class="soft small"><${Moment} at=${item.at} never="" /></span>
       ${item.keyId && html`<a class="button small" href=${address(`/keys/${item.keyId}`)}>Look at the key</a>`}
-      ${item.mailId && html`<a class="button small" href=${scoped(`/mails/${item.mailId}`)}>Look at the mail</a>`}
+      ${item.mailId && html`<a class="button small" href=${address(`/mails/${item.mailId}`, { project: item.projectId ?? project.value })}>Look at the mail</a>`}
     </li>`)}</ul>
   <//>`;
 }
@@ -86,20 +96,20 @@ function KeyNames({ keys }) {
   return html`${named}${keys.length > 2 && " and others"}`;
 }
 
-/** Unusual activity of keys. One click holds a key; a second look can set it free again. */
+/** Unusual activity of keys. A key can be stopped from here; a second look can set it free again. */
 function Alerts() {
   const alerts = useList(may("keys:read") ? "/v1/account/alerts?state=open&limit=10" : null, "alerts");
-  const [holding, setHolding] = useState(null);
+  const [stopping, setStopping] = useState(null);
   if (alerts.error) return html`<${Failure} error=${alerts.error} again=${alerts.reload} />`;
   if (!alerts.items?.length) return null;
   const dismiss = async (alert) => {
     await ask("POST", `/v1/account/alerts/${alert.id}/dismiss`);
     alerts.reload();
   };
-  const hold = async () => {
-    await ask("PATCH", `/v1/account/api-keys/${holding.keyId}`, { body: { active: false } });
-    say(`${holding.keyName} is held: it sends nothing until you activate it.`);
-    setHolding(null);
+  const deactivate = async () => {
+    await ask("PATCH", `/v1/account/api-keys/${stopping.keyId}`, { body: { active: false } });
+    say(`${stopping.keyName} is inactive: it is refused until you activate it.`);
+    setStopping(null);
     alerts.reload();
   };
   return html`<${Card} title="Unusual activity" look="warn">
@@ -111,11 +121,11 @@ function Alerts() {
       <span class="soft small"><${Moment} at=${alert.at} /></span>
       ${may("keys:write") && html`<span class="pair">
         <button type="button" class="button small" onClick=${() => dismiss(alert).catch((error) => say(error.message))}>Dismiss</button>
-        <button type="button" class="button small danger" onClick=${() => setHolding(alert)}>Hold key</button>
+        <button type="button" class="button small danger" onClick=${() => setStopping(alert)}>Deactivate key…</button>
       </span>`}
     </li>`)}</ul>
-    ${holding && html`<${Confirmation} title="Hold this key?" action="Hold key" look="danger" onClose=${() => setHolding(null)} onConfirm=${hold}>
-      <p><b>${holding.keyName}</b> is refused from the next request on. You can activate it again at any time.</p>
+    ${stopping && html`<${Confirmation} title="Deactivate this key?" action="Deactivate" look="danger" onClose=${() => setStopping(null)} onConfirm=${deactivate}>
+      <p><b>${stopping.keyName}</b> is refused from the next request on. You can activate it again at any time.</p>
     <//>`}
   <//>`;
 }

@@ -76,11 +76,11 @@ function InviteDialog({ onClose, onDone }) {
     onDone();
   });
   if (invited) {
-    return html`<${Dialog} title="Invited" key="invited" onClose=${onClose}>
+    return html`<${Dialog} title="Invited" key="invited" stays onClose=${onClose}>
       <div class="body">
         <p>${invited.mailed === false
           ? html`No mail could be sent to <b class="wrap">${invited.email}</b>, so pass this link on yourself.`
-          : html`A mail to <b class="wrap">${invited.email}</b> is on its way. Should it not arrive, pass this link on yourself.`} It is good for one use, until <${Moment} at=${invited.expiresAt} />.</p>
+          : html`A mail to <b class="wrap">${invited.email}</b> is on its way. Should it not arrive, pass this link on yourself.`} It is shown this once and good for one use, until <${Moment} at=${invited.expiresAt} />.</p>
         <${Copyable} text=${invited.link} what="link" />
       </div>
       <footer><button type="button" class="button primary" data-first onClick=${onClose}>Done</button></footer>

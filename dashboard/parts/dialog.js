@@ -1,9 +1,10 @@
 // Dialogs: the browser's own, which keep the focus inside and give it back afterwards.
 import { html, useEffect, useId, useRef } from "../html.js";
+import { stayHere } from "../router.js";
 import { FormFailure, Submit, Text, useForm } from "./form.js";
 import { Icon } from "./icon.js";
 
-/** A dialog that is open as long as it is drawn. `stays` says that Escape must not close it. */
+/** A dialog that is open as long as it is drawn. `stays` says that neither Escape nor the browser's way back may close it. */
 export function Dialog({ title, onClose, wide = false, stays = false, children }) {
   const dialog = useRef();
   const id = useId();
@@ -17,6 +18,7 @@ export function Dialog({ title, onClose, wide = false, stays = false, children }
       if (opener?.isConnected) opener.focus();
     };
   }, []);
+  useEffect(() => (stays ? stayHere() : undefined), [stays]);
   const cancel = (event) => {
     event.preventDefault();
     if (!stays) onClose();
@@ -32,13 +34,13 @@ export function Dialog({ title, onClose, wide = false, stays = false, children }
   </dialog>`;
 }
 
-/** Asks before something is done that cannot be undone: the reader types a name. */
-export function TypedConfirmation({ title, typed, action, onClose, onConfirm, children }) {
-  const form = useForm({ typed: "" }, onConfirm);
+/** Asks before something is done that cannot be undone: the reader types a name. `values` begin fields that `children` draw. */
+export function TypedConfirmation({ title, typed, action, values, onClose, onConfirm, children }) {
+  const form = useForm({ ...values, typed: "" }, onConfirm);
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <form onSubmit=${form.submit}>
       <div class="body">
-        ${children}
+        ${typeof children === "function" ? children(form) : children}
         <${Text} form=${form} name="typed" label=${html`Type <code class="wrap">${typed}</code> to confirm`} autocomplete="off" spellcheck="false" />
         <${FormFailure} form=${form} />
       </div>

@@ -2,6 +2,12 @@
 import { html, useId, useRef, useState } from "../html.js";
 import { Failure } from "./notice.js";
 
+/** How many mistakes of one field are told. */
+const MOST = 5;
+
+/** The values in a field for several: one in a line, or with commas between them. */
+export const entriesOf = (text) => text.split(/[\s,;]+/).filter(Boolean);
+
 /** The state of a form: `{values, set, busy, failure, problem, submit}`. */
 export function useForm(initial, send) {
   const [values, setValues] = useState(initial);
@@ -17,13 +23,22 @@ export function useForm(initial, send) {
       setState({});
     } catch (failure) {
       if (!(failure instanceof Error)) throw failure;
-      setState({ failure });
+      setState({ failure, sent: values });
       setTimeout(() => form.current?.querySelector("[aria-invalid=true]")?.focus());
     }
   };
   const told = state.failure?.details ?? [];
   const concerns = (name) => ({ field }) => field === name || field.startsWith(`${name}.`) || field.startsWith(`${name}[`);
-  const problem = (name) => told.filter(concerns(name)).map(({ message }) => message).join("; ");
+  /** Of several values in one field, the one that is meant is named. */
+  const worded = (name) => ({ field, message }) => {
+    const [, index] = /^\[(\d+)\]/.exec(field.slice(name.length)) ?? [];
+    const meant = index && typeof state.sent?.[name] === "string" && entriesOf(state.sent[name])[index];
+    return meant ? `“${meant}” ${message}` : message;
+  };
+  const problem = (name) => {
+    const all = told.filter(concerns(name)).map(worded(name));
+    return all.length > MOST ? `${all.slice(0, MOST).join("; ")}; and ${all.length - MOST} more` : all.join("; ");
+  };
   const set = (changes) => setValues((now) => ({ ...now, ...changes }));
   return { values, set, busy: state.busy ?? false, failure: state.failure, problem, submit, reset: () => setState({}) };
 }
@@ -32,7 +47,9 @@ export function useForm(initial, send) {
 export function FormFailure({ form, fields = [] }) {
   if (!form.failure) return null;
   const beside = (detail) => fields.some((name) => detail.field === name || detail.field.startsWith(`${name}.`) || detail.field.startsWith(`${name}[`));
-  const rest = form.failure.details.filter((detail) => !beside(detail));
+  const { details } = form.failure;
+  const rest = details.filter((detail) => !beside(detail));
+  if (details.length > 0 && rest.length === 0) return null;
   const { message, requestId, retryAfter } = form.failure;
   return html`<${Failure} error=${{ message, requestId, retryAfter, details: rest }} />`;
 }
@@ -78,14 +95,14 @@ export function Select({ form, name, label, hint, options, ...rest }) {
   <//>`;
 }
 
-/** One of a few, all in sight. `options` are triples of value, name and explanation. */
+/** One of a few, all in sight. `options` are value, name, explanation, and whether it cannot be chosen. */
 export function Choice({ form, name, legend, options }) {
   const error = form.problem(name);
   return html`<fieldset class="choice">
     <legend>${legend}</legend>
     <div class="choices">
-      ${options.map(([value, words, explanation]) => html`<label key=${value}>
-        <input type="radio" name=${name} value=${value} checked=${form.values[name] === value} onChange=${() => form.set({ [name]: value })} />
+      ${options.map(([value, words, explanation, isClosed]) => html`<label key=${value} class=${isClosed ? "closed" : ""}>
+        <input type="radio" disabled=${isClosed} name=${name} value=${value} checked=${form.values[name] === value} onChange=${() => form.set({ [name]: value })} />
         <span><b>${words}</b>${explanation && html`<small>${explanation}</small>`}</span>
       </label>`)}
     </div>

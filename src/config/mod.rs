@@ -37,7 +37,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `DATABASE_URL`: a Postgres of the operator's; without it the embedded one is used.
     pub database_url: Option<SecretString>,
-    /// `DATABASE_CONNECTIONS`: how many connections to Postgres this process holds at most.
+    /// `DATABASE_CONNECTIONS`: how many connections to Postgres this process holds at most, beside the one on which it hears
+    /// of changed keys.
     pub database_connections: NonZeroU32,
     /// `POSTGRES_BIN_DIR`: where the programs for the embedded database are, if not where they are usually found.
     pub postgres_bin_dir: Option<PathBuf>,

@@ -25,7 +25,7 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "URL", value_parser = secret)]
     pub database_url: Option<SecretString>,
 
-    /// The most connections to Postgres that this process holds [default: 16]
+    /// The most connections to Postgres that this process holds, beside one that hears of changed keys [default: 16]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NUMBER")]
     pub database_connections: Option<String>,
 
@@ -102,8 +102,8 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "TEXT", value_parser = secret)]
     pub secret_key: Option<SecretString>,
 
-    /// Private networks that webhooks may be in, separated by commas: 10.1.0.0/16,127.0.0.1. Without it only public
-    /// addresses are connected to when somebody names a URL
+    /// Private networks that webhooks and files by URL may be in, separated by commas: 10.1.0.0/16,127.0.0.1. Without it
+    /// only public addresses are connected to when somebody names a URL
     #[arg(long, env, global = true, hide_env_values = true, value_name = "NETWORKS")]
     pub outbound_allow: Option<String>,
 

@@ -65,6 +65,8 @@ struct AttentionView {
     kind: String,
     key_id: Option<String>,
     mail_id: Option<String>,
+    /// The project of the mail.
+    project_id: Option<String>,
     /// In words.
     message: String,
     at: String,
@@ -122,6 +124,7 @@ impl OverviewBody {
                 kind: alert.kind,
                 key_id: Some(alert.key.to_string()),
                 mail_id: None,
+                project_id: None,
                 message: format!("{} ({}): {}", alert.key_name, alert.display_key, alert.message),
                 at: alert.at.to_rfc3339_opts(SecondsFormat::Millis, true),
             };
@@ -132,6 +135,7 @@ impl OverviewBody {
                 kind: "held_mail".into(),
                 key_id: None,
                 mail_id: Some(mail.id.to_string()),
+                project_id: Some(mail.project.to_string()),
                 message: "A mail may have been sent or not. Retry it, or cancel it.".into(),
                 at: mail.created_at.to_rfc3339_opts(SecondsFormat::Millis, true),
             };

@@ -323,7 +323,7 @@ fn verdict(source: Source, taken: crate::error::Result<Taken>) -> Said {
             "451 4.3.0 The mail is still being delivered; come again\r\n"
         }
         Err(error) => {
-            tracing::warn!(%error, "Could not write a report down; whoever brought it comes again");
+            tracing::warn!(cause = %error.for_log(), "Could not write a report down; whoever brought it comes again");
             "451 4.3.0 This cannot be written down now; come again\r\n"
         }
     }

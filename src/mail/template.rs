@@ -11,10 +11,13 @@
 mod evaluate;
 mod parse;
 mod path;
+mod steps;
 mod tag;
 mod variables;
 
 use serde_json::{Map, Value};
+
+pub use self::steps::Steps;
 
 /// The largest result, in bytes.
 const MAX_OUTPUT: usize = 10 * 1024 * 1024;
@@ -62,18 +65,19 @@ pub struct TemplateError {
 /// Fills in the variables of `source`.
 ///
 /// The work is bounded, whatever the source and the data are: time grows with the source's length, and from there on
-/// with at most half a million steps and 10 MiB of output.
+/// with at most half a million of `steps`, and no more than are left, and 10 MiB of output.
 pub fn render(
     source: &str,
     data: &Map<String, Value>,
     escape: Escape,
     raw: Raw,
+    steps: &Steps,
 ) -> Result<Rendered, TemplateError> {
     if !source.contains("{{") {
         return Ok(Rendered { text: source.to_owned(), missing: Vec::new() });
     }
     let rendered = parse::parse(source, raw)
-        .and_then(|nodes| evaluate::evaluate(&nodes, data, escape, source.len()));
+        .and_then(|nodes| evaluate::evaluate(&nodes, data, escape, source.len(), steps));
     rendered.map_err(|fault| fault.placed(source))
 }
 

@@ -13,8 +13,8 @@ use super::plain_text::reference::decoded;
 /// Links of one part that lead past us; each is some hundred bytes longer then.
 const MOST_LINKS: usize = 500;
 
-/// The part with each link to a web page in `<a href>` in the place that `way` names for it, and with `image` at its
-/// end. `way` answers nothing for what is to stay.
+/// The part with each link to a web page in `<a href>` in the place that `way` names for it, and with `image` before the
+/// last `</body>` that is a tag, or else at its end. `way` answers nothing for what is to stay.
 ///
 /// Links marked with `data-no-track` or `clicktracking=off` stay, as do those inside of comments.
 pub(super) fn tracked<'a>(
@@ -23,9 +23,10 @@ pub(super) fn tracked<'a>(
     image: Option<&str>,
 ) -> Cow<'a, str> {
     let mut tracked = String::new();
-    let (mut copied, mut links) = (0, 0);
+    let (mut copied, mut links, mut end_of_body) = (0, 0, None);
     let mut at = 0;
-    while links < MOST_LINKS
+    // Without an image nothing behind the last link matters.
+    while (links < MOST_LINKS || image.is_some())
         && let Some(start) = html[at..].find('<').map(|place| at + place)
     {
         let Some(found) = tag(&html[start..]) else {
@@ -37,7 +38,10 @@ pub(super) fn tracked<'a>(
             at = html.len() - after_closing(found.rest, &found.name).len();
             continue;
         }
-        if found.closes || found.name != "a" || found.href.is_none() {
+        if found.closes && found.name == "body" {
+            end_of_body = Some(tracked.len() + start - copied);
+        }
+        if found.closes || found.name != "a" || found.href.is_none() || links == MOST_LINKS {
             continue;
         }
         let Some(value) = target(&html[start + 1 + "a".len()..at]) else { continue };
@@ -53,7 +57,7 @@ pub(super) fn tracked<'a>(
     }
     tracked.push_str(&html[copied..]);
     if let Some(image) = image {
-        let end = end_of_body(&tracked);
+        let end = end_of_body.unwrap_or(tracked.len());
         tracked
             .insert_str(end, &format!("<img src=\"{image}\" alt=\"\" width=\"1\" height=\"1\">"));
     }
@@ -104,15 +108,6 @@ fn web_page(value: &str) -> Option<String> {
     }
     let url = Url::parse(&value).ok()?;
     url.has_host().then(|| url.into())
-}
-
-/// Where the last `</body>` begins, or the document ends.
-fn end_of_body(html: &str) -> usize {
-    let bytes = html.as_bytes();
-    let is_end = |place: &usize| {
-        bytes[*place..].len() >= 6 && bytes[*place..][..6].eq_ignore_ascii_case(b"</body")
-    };
-    html.rmatch_indices("</").map(|(place, _)| place).find(is_end).unwrap_or(html.len())
 }
 
 #[cfg(test)]
@@ -181,6 +176,27 @@ mod tests {
         assert_eq!(image("<p>x</p></BODY></html>"), format!("<p>x</p>{tag}</BODY></html>"));
         assert_eq!(image("<p>x</p>"), format!("<p>x</p>{tag}"));
         assert_eq!(image(""), tag);
+        let many = "<a href=http://a.example>x</a>".repeat(MOST_LINKS + 1);
+        assert_eq!(image(&format!("{many}</body>")), format!("{many}{tag}</body>"));
+        let led = tracked("<a href=http://a>x</a></body>", |_| Some("T".into()), Some("I"));
+        assert_eq!(led, format!("<a href=T>x</a>{tag}</body>"));
+    }
+
+    #[test]
+    fn the_image_breaks_no_markup_and_stands_in_no_comment() {
+        let tag = "<img src=\"I\" alt=\"\" width=\"1\" height=\"1\">";
+        for html in [
+            "<img alt=\"</body>\" src=\"x\">",
+            "<p>x</p><!-- end of </body> -->",
+            "<!--[if mso]></body><![endif]--><p>x</p>",
+            "<style>/* </body> */</style><p>x</p>",
+            "</bodywork>",
+        ] {
+            assert_eq!(tracked(html, |_| None, Some("I")), format!("{html}{tag}"));
+        }
+        let html = "<p>x</p>{}</body><!-- end of </body> -->";
+        let marked = tracked(&html.replace("{}", ""), |_| None, Some("I")).into_owned();
+        assert_eq!(marked, html.replace("{}", tag));
     }
 
     #[test]

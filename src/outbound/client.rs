@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -22,6 +21,7 @@ use url::Url;
 
 use super::connect::{ConnectError, Connector};
 use super::guard::Guard;
+use super::room::Room;
 
 /// The longest head of an answer, in bytes.
 const MAX_HEAD: usize = 32 * 1024;
@@ -56,8 +56,10 @@ pub struct Answer {
 pub enum Download {
     /// All of it.
     Whole(Vec<u8>),
-    /// There was no room for all of it.
+    /// It is larger than it may be.
     TooLarge,
+    /// There was no room for all of it beside those of others.
+    NoRoom,
     /// It broke off, or took too long.
     Broken,
     /// Another status than 200: no file.
@@ -134,7 +136,7 @@ impl Client {
         &self,
         url: &Url,
         limits: Limits,
-        room: &AtomicUsize,
+        room: &Room,
     ) -> Result<Download, RequestError> {
         let mut request = Request::new(Full::default());
         let headers = request.headers_mut();
@@ -227,9 +229,9 @@ async fn read(response: Response<Incoming>, limits: Limits) -> Answer {
 }
 
 /// Reads a body to its end, as long as there is time and room.
-async fn read_whole(response: Response<Incoming>, limits: Limits, room: &AtomicUsize) -> Download {
+async fn read_whole(response: Response<Incoming>, limits: Limits, room: &Room) -> Download {
     let mut incoming = response.into_body();
-    if incoming.size_hint().lower() > room.load(Ordering::Relaxed) as u64 {
+    if incoming.size_hint().lower() > room.left() as u64 {
         return Download::TooLarge;
     }
     let mut body = Vec::new();
@@ -239,10 +241,11 @@ async fn read_whole(response: Response<Incoming>, limits: Limits, room: &AtomicU
             Ok(None) => return Download::Whole(body),
             Ok(Some(Ok(frame))) => {
                 let Ok(data) = frame.into_data() else { continue };
-                let take = |left: usize| left.checked_sub(data.len());
-                let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-                if taken.is_err() || body.len() + data.len() > limits.body_bytes {
+                if body.len() + data.len() > limits.body_bytes {
                     return Download::TooLarge;
+                }
+                if let Some(refused) = room.take(data.len()) {
+                    return refused;
                 }
                 body.extend_from_slice(&data);
             }

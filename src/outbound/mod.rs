@@ -7,7 +7,9 @@ pub mod client;
 pub mod guard;
 
 mod connect;
+mod room;
 
 pub use self::client::{Answer, Client, Download, Limits, SetupError};
 pub use self::connect::ConnectError;
 pub use self::guard::Guard;
+pub use self::room::Room;

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
 use super::return_paths::ReturnPaths;
-use super::{in_time, unavailable, unsure};
+use super::{commit, in_time, unavailable};
 use crate::domain::delivery::Reply;
 use crate::domain::id::{MailId, ProjectId};
 use crate::domain::packing;
@@ -227,7 +227,7 @@ impl Bounces {
         in_time(lock_decision(&mut *transaction, entry.mail)).await.map_err(unavailable)?;
         let recorded =
             in_time(store::bounces::record(&mut *transaction, entry)).await.map_err(unavailable)?;
-        in_time(transaction.commit()).await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(recorded)
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::deliveries::Deliveries;
 use super::handoff::{Job, Lease};
 use super::room::{self, Room};
-use super::{in_time_for, unavailable};
+use super::{in_time_for, try_to_commit, unavailable};
 use crate::domain::delivery::{Outcome, Reply};
 use crate::domain::id::{DeliveryId, MailId};
 use crate::domain::packing;
@@ -68,19 +68,19 @@ impl Deliveries {
                 return Err(unavailable(error));
             }
         };
-        // Only what is going to be worked on is held: whatever else happens, a lease ends by itself.
         let mut claims = Claims { jobs: Vec::new(), no_room_for: portion.no_room_for };
-        let mut late = HashSet::new();
+        let (mut late, mut unreadable) = (HashSet::new(), Vec::new());
         for (mail, deliveries, room) in portion.mails {
-            self.leases.hold(&deliveries, asked);
             if late::is_late(&mail, &deliveries) {
                 late.insert(mail.id);
             }
             // The error may quote the content, which belongs in no log.
             let Ok(content) = packing::unpack(&mail.body, mail.shared.as_deref()) else {
-                self.defer_unreadable(&mail, &deliveries).await?;
+                unreadable.push((mail, deliveries));
                 continue;
             };
+            // Only what is going to be worked on is held: whatever else happens, a lease ends by itself.
+            let held = self.leases.hold(&deliveries, asked);
             claims.jobs.push(Job {
                 mail: mail.id,
                 test: mail.test,
@@ -88,17 +88,26 @@ impl Deliveries {
                 content: Arc::new(content),
                 deliveries,
                 room: Some(room),
+                held: Some(held),
             });
         }
-        if let Err(error) = self.end_what_may_not_be_sent(&mut claims.jobs, &late).await {
-            let left: Vec<Lease> = claims.jobs.into_iter().flat_map(|job| job.deliveries).collect();
-            for lease in &left {
-                self.leases.drop_one(lease.id);
+        for (mail, deliveries) in &unreadable {
+            if let Err(error) = self.defer_unreadable(mail, deliveries).await {
+                self.give_up(claims);
+                return Err(error);
             }
-            self.leases.give_back_later(left.iter().map(|lease| (lease.id, lease.token)));
+        }
+        if let Err(error) = self.end_what_may_not_be_sent(&mut claims.jobs, &late).await {
+            self.give_up(claims);
             return Err(error);
         }
         Ok(claims)
+    }
+
+    /// Gives back what was claimed and is not going to be worked on.
+    fn give_up(&self, claims: Claims) {
+        let left = claims.jobs.iter().flat_map(|job| &job.deliveries);
+        self.leases.give_back_later(left.map(|lease| (lease.id, lease.token)));
     }
 
     /// Leaves a mail to another version of the program, which may be able to read it.
@@ -170,7 +179,7 @@ impl Deliveries {
                 portion.mails.push((mail, of_mail.leases, room));
             }
         }
-        transaction.commit().await?;
+        try_to_commit(transaction).await?;
         Ok(portion)
     }
 }
@@ -284,17 +293,7 @@ fn after_abandoned_attempt(delivery: &Claimed, token: Uuid, is_too_late: bool) -
 
 /// The end of a delivery that somebody asked to stop while an attempt was being made.
 fn after_cancellation(delivery: &Claimed, token: Uuid) -> Change {
-    Change {
-        id: delivery.id,
-        token,
-        attempt: delivery.attempt - 1,
-        step: Step::Failed,
-        mail_status: "cancelled",
-        delay_seconds: 0.0,
-        event: Some("cancelled"),
-        reply: None,
-        suppress: None,
-    }
+    Change::ended(delivery.id, token, delivery.attempt - 1, "cancelled", None)
 }
 
 fn unpacked_length(body: &BodyStart) -> usize {
@@ -303,15 +302,6 @@ fn unpacked_length(body: &BodyStart) -> usize {
 }
 
 fn without_content(lease: &Lease) -> Change {
-    Change {
-        id: lease.id,
-        token: lease.token,
-        attempt: lease.attempt,
-        step: Step::Failed,
-        mail_status: "failed",
-        delay_seconds: 0.0,
-        event: Some("failed"),
-        reply: Some(Reply::described("The content of this mail is gone.")),
-        suppress: None,
-    }
+    let reply = Reply::described("The content of this mail is gone.");
+    Change::ended(lease.id, lease.token, lease.attempt, "failed", Some(reply))
 }

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::batch::{Batcher, Bounds};
 use super::handoff::{HandOff, Job, Lease};
-use super::storing::{store_all, store_together};
+use super::storing::{Verdict, store_all, store_together};
 use crate::domain::mail::Content;
 use crate::error::{Error, Result};
 use crate::store::mails::{AcceptedRow, NewMailRow, SharedBodyRow};
@@ -133,12 +133,12 @@ async fn store_and_hand_over(
 
     if let Some(handoff) = handoff {
         for ((row, (content, room)), verdict) in rows.into_iter().zip(rest).zip(&verdicts) {
-            if let Ok(accepted) = verdict {
-                hand_over(handoff, &row, accepted, content, room, asked);
+            if let Ok(verdict) = verdict {
+                hand_over(handoff, &row, verdict, content, room, asked);
             }
         }
     }
-    Ok(verdicts)
+    Ok(verdicts.into_iter().map(|verdict| verdict.map(|verdict| verdict.accepted)).collect())
 }
 
 async fn store_together_and_hand_over(
@@ -151,31 +151,32 @@ async fn store_together_and_hand_over(
     let lease = handoff.map_or(Duration::ZERO, HandOff::lease);
     let asked = Instant::now();
     let stored = store_together(db, &rows, shared.as_ref(), lease).await;
-    let Some(handoff) = handoff else { return stored };
-    if let Err(Error::OutcomeUnknown(_)) = &stored {
+    if let (Some(handoff), Err(Error::OutcomeUnknown(_))) = (handoff, &stored) {
         for row in &rows {
             give_back(handoff, row);
         }
     }
-    let accepted = stored?;
-    for ((row, rest), accepted) in rows.iter().zip(rest).zip(&accepted) {
-        if let Some((content, room)) = rest {
-            hand_over(handoff, row, accepted, content, Some(room), asked);
+    let verdicts = stored?;
+    if let Some(handoff) = handoff {
+        for ((row, rest), verdict) in rows.iter().zip(rest).zip(&verdicts) {
+            if let Some((content, room)) = rest {
+                hand_over(handoff, row, verdict, content, Some(room), asked);
+            }
         }
     }
-    Ok(accepted)
+    Ok(verdicts.into_iter().map(|verdict| verdict.accepted).collect())
 }
 
 /// Hands a mail to this node's delivering side, if it was stored under a lease.
 fn hand_over(
     handoff: &HandOff,
     row: &NewMailRow,
-    accepted: &AcceptedRow,
+    Verdict { accepted, hand_over }: &Verdict,
     content: Arc<Content>,
     room: Option<OwnedSemaphorePermit>,
     asked: Instant,
 ) {
-    let Some(token) = row.lease_token.filter(|_| accepted.stored) else { return };
+    let Some(token) = row.lease_token.filter(|_| *hand_over) else { return };
     let deliveries: Vec<Lease> = (0..)
         .zip(&row.recipients)
         .filter(|(position, _)| !accepted.suppressed.contains(position))
@@ -192,14 +193,15 @@ fn hand_over(
         return;
     }
     let (mail, test, starts_at) = (row.id, row.test, accepted.accepted_at);
-    handoff.hand_over(Job { mail, test, starts_at, content, deliveries, room }, asked);
+    let job = Job { mail, test, starts_at, content, deliveries, room, held: None };
+    handoff.hand_over(job, asked);
 }
 
 /// What may have been stored and is not going to be handed over must not wait for its leases to run out.
 fn give_back_what_is_unknown(
     handoff: &HandOff,
     rows: &[NewMailRow],
-    stored: &Result<Vec<Result<AcceptedRow>>>,
+    stored: &Result<Vec<Result<Verdict>>>,
 ) {
     let is_unknown = |place: usize| match stored {
         Ok(verdicts) => matches!(verdicts.get(place), Some(Err(Error::OutcomeUnknown(_)))),

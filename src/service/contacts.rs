@@ -7,7 +7,7 @@ use chrono::Utc;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
-use super::{unavailable, unsure};
+use super::{commit, unavailable};
 use crate::domain::address::EmailAddress;
 use crate::domain::contact::{Contact, ContactDraft, note};
 use crate::domain::custom_fields::{self, FieldType};
@@ -68,7 +68,7 @@ impl Contacts {
         for _ in 0..TRIES {
             let mut transaction = self.db.begin().await.map_err(unavailable)?;
             if let Some(done) = upsert_in(&mut transaction, project, &drafts).await? {
-                transaction.commit().await.map_err(unsure)?;
+                commit(transaction).await?;
                 return Ok(done);
             }
         }
@@ -91,7 +91,7 @@ impl Contacts {
             .await?
             .ok_or(Error::NotFound("contact"))?;
         let upserted = done.pop().ok_or(Error::NotFound("contact"))?.map_err(Error::Invalid)?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(upserted.contact)
     }
 
@@ -119,7 +119,7 @@ impl Contacts {
         tell(&mut transaction, project, vec![told(EventType::ContactCreated, &copy, &[])]).await?;
         let stored = store::contacts::by_ids(&mut *transaction, project, &[id]).await;
         let copy = stored.map_err(unavailable)?.pop().ok_or(Error::NotFound("contact"))?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(copy)
     }
 
@@ -158,7 +158,7 @@ impl Contacts {
             return Err(Error::NotFound("contact"));
         }
         tell_deleted(&mut transaction, project, &gone).await?;
-        transaction.commit().await.map_err(unsure)
+        commit(transaction).await
     }
 
     /// Removes the contacts that the project calls by this name of its own.
@@ -174,7 +174,7 @@ impl Contacts {
             return Err(Error::NotFound("contact"));
         }
         tell_deleted(&mut transaction, project, &gone).await?;
-        transaction.commit().await.map_err(unsure)
+        commit(transaction).await
     }
 
     /// Removes the contacts that have one of these addresses; how many it were.
@@ -188,7 +188,7 @@ impl Contacts {
         let gone = store::contacts::delete_by_emails(&mut *transaction, project, &emails).await;
         let gone = gone.map_err(unavailable)?;
         tell_deleted(&mut transaction, project, &gone).await?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(gone.len())
     }
 }

@@ -11,9 +11,8 @@ use tokio_util::task::TaskTracker;
 use super::backoff::Backoff;
 use super::batch::{Batcher, Bounds};
 use super::handoff::{Lease, Leases};
-use super::{in_time, unavailable, without_values};
+use super::{in_time, is_refusal, unavailable, without_values};
 use crate::domain::delivery::Outcome;
-use crate::domain::id::DeliveryId;
 use crate::domain::retry::{GIVE_UP_AFTER, delay_after};
 use crate::error::{Error, Result};
 use crate::store;
@@ -97,7 +96,7 @@ impl Deliveries {
                 Err(Error::Unavailable(_)) => {}
                 Err(Error::OutcomeUnknown(_)) if panics < MOST_PANICS => panics += 1,
                 recorded => {
-                    self.leases.drop_one(lease.id);
+                    self.leases.drop_one(lease.id, lease.token);
                     return recorded;
                 }
             }
@@ -107,7 +106,7 @@ impl Deliveries {
     /// Gives leases back whose attempts never began: now, or as soon as the database is there.
     pub async fn release(&self, leases: &[Lease]) -> Result<()> {
         for lease in leases {
-            self.leases.drop_one(lease.id);
+            self.leases.drop_one(lease.id, lease.token);
         }
         self.leases.give_back_later(leases.iter().map(|lease| (lease.id, lease.token)));
         self.give_back_unwanted().await
@@ -126,14 +125,6 @@ impl Deliveries {
         given_back.map_err(unavailable)
     }
 
-    /// Stops renewing these leases when the guard is dropped, whatever happened meanwhile.
-    pub fn hold_until_dropped(&self, leases: &[Lease]) -> HeldLeases {
-        HeldLeases {
-            leases: Arc::clone(&self.leases),
-            ids: leases.iter().map(|lease| lease.id).collect(),
-        }
-    }
-
     /// How long a lease is.
     pub fn lease(&self) -> Duration {
         self.leases.length()
@@ -149,20 +140,6 @@ impl Deliveries {
             self.leases.renewed(some, &renewed.into_iter().collect(), asked);
         }
         self.give_back_unwanted().await
-    }
-}
-
-/// Keeps leases in renewal while it lives.
-pub struct HeldLeases {
-    leases: Arc<Leases>,
-    ids: Vec<DeliveryId>,
-}
-
-impl Drop for HeldLeases {
-    fn drop(&mut self) {
-        for id in &self.ids {
-            self.leases.drop_one(*id);
-        }
     }
 }
 
@@ -193,13 +170,6 @@ async fn record_until_stored(db: &PgPool, changes: &[Change]) -> Vec<bool> {
             }
         }
     }
-}
-
-/// Whether the statement will be refused however often it is tried: not for want of a connection, of room or of luck.
-pub(super) fn is_refusal(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code().map(String::from));
-    let passing = ["08", "25", "40", "53", "55", "57", "58"];
-    code.is_some_and(|code| !passing.iter().any(|class| code.starts_with(class)))
 }
 
 /// What an outcome changes. `jitter` is between 0 and 1.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
+use super::put_back::PutBack;
 use super::{in_time, unavailable};
 use crate::domain::engagement::{Engagement, Seen};
 use crate::domain::link_token::LinkToken;
@@ -54,17 +55,17 @@ impl Engagements {
 
     /// Writes down what was counted since the last time. What cannot be written is kept for the next time.
     pub async fn flush(&self) -> Result<()> {
-        let mut taken: Vec<_> = std::mem::take(&mut *self.counted()).into_iter().collect();
-        while !taken.is_empty() {
-            let batch = taken.split_off(taken.len().saturating_sub(BATCH));
-            let written = in_time(store::engagements::record(&self.db, &batch, MOST_EVENTS)).await;
-            if let Err(error) = written {
-                taken.extend(batch);
-                for (seen, engagement) in taken {
-                    self.add(seen, engagement);
-                }
-                return Err(unavailable(error));
+        let taken: Vec<_> = std::mem::take(&mut *self.counted()).into_iter().collect();
+        let mut left = PutBack::unless_written(taken, |left: Vec<_>| {
+            for (seen, engagement) in left {
+                self.add(seen, engagement);
             }
+        });
+        while !left.is_empty() {
+            let before = left.len().saturating_sub(BATCH);
+            let writing = store::engagements::record(&self.db, &left[before..], MOST_EVENTS);
+            in_time(writing).await.map_err(unavailable)?;
+            left.truncate(before);
         }
         Ok(())
     }

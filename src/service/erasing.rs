@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::seal::Seal;
-use super::{unavailable, unsure};
+use super::{commit, unavailable};
 use crate::domain::address::EmailAddress;
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
@@ -99,7 +99,7 @@ impl Erasing {
             };
             store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
         }
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(erasure)
     }
 
@@ -251,7 +251,7 @@ impl Erasing {
         let pending = store::deliveries::of_mail(&mut *transaction, project, mail).await;
         let pending = pending.map_err(unavailable)?;
         if pending.iter().any(|delivery| is_alone || places.contains(&delivery.position)) {
-            transaction.commit().await.map_err(unsure)?;
+            commit(transaction).await?;
             return Ok(false);
         }
         let counted = if is_alone {
@@ -314,7 +314,7 @@ impl Erasing {
         store::erasures::count(&mut *transaction, project, claimed.id, counted)
             .await
             .map_err(unavailable)?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(true)
     }
 
@@ -337,7 +337,7 @@ impl Erasing {
                 .await
                 .map_err(unavailable)?;
         }
-        transaction.commit().await.map_err(unsure)
+        commit(transaction).await
     }
 
     /// Takes the address out of the answers that repeated requests get again. The requests go on to be known: a repetition
@@ -405,7 +405,7 @@ impl Erasing {
             }),
         };
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         tracing::info!(erasure.id = %id, "Erased a recipient");
         Ok(())
     }

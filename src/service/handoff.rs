@@ -31,6 +31,8 @@ pub struct Job {
     pub deliveries: Vec<Lease>,
     /// The room that it takes up until it is dropped.
     pub room: Option<OwnedSemaphorePermit>,
+    /// Keeps the leases in renewal until the job is dropped, whatever happens to it.
+    pub held: Option<HeldLeases>,
 }
 
 /// One delivery that this node may attempt.
@@ -88,15 +90,12 @@ impl HandOff {
 
     /// Hands a mail over that was stored by a statement begun at `asked`. If that is long ago, or the delivering side is
     /// gone already, its leases are given back and others deliver it.
-    pub fn hand_over(&self, job: Job, asked: Instant) {
+    pub fn hand_over(&self, mut job: Job, asked: Instant) {
         if asked.elapsed() > self.leases.length / 3 {
             return self.give_back(job.deliveries.iter().map(|lease| (lease.id, lease.token)));
         }
-        self.leases.hold(&job.deliveries, asked);
+        job.held = Some(self.leases.hold(&job.deliveries, asked));
         if let Err(mpsc::error::SendError(job)) = self.jobs.send(job) {
-            for lease in &job.deliveries {
-                self.leases.drop_one(lease.id);
-            }
             self.give_back(job.deliveries.iter().map(|lease| (lease.id, lease.token)));
         }
     }
@@ -132,12 +131,14 @@ impl Leases {
         self.length
     }
 
-    /// Notes leases that were taken by a statement begun at `asked`.
-    pub fn hold(&self, leases: &[Lease], asked: Instant) {
+    /// Notes leases that were taken by a statement begun at `asked`, for as long as the guard lives.
+    pub fn hold(self: &Arc<Self>, leases: &[Lease], asked: Instant) -> HeldLeases {
         let until = asked + self.length;
         self.lock().extend(
             leases.iter().map(|lease| (lease.id, Held { token: lease.token, until, begun: false })),
         );
+        let held = leases.iter().map(|lease| (lease.id, lease.token)).collect();
+        HeldLeases { leases: Arc::clone(self), held }
     }
 
     /// Notes that an attempt begins; `false` if it must not, because the lease is not certainly ours any more.
@@ -178,9 +179,12 @@ impl Leases {
         }
     }
 
-    /// Forgets a lease that is over.
-    pub fn drop_one(&self, id: DeliveryId) {
-        self.lock().remove(&id);
+    /// Forgets a lease that is over; one that was taken for a later attempt stays.
+    pub fn drop_one(&self, id: DeliveryId, token: Uuid) {
+        let mut held = self.lock();
+        if held.get(&id).is_some_and(|held| held.token == token) {
+            held.remove(&id);
+        }
     }
 
     /// Notes leases under which nothing was begun, to be given back when the database is there: if they ran out, it
@@ -206,5 +210,45 @@ impl Leases {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps leases in renewal while it lives: those of work that nobody does any more end by themselves.
+#[derive(Debug)]
+pub struct HeldLeases {
+    leases: Arc<Leases>,
+    held: Vec<(DeliveryId, Uuid)>,
+}
+
+impl Drop for HeldLeases {
+    fn drop(&mut self) {
+        for (id, token) in &self.held {
+            self.leases.drop_one(*id, *token);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(id: DeliveryId, attempt: i16) -> Lease {
+        let (position, hold, retried_at, token) = (0, false, None, Uuid::new_v4());
+        Lease { id, position, attempt, hold, retried_at, token }
+    }
+
+    #[test]
+    fn the_end_of_one_attempt_is_not_the_end_of_the_next() {
+        let leases = Arc::new(Leases::new(Duration::from_mins(1)));
+        let id = DeliveryId::generate();
+        let (first, second) = (lease(id, 1), lease(id, 2));
+        let held_first = leases.hold(&[first], Instant::now());
+        let held_second = leases.hold(&[second], Instant::now());
+        drop(held_first);
+        leases.drop_one(id, first.token);
+        assert_eq!(leases.held(), [(id, second.token)]);
+        assert!(leases.begin(&second) && !leases.begin(&first));
+        drop(held_second);
+        assert!(leases.held().is_empty());
     }
 }

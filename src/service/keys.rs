@@ -25,12 +25,13 @@ pub use self::managing::KeyWish;
 pub use self::minting::NewKey;
 use super::hashing::Hashing;
 use super::pepper::Pepper;
-use super::{in_time, unavailable, without_values};
+use super::put_back::PutBack;
+use super::{away, in_time, unavailable};
 use crate::domain::api_key::ApiKeyToken;
 use crate::domain::caller::{ApiKey, KeyStatus};
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
 use crate::domain::rate_limit::RateLimit;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store;
 use crate::store::api_keys::Verifier;
 
@@ -154,7 +155,7 @@ impl Keys {
             .projects
             .try_get_with(project, in_time(store::projects::account_of(&self.db, project)))
             .await
-            .map_err(|error: Arc<sqlx::Error>| unavailable_shared(&error))?;
+            .map_err(|error: Arc<sqlx::Error>| away(&error))?;
         if self.forgotten.load(Ordering::SeqCst) != read_since {
             self.projects.invalidate(&project).await;
         }
@@ -175,14 +176,15 @@ impl Keys {
         let mut usage: Vec<_> = used.into_iter().map(|(key, (at, from))| (key, at, from)).collect();
         // In order, so that two nodes never wait for each other.
         usage.sort_unstable_by_key(|(key, ..)| *key);
-        let written = in_time(store::api_keys::record_usage(&self.db, &usage)).await;
-        if written.is_err() {
+        let usage = PutBack::unless_written(usage, |usage: Vec<_>| {
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
             for (key, at, from) in usage {
                 used.entry(key).or_insert((at, from));
             }
-        }
-        written.map_err(unavailable)
+        });
+        in_time(store::api_keys::record_usage(&self.db, &usage)).await.map_err(unavailable)?;
+        usage.written();
+        Ok(())
     }
 
     /// Forgets what is remembered of one key.
@@ -235,7 +237,7 @@ impl Keys {
             .rows
             .try_get_with(public_id.to_owned(), query)
             .await
-            .map_err(|error: Arc<sqlx::Error>| unavailable_shared(&error))?;
+            .map_err(|error: Arc<sqlx::Error>| away(&error))?;
         self.forget_if_read_before(public_id, read_since).await;
         Ok(known)
     }
@@ -280,8 +282,4 @@ impl Keys {
         }
         Ok(good)
     }
-}
-
-fn unavailable_shared(error: &Arc<sqlx::Error>) -> Error {
-    Error::Unavailable(anyhow::anyhow!(without_values(error)))
 }

@@ -22,6 +22,7 @@ use crate::mail::compose::{self, Identity, Recipient};
 use crate::store;
 
 pub use bulk::BulkAccepted;
+pub use decisions::MailAfter;
 pub use fetching::Files;
 pub use search::{MailFilter, MailPage};
 pub use trying::Trial;
@@ -33,6 +34,7 @@ mod pictures;
 mod preparing;
 mod preview;
 pub(super) mod rendering;
+mod repeating;
 mod search;
 mod sending;
 mod several;
@@ -115,12 +117,7 @@ impl Mails {
     /// One mail with its deliveries and its history.
     pub async fn find(&self, project: ProjectId, id: MailId) -> Result<MailDetail> {
         let summary = self.summary(project, id).await?;
-        let body = in_time(store::mails::body(&self.db, id))
-            .await
-            .map_err(unavailable)?
-            .ok_or(Error::NotFound("mail"))?;
-        let content = packing::unpack(&body.content, body.shared.as_deref())
-            .map_err(|error| Error::Internal(error.into()))?;
+        let content = self.content(id).await?;
         let pending = in_time(store::deliveries::of_mail(&self.db, project, id))
             .await
             .map_err(unavailable)?;
@@ -190,6 +187,16 @@ impl Mails {
         metrics::gauge!("posthaste_queue_depth")
             .set(f64::from(i32::try_from(waiting).unwrap_or(i32::MAX)));
         Ok(())
+    }
+
+    /// What is in a mail, which must be known to be in the project.
+    async fn content(&self, id: MailId) -> Result<Content> {
+        let body = in_time(store::mails::body(&self.db, id))
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("mail"))?;
+        packing::unpack(&body.content, body.shared.as_deref())
+            .map_err(|error| Error::Internal(error.into()))
     }
 
     async fn summary(&self, project: ProjectId, id: MailId) -> Result<MailSummary> {

@@ -1,5 +1,8 @@
 //! What became of the mail of the last days, and what needs somebody's attention.
 
+use std::cmp::Reverse;
+use std::slice;
+
 use chrono::NaiveDate;
 use sqlx::PgPool;
 
@@ -26,7 +29,7 @@ pub struct Overview {
     pub backlog: Backlog,
     /// The latest notes that nobody has dismissed.
     pub alerts: Vec<Alert>,
-    /// The latest mails that wait for a decision; of one project only.
+    /// The latest mails that wait for a decision.
     pub held: Vec<MailSummary>,
 }
 
@@ -60,13 +63,28 @@ impl Overviews {
         let alerts = store::alerts::list_open(&self.db, account, newest, i64::from(ATTENTION))
             .await
             .map_err(unavailable)?;
-        let held = match project {
-            Some(project) if backlog.held > 0 => {
-                let filter = MailFilter { statuses: vec!["held".into()], ..MailFilter::default() };
-                self.mails.list(project, &filter, ATTENTION).await?.mails
-            }
-            _ => Vec::new(),
-        };
+        let held = self.held(&projects, backlog.held).await?;
         Ok(Overview { days, backlog, alerts, held })
+    }
+
+    /// The latest mails that wait for a decision, of projects in which so many recipients wait for one together.
+    async fn held(&self, projects: &[ProjectId], mut left: i64) -> Result<Vec<MailSummary>> {
+        let filter = MailFilter { statuses: vec!["held".into()], ..MailFilter::default() };
+        let mut held = Vec::new();
+        for project in projects {
+            if left <= 0 {
+                break;
+            }
+            let of_project = slice::from_ref(project);
+            let backlog = store::mail_days::backlog(&self.db, of_project);
+            let backlog = backlog.await.map_err(unavailable)?;
+            left -= backlog.held;
+            if backlog.held > 0 {
+                held.extend(self.mails.list(*project, &filter, ATTENTION).await?.mails);
+            }
+        }
+        held.sort_by_key(|mail| Reverse(mail.created_at));
+        held.truncate(ATTENTION.into());
+        Ok(held)
     }
 }

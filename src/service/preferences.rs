@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
-use super::{in_time, unavailable};
+use super::{commit, in_time, unavailable};
 use crate::domain::link_token::{LinkToken, Unsubscribe};
 use crate::domain::links::Links;
 use crate::domain::suppression::{GroupCode, Reason};
@@ -126,7 +126,7 @@ impl Preferences {
             }
         }
         let standing = standing(&mut transaction, &link).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         metrics::counter!("posthaste_preferences_changed_total").increment(1);
         Ok(Some(standing))
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::domains::KEYS_OUTLIVE_THEIR_DOMAIN;
-use super::{unavailable, unsure};
+use super::{commit, unavailable};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::domain_name::DomainName;
 use crate::domain::id::{AccountId, ProjectId};
@@ -31,7 +31,7 @@ pub async fn set_up(db: &PgPool) -> Result<(AccountId, bool)> {
     store::projects::insert(&mut *transaction, id, account, "My project", None)
         .await
         .map_err(unavailable)?;
-    transaction.commit().await.map_err(unsure)?;
+    commit(transaction).await?;
     Ok((account, true))
 }
 
@@ -90,7 +90,7 @@ pub async fn delete(db: &PgPool, account: AccountId, project: ProjectId, doer: D
     store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
     // Heard at the commit.
     store::api_keys::notify_all_changed(&mut *transaction).await.map_err(unavailable)?;
-    transaction.commit().await.map_err(unsure)?;
+    commit(transaction).await?;
     tracing::info!(project.id = %project, "Deleted project {project}");
     Ok(())
 }
@@ -166,7 +166,7 @@ pub async fn create(
     let details = json!({"name": project.name, "domain": project.domain});
     let entry = entry(doer, &project, "project.created", details);
     store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-    transaction.commit().await.map_err(unsure)?;
+    commit(transaction).await?;
     tracing::info!(project.id = %id, "Made project {id}");
     Ok(project)
 }
@@ -228,7 +228,7 @@ pub async fn update(
     store::projects::update(&mut *transaction, &after).await.map_err(unavailable)?;
     let entry = entry(doer, &after, "project.updated", details.into());
     store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-    transaction.commit().await.map_err(unsure)?;
+    commit(transaction).await?;
     tracing::info!(project.id = %id, "Changed project {id}");
     Ok((after, domains))
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::domains::Domains;
-use super::unavailable;
+use super::{commit, unavailable};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
 use crate::domain::id::{ProjectId, SenderId};
@@ -68,7 +68,7 @@ impl Senders {
         }
         let entry = entry(caller, project, "sender.added", sender.id, &sender.email);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(sender.id = %sender.id, "Added a sender");
         Ok(sender)
     }
@@ -97,7 +97,7 @@ impl Senders {
         let email = email.ok_or(Error::NotFound("sender"))?;
         let entry = entry(caller, project, "sender.deleted", id, &email);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(sender.id = %id, "Removed a sender");
         Ok(())
     }

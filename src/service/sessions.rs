@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::people::SESSION_LIFETIME;
-use super::{in_time, unavailable, without_values};
+use super::{commit, in_time, unavailable, without_values};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::{Caller, Person};
 use crate::domain::id::{OneTimeLinkId, SessionId};
@@ -99,7 +99,7 @@ impl Sessions {
         }
         let entry = ended_entry(caller, person, json!({"session": id}));
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)
+        commit(transaction).await
     }
 
     /// Ends all sessions of a person but the one that asks for it; says how many.
@@ -112,7 +112,7 @@ impl Sessions {
             let entry = ended_entry(caller, person, json!({"sessionsEnded": ended}));
             store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
         }
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok(ended)
     }
 

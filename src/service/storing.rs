@@ -10,18 +10,18 @@
 //! - What is not certain when patience ends stays without an answer. A refusal would promise that nothing was stored,
 //!   and nothing can hold that promise while the database is away: another node may find the mail there and deliver it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::{PgPool, Postgres};
 
+use super::ending::{End, end_of};
 use super::{in_time, in_time_for, unavailable, without_values};
 use crate::domain::id::MailId;
 use crate::error::{Error, Result};
 use crate::store;
-use crate::store::mails::{AcceptedRow, NewMailRow, SharedBodyRow};
+use crate::store::mails::{AcceptedRow, NewMailRow, SharedBodyRow, StoredRow};
 
 /// How long the truth about a batch is looked for.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(25);
@@ -29,12 +29,25 @@ const RESOLVE_WITHIN: Duration = Duration::from_secs(25);
 /// Between looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What became of a mail.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// What its sender is told by.
+    pub accepted: AcceptedRow,
+    /// Whether it is this node's to deliver. What was found after a commit that broke off is not: its leases were given
+    /// back.
+    pub hand_over: bool,
+}
+
+/// Mails that are there.
+type Stored = HashMap<MailId, StoredRow>;
+
 /// Stores a batch, or, if one of its mails is what Postgres refuses, each of them alone.
 pub(super) async fn store_all(
     db: &PgPool,
     rows: &[NewMailRow],
     lease: Duration,
-) -> Result<Vec<Result<AcceptedRow>>> {
+) -> Result<Vec<Result<Verdict>>> {
     match store_batch(db, rows, None, lease).await {
         // Not as the batch's own error, which says that trying again may help.
         Err(Error::Internal(error)) if rows.len() == 1 => Ok(vec![Err(Error::Internal(error))]),
@@ -64,13 +77,13 @@ pub(super) async fn store_together(
     rows: &[NewMailRow],
     shared: Option<&SharedBodyRow>,
     lease: Duration,
-) -> Result<Vec<AcceptedRow>> {
+) -> Result<Vec<Verdict>> {
     let verdicts = store_batch(db, rows, shared, lease).await?;
     let mut accepted = Vec::with_capacity(verdicts.len());
     let mut refusal = None;
     for verdict in verdicts {
         match verdict {
-            Ok(row) => accepted.push(row),
+            Ok(verdict) => accepted.push(verdict),
             // Where one end is not known, none is.
             Err(error @ Error::OutcomeUnknown(_)) => return Err(error),
             Err(error) => refusal = Some(error),
@@ -87,7 +100,7 @@ async fn store_batch(
     rows: &[NewMailRow],
     shared: Option<&SharedBodyRow>,
     lease: Duration,
-) -> Result<Vec<Result<AcceptedRow>>> {
+) -> Result<Vec<Result<Verdict>>> {
     // Nothing has begun yet, so that a failure here is a refusal.
     let mut connection = db.acquire().await.map_err(unavailable)?;
     let deadline = Instant::now() + RESOLVE_WITHIN;
@@ -128,44 +141,12 @@ async fn store_batch(
     }
 }
 
-/// What an error says of the statement it came from.
-enum End {
-    /// Nothing was stored, and trying again helps.
-    RolledBack,
-    /// Nothing was stored, and the database has no room or no time.
-    NotNow,
-    /// Nothing was stored, nor will it be.
-    Refused,
-    /// It may have been stored.
-    Unknown,
-}
-
-fn end_of(error: &sqlx::Error) -> End {
-    let Some(refusal) = error.as_database_error() else { return End::Unknown };
-    // An error undid the transaction before it was told of. Worse ones end the session, whatever it had done.
-    let is_of_statement = refusal
-        .try_downcast_ref::<PgDatabaseError>()
-        .is_some_and(|refusal| refusal.severity() == PgSeverity::Error);
-    let code = refusal.code().unwrap_or_default();
-    match &*code {
-        // Of a connection, and what poolers say of theirs.
-        code if !is_of_statement || code.starts_with("08") => End::Unknown,
-        // Serialization failure, deadlock, lock time-out.
-        "40001" | "40P01" | "55P03" => End::RolledBack,
-        // A standby that takes no writes.
-        "25006" => End::NotNow,
-        // Out of resources; cancelled or shutting down; trouble of the operating system.
-        code if ["53", "57", "58"].iter().any(|class| code.starts_with(class)) => End::NotNow,
-        _ => End::Refused,
-    }
-}
-
 /// Asks until the database answers which of the mails are there.
 async fn find_out(
     db: &PgPool,
     rows: &[NewMailRow],
     deadline: Instant,
-) -> Result<(PoolConnection<Postgres>, HashSet<MailId>)> {
+) -> Result<(PoolConnection<Postgres>, Stored)> {
     loop {
         tokio::time::sleep(PAUSE).await;
         let asked = async {
@@ -191,7 +172,7 @@ async fn find_out(
 async fn resolve(
     connection: &mut PoolConnection<Postgres>,
     rows: impl Iterator<Item = &NewMailRow> + Clone,
-) -> sqlx::Result<HashSet<MailId>> {
+) -> sqlx::Result<Stored> {
     let mails: Vec<_> = rows.clone().map(|row| (row.project, row.id)).collect();
     let ids: Vec<MailId> = mails.iter().map(|(_, id)| *id).collect();
     let stored = store::mails::existing(&mut **connection, &ids).await?;
@@ -200,7 +181,7 @@ async fn resolve(
             store::deliveries::release_token(&mut **connection, &mails, token).await?;
         }
     }
-    Ok(stored.into_iter().collect())
+    Ok(stored.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// The verdicts of a statement that followed one of unknown end.
@@ -208,21 +189,21 @@ async fn settle(
     connection: &mut PoolConnection<Postgres>,
     rows: &[NewMailRow],
     accepted: Vec<AcceptedRow>,
-) -> Vec<Result<AcceptedRow>> {
+) -> Vec<Result<Verdict>> {
     // Not stored by this statement. An idempotency key may have been taken by the earlier one.
-    let not_by_this: HashSet<MailId> =
+    let not_by_this: Vec<MailId> =
         accepted.iter().filter(|row| !row.stored).map(|row| row.id).collect();
     let left = rows.iter().filter(|row| not_by_this.contains(&row.id));
     let stored = in_time(resolve(connection, left)).await;
     let verdicts = rows.iter().zip(in_order(rows, accepted));
     verdicts
         .map(|(row, verdict)| match (&stored, verdict) {
-            (Ok(stored), Ok(_)) if stored.contains(&row.id) => verdict_after_break(row, stored),
-            (Err(error), Ok(verdict)) if !verdict.stored => Err(unknown(error)),
+            (Ok(stored), Ok(_)) if stored.contains_key(&row.id) => verdict_after_break(row, stored),
+            (Err(error), Ok(verdict)) if !verdict.accepted.stored => Err(unknown(error)),
             // The earlier statement may have found the key good, and may be on its way yet.
-            (_, Ok(verdict)) if !verdict.key_good => Err(Error::OutcomeUnknown(anyhow::anyhow!(
-                "the key ended while the end of a commit was looked for"
-            ))),
+            (_, Ok(verdict)) if !verdict.accepted.key_good => Err(Error::OutcomeUnknown(
+                anyhow::anyhow!("the key ended while the end of a commit was looked for"),
+            )),
             (_, verdict) => verdict,
         })
         .collect()
@@ -232,30 +213,31 @@ fn unknown(error: &sqlx::Error) -> Error {
     Error::OutcomeUnknown(anyhow::anyhow!(without_values(error)))
 }
 
-fn verdict_after_break(row: &NewMailRow, stored: &HashSet<MailId>) -> Result<AcceptedRow> {
-    if !stored.contains(&row.id) {
+fn verdict_after_break(row: &NewMailRow, stored: &Stored) -> Result<Verdict> {
+    let Some(found) = stored.get(&row.id) else {
         // One statement stores all of a batch or nothing: this mail's key was not good, or its idempotency key taken.
         return Err(Error::Unavailable(anyhow::anyhow!(
             "the mail was not part of the commit that broke off"
         )));
-    }
-    Ok(AcceptedRow {
+    };
+    let accepted = AcceptedRow {
         id: row.id,
         key_good: true,
         stored: true,
-        accepted_at: chrono::Utc::now(),
-        // Everyone: nothing is handed over in memory.
-        suppressed: (0..).take(row.recipients.len()).collect(),
-    })
+        accepted_at: found.accepted_at,
+        suppressed: found.suppressed.clone(),
+    };
+    Ok(Verdict { accepted, hand_over: false })
 }
 
-fn in_order(rows: &[NewMailRow], accepted: Vec<AcceptedRow>) -> Vec<Result<AcceptedRow>> {
+fn in_order(rows: &[NewMailRow], accepted: Vec<AcceptedRow>) -> Vec<Result<Verdict>> {
     let mut by_id: HashMap<MailId, AcceptedRow> =
         accepted.into_iter().map(|row| (row.id, row)).collect();
     rows.iter()
         .map(|row| {
             by_id
                 .remove(&row.id)
+                .map(|accepted| Verdict { hand_over: accepted.stored, accepted })
                 .ok_or_else(|| Error::Internal(anyhow::anyhow!("a mail got no verdict")))
         })
         .collect()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
-use super::{in_time, unavailable};
+use super::{commit, in_time, unavailable};
 use crate::domain::address::EmailAddress;
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
@@ -106,7 +106,7 @@ impl Suppressions {
         let subject = (group.id.as_uuid(), name);
         let entry = entry(caller, project, "suppression_group.created", subject, details);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(suppression_group.id = %group.id, "Made a suppression group");
         Ok(group)
     }
@@ -155,7 +155,7 @@ impl Suppressions {
         let subject = (group.id.as_uuid(), group.name.as_str());
         let entry = entry(caller, project, "suppression_group.updated", subject, details);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok(group)
     }
 
@@ -176,7 +176,7 @@ impl Suppressions {
         let subject = (id.as_uuid(), name.as_str());
         let entry = entry(caller, project, "suppression_group.deleted", subject, details);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(suppression_group.id = %id, "Deleted a suppression group");
         Ok(())
     }
@@ -239,7 +239,7 @@ impl Suppressions {
         let subject = (project.as_uuid(), group.as_str());
         let entry = entry(caller, project, "suppression.added", subject, details);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok(added)
     }
 
@@ -260,7 +260,7 @@ impl Suppressions {
         let subject = (project.as_uuid(), group.map_or("all groups", GroupCode::as_str));
         let entry = entry(caller, project, "suppression.removed", subject, details);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok(removed)
     }
 }

@@ -6,7 +6,7 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{in_time, unavailable};
+use super::{commit, in_time, unavailable};
 use crate::domain::caller::Caller;
 use crate::domain::id::ProjectId;
 use crate::domain::template::{
@@ -124,7 +124,7 @@ impl Templates {
         let name = name.ok_or_else(not_deleted)?;
         let entry = changing::entry(caller, project, "template.deleted", (id, &name), json!({}));
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(template.id = %id, "Deleted a template");
         Ok(())
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, PgPool};
 
 use super::seal::Seal;
-use super::unavailable;
+use super::{commit, unavailable};
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
 use crate::domain::id::{MailId, ProjectId, WebhookDeliveryId, WebhookId};
@@ -94,7 +94,7 @@ impl Webhooks {
             .await?;
         let made = store::webhooks::find(&mut *transaction, project, id).await;
         let webhook = made.map_err(unavailable)?.ok_or(Error::NotFound("webhook"))?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok((webhook, secret))
     }
 
@@ -135,7 +135,7 @@ impl Webhooks {
         });
         let subject = (id, webhook.url.as_str());
         write_down(&mut transaction, caller, project, "webhook.updated", subject, details).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok(webhook)
     }
 
@@ -148,7 +148,7 @@ impl Webhooks {
             .ok_or(Error::NotFound("webhook"))?;
         write_down(&mut transaction, caller, project, "webhook.deleted", (id, &url), json!({}))
             .await?;
-        transaction.commit().await.map_err(unavailable)
+        commit(transaction).await
     }
 
     /// Shows the secret of a webhook, and writes down who saw it.
@@ -174,7 +174,7 @@ impl Webhooks {
             json!({}),
         )
         .await?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         Ok(secret)
     }
 

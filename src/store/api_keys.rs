@@ -4,6 +4,7 @@ pub mod listing;
 mod row;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
@@ -11,6 +12,9 @@ use sqlx::PgExecutor;
 use self::row::{Lists, Row};
 use crate::domain::caller::ApiKey;
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
+
+/// How long the connection on which changes arrive is waited for.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a presented key is compared with.
 #[derive(Clone, Debug)]
@@ -221,6 +225,51 @@ pub async fn revoke_of_project(
     Ok(revoked.rows_affected())
 }
 
+/// A key that may not send from a domain any more.
+#[derive(Debug)]
+pub struct NarrowedKey {
+    /// Which.
+    pub id: ApiKeyId,
+    /// Its name.
+    pub name: String,
+    /// What is shown of it.
+    pub display_key: String,
+    /// The domains that it may still send from; none is none.
+    pub domains: Vec<String>,
+}
+
+/// Takes a domain out of the lists of those from which keys of a project may send, and answers whose. Waits for the
+/// sends that are being stored with them right now, in their order.
+pub async fn take_domain_away(
+    db: impl PgExecutor<'_>,
+    account: AccountId,
+    project: ProjectId,
+    domain: &str,
+) -> sqlx::Result<Vec<NarrowedKey>> {
+    // In the order of their ids, but by no index of them: a plan made on an empty table would walk all keys along it.
+    sqlx::query_as!(
+        NarrowedKey,
+        r#"
+        UPDATE api_keys
+        SET domains = array_remove(domains, $3)
+        WHERE id = ANY (ARRAY(
+            SELECT id
+            FROM api_keys
+            WHERE project_id = $2 AND account_id IS NOT DISTINCT FROM $1 AND state IN ('active', 'inactive')
+              AND domains @> ARRAY[$3]
+            ORDER BY id::text COLLATE "C"
+            FOR NO KEY UPDATE))
+          AND account_id IS NOT DISTINCT FROM $1 AND revoked_at IS NULL
+        RETURNING id AS "id: ApiKeyId", name, display_key, domains AS "domains!"
+        "#,
+        account as _,
+        project as _,
+        domain,
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// Writes the digest made under the present `SECRET_KEY`.
 pub async fn renew_digest(
     db: impl PgExecutor<'_>,
@@ -252,9 +301,16 @@ pub async fn notify_all_changed(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!("SELECT pg_notify('posthaste_api_keys', 'all')").execute(db).await.map(drop)
 }
 
-/// A connection of its own on which changes of keys arrive.
+/// A connection of its own on which changes of keys arrive: one of `db` would be missing there for as long as somebody
+/// listens, and might be the only one.
 pub async fn changes(db: &sqlx::PgPool) -> sqlx::Result<sqlx::postgres::PgListener> {
-    let mut listener = sqlx::postgres::PgListener::connect_with(db).await?;
+    let alone = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(CONNECT_PATIENCE)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with((*db.connect_options()).clone());
+    let mut listener = sqlx::postgres::PgListener::connect_with(&alone).await?;
     listener.listen("posthaste_api_keys").await?;
     Ok(listener)
 }

@@ -218,13 +218,33 @@ pub async fn starts(
     Ok(rows.into_iter().map(|row| (row.id, row.starts_at)).collect())
 }
 
-/// Which of these mails are stored.
-pub async fn existing(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<Vec<MailId>> {
-    sqlx::query_scalar!(
+/// What the accepting statement said of a mail, or would have said.
+#[derive(Debug)]
+pub struct StoredRow {
+    /// The mail.
+    pub id: MailId,
+    /// When it was stored.
+    pub accepted_at: DateTime<Utc>,
+    /// The places of the recipients who were left out then.
+    pub suppressed: Vec<i16>,
+}
+
+/// Those of these mails that are stored.
+pub async fn existing(db: impl PgExecutor<'_>, ids: &[MailId]) -> sqlx::Result<Vec<StoredRow>> {
+    sqlx::query_as!(
+        StoredRow,
         r#"
-        SELECT mail.id AS "id: MailId"
+        SELECT mail.id AS "id: MailId", mail.created_at AS accepted_at, mail.positions AS "suppressed!"
         FROM UNNEST($1::uuid[]) AS wanted
-        CROSS JOIN LATERAL (SELECT id FROM mails WHERE id = wanted OFFSET 0) AS mail
+        CROSS JOIN LATERAL (
+            SELECT id, created_at, ARRAY(SELECT position
+                                         FROM events
+                                         WHERE mail_id = mails.id AND type = 'suppressed' AND at = mails.created_at
+                                         OFFSET 0) AS positions
+            FROM mails
+            WHERE id = wanted
+            OFFSET 0
+        ) AS mail
         "#,
         ids as _,
     )

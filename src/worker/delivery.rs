@@ -128,7 +128,7 @@ impl DeliveryWorker {
                 Err(error) => {
                     limit = 1;
                     let pause = backoff.after_failure();
-                    tracing::warn!(%error, "Could not look into the queue; looking again in {pause:.1?}");
+                    tracing::warn!(cause = %error.for_log(), "Could not look into the queue; looking again in {pause:.1?}");
                     pause
                 }
             };
@@ -181,13 +181,11 @@ impl DeliveryWorker {
             return;
         }
         if let Err(error) = self.deliveries.release(leases).await {
-            tracing::warn!(%error, "Could not give {} leases back yet", leases.len());
+            tracing::warn!(cause = %error.for_log(), "Could not give {} leases back yet", leases.len());
         }
     }
 
     async fn deliver(&self, mut job: Job, stop: &CancellationToken) {
-        // If this panics, the leases end by themselves instead of being renewed for ever.
-        let _held = self.deliveries.hold_until_dropped(&job.deliveries);
         // One message for all, or one for each when it is sent: those together may be fifty times as much.
         let message = match job.content.personal {
             None => Arc::new(Some(self.compose(&job, None).await)),
@@ -248,7 +246,7 @@ impl DeliveryWorker {
                 tracing::warn!(mail.id = %job.mail, "Lost the lease of a delivery before its end was recorded");
             }
             Err(error) => {
-                tracing::error!(mail.id = %job.mail, %error, "Could not record a delivery");
+                tracing::error!(mail.id = %job.mail, cause = %error.for_log(), "Could not record a delivery");
             }
         }
     }

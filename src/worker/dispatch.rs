@@ -73,7 +73,7 @@ impl DispatchWorker {
                 }
                 Err(error) => {
                     let pause = backoff.after_failure();
-                    tracing::warn!(%error, "Could not look for what webhooks are to be told; looking again in {pause:.1?}");
+                    tracing::warn!(cause = %error.for_log(), "Could not look for what webhooks are to be told; looking again in {pause:.1?}");
                     pause
                 }
             };
@@ -126,7 +126,7 @@ impl DispatchWorker {
                 tracing::warn!(webhook_delivery.id = %id, "Lost the lease of a webhook's delivery before its end was recorded");
             }
             Err(error) => {
-                tracing::error!(webhook_delivery.id = %id, %error, "Could not record what a webhook was told");
+                tracing::error!(webhook_delivery.id = %id, cause = %error.for_log(), "Could not record what a webhook was told");
             }
         }
     }

@@ -23,7 +23,7 @@ async fn check_what_is_due(domains: Domains, stop: CancellationToken) {
         // DNS may take its time, and a stop does not wait for it: whatever was not written down is looked at again.
         let checked = stop.run_until_cancelled(domains.check_due()).await;
         let found = checked.unwrap_or(Ok(0)).unwrap_or_else(|error| {
-            tracing::warn!(%error, "Could not look which domains are to be checked; trying again in {IDLE:?}");
+            tracing::warn!(cause = %error.for_log(), "Could not look which domains are to be checked; trying again in {IDLE:?}");
             0
         });
         if found == 0 {

@@ -58,9 +58,9 @@ pub async fn renew_leases(deliveries: Deliveries, stop: CancellationToken) {
         let deliveries = renewing.clone();
         async move { deliveries.renew_leases().await }
     };
-    every(period, period / 2, "renew leases", stop, renew).await;
+    every(period, period / 2, "renew leases", (stop, AtStop::Finish), renew).await;
     if let Err(error) = deliveries.give_back_unwanted().await {
-        tracing::warn!(%error, "Some leases could not be given back; they end by themselves");
+        tracing::warn!(cause = %error.for_log(), "Some leases could not be given back; they end by themselves");
     }
 }
 
@@ -70,7 +70,7 @@ pub async fn write_usage(keys: Arc<Keys>, stop: CancellationToken) {
         let keys = Arc::clone(&keys);
         async move { keys.flush_usage().await }
     };
-    every(USAGE, LONGEST_PAUSE, "write down the use of keys", stop, write).await;
+    every(USAGE, LONGEST_PAUSE, "write down the use of keys", (stop, AtStop::Finish), write).await;
 }
 
 /// Writes down how many requests keys made.
@@ -79,7 +79,14 @@ pub async fn write_requests(usage: Arc<Usage>, stop: CancellationToken) {
         let usage = Arc::clone(&usage);
         async move { usage.flush().await }
     };
-    every(REQUESTS, LONGEST_PAUSE, "write down the requests of keys", stop, write).await;
+    every(
+        REQUESTS,
+        LONGEST_PAUSE,
+        "write down the requests of keys",
+        (stop, AtStop::Finish),
+        write,
+    )
+    .await;
 }
 
 /// Writes down what recipients did with their mail.
@@ -88,7 +95,14 @@ pub async fn write_engagements(engagements: Engagements, stop: CancellationToken
         let engagements = engagements.clone();
         async move { engagements.flush().await }
     };
-    every(ENGAGEMENTS, LONGEST_PAUSE, "write down what recipients did", stop, write).await;
+    every(
+        ENGAGEMENTS,
+        LONGEST_PAUSE,
+        "write down what recipients did",
+        (stop, AtStop::Finish),
+        write,
+    )
+    .await;
 }
 
 /// Looks for what is unusual about the use of keys, and forgets what is too old.
@@ -100,7 +114,7 @@ pub async fn watch_use(usage: Arc<Usage>, stop: CancellationToken) {
             usage.forget_old().await
         }
     };
-    every(FORGET, LONGEST_PAUSE, "look at the use of keys", stop, look).await;
+    every(FORGET, LONGEST_PAUSE, "look at the use of keys", (stop, AtStop::BreakOff), look).await;
 }
 
 /// Adds up the recipients of mails by day.
@@ -109,7 +123,8 @@ pub async fn add_up_days(mails: Mails, stop: CancellationToken) {
         let mails = mails.clone();
         async move { mails.add_up_days().await }
     };
-    every(REQUESTS, LONGEST_PAUSE, "add up the mails of the day", stop, add_up).await;
+    every(REQUESTS, LONGEST_PAUSE, "add up the mails of the day", (stop, AtStop::BreakOff), add_up)
+        .await;
 }
 
 /// Forgets what is over.
@@ -118,7 +133,8 @@ pub async fn forget_what_is_over(mails: Mails, stop: CancellationToken) {
         let mails = mails.clone();
         async move { mails.forget_what_is_over().await }
     };
-    every(FORGET, LONGEST_PAUSE, "forget old idempotency keys", stop, forget).await;
+    every(FORGET, LONGEST_PAUSE, "forget old idempotency keys", (stop, AtStop::BreakOff), forget)
+        .await;
 }
 
 /// Forgets sessions and links that are over.
@@ -127,7 +143,8 @@ pub async fn forget_sessions(sessions: Sessions, stop: CancellationToken) {
         let sessions = sessions.clone();
         async move { sessions.forget_what_is_over().await }
     };
-    every(FORGET, LONGEST_PAUSE, "forget sessions that are over", stop, forget).await;
+    every(FORGET, LONGEST_PAUSE, "forget sessions that are over", (stop, AtStop::BreakOff), forget)
+        .await;
 }
 
 /// Erases recipients, and goes on with what a node that died has begun.
@@ -136,7 +153,7 @@ pub async fn erase_recipients(erasing: Erasing, stop: CancellationToken) {
         let erasing = erasing.clone();
         async move { erasing.work().await }
     };
-    every(ERASE, LONGEST_PAUSE, "erase recipients", stop, erase).await;
+    every(ERASE, LONGEST_PAUSE, "erase recipients", (stop, AtStop::BreakOff), erase).await;
 }
 
 /// Forgets what webhooks were told long ago.
@@ -145,7 +162,14 @@ pub async fn forget_webhook_deliveries(webhooks: Webhooks, stop: CancellationTok
         let webhooks = webhooks.clone();
         async move { webhooks.forget_what_is_over().await }
     };
-    every(FORGET, LONGEST_PAUSE, "forget what webhooks were told", stop, forget).await;
+    every(
+        FORGET,
+        LONGEST_PAUSE,
+        "forget what webhooks were told",
+        (stop, AtStop::BreakOff),
+        forget,
+    )
+    .await;
 }
 
 /// Tells people of webhooks that were switched off.
@@ -154,7 +178,14 @@ pub async fn tell_owners(owners: Owners, stop: CancellationToken) {
         let owners = owners.clone();
         async move { owners.tell().await }
     };
-    every(REQUESTS, LONGEST_PAUSE, "tell of webhooks that were switched off", stop, tell).await;
+    every(
+        REQUESTS,
+        LONGEST_PAUSE,
+        "tell of webhooks that were switched off",
+        (stop, AtStop::BreakOff),
+        tell,
+    )
+    .await;
 }
 
 /// Does what keeps memory bounded, every few seconds.
@@ -163,7 +194,7 @@ pub async fn now_and_then(tidy: impl Fn() + Send + Sync + 'static, stop: Cancell
         tidy();
         std::future::ready(Ok(()))
     };
-    every(USAGE, LONGEST_PAUSE, "tidy up", stop, tidy).await;
+    every(USAGE, LONGEST_PAUSE, "tidy up", (stop, AtStop::Finish), tidy).await;
 }
 
 /// Removes mails whose time is over, at the start and then now and then.
@@ -178,7 +209,7 @@ async fn keep_removing(retention: Retention, stop: CancellationToken) {
     loop {
         let result = stop.run_until_cancelled(remove_batches(&retention)).await;
         if let Some(Err(error)) = result {
-            tracing::warn!(%error, "Could not remove old mails; trying again in {REMOVE:?}");
+            tracing::warn!(cause = %error.for_log(), "Could not remove old mails; trying again in {REMOVE:?}");
         }
         if stop.run_until_cancelled(tokio::time::sleep(REMOVE)).await.is_none() {
             return;
@@ -199,13 +230,22 @@ async fn remove_batches(retention: &Retention) -> Result<()> {
     Ok(())
 }
 
+/// What becomes of an act that is under way when the node stops.
+#[derive(Clone, Copy)]
+enum AtStop {
+    /// It is waited for, because it writes down what is known to nobody else.
+    Finish,
+    /// It is broken off, because whoever comes next goes on with it.
+    BreakOff,
+}
+
 /// Acts once in a period; after a failure sooner, and then later and later up to `longest`. A panic is a failure that
 /// ends the loop, which begins again.
 async fn every<F, Fut>(
     period: Duration,
     longest: Duration,
     what: &'static str,
-    stop: CancellationToken,
+    (stop, at_stop): (CancellationToken, AtStop),
     act: F,
 ) where
     F: Fn() -> Fut + Send + Sync + 'static,
@@ -218,17 +258,24 @@ async fn every<F, Fut>(
             let mut backoff = Backoff::new(FIRST_PAUSE, longest);
             let mut pause = period;
             while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-                let acted = tokio::time::timeout(PATIENCE, act()).await.unwrap_or_else(|_| {
-                    Err(Error::Unavailable(anyhow::anyhow!("it took longer than {PATIENCE:?}")))
-                });
-                pause = match acted {
+                let acting = tokio::time::timeout(PATIENCE, act());
+                let acted = match at_stop {
+                    AtStop::Finish => acting.await,
+                    AtStop::BreakOff => match stop.run_until_cancelled(acting).await {
+                        Some(acted) => acted,
+                        None => return,
+                    },
+                };
+                let too_long =
+                    || Error::Unavailable(anyhow::anyhow!("it took longer than {PATIENCE:?}"));
+                pause = match acted.unwrap_or_else(|_| Err(too_long())) {
                     Ok(()) => {
                         backoff.reset();
                         period
                     }
                     Err(error) => {
                         let pause = backoff.after_failure();
-                        tracing::warn!(%error, "Could not {what}; trying again in {pause:.1?}");
+                        tracing::warn!(cause = %error.for_log(), "Could not {what}; trying again in {pause:.1?}");
                         pause
                     }
                 };

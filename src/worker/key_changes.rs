@@ -22,7 +22,7 @@ pub async fn follow(keys: Arc<Keys>, stop: CancellationToken) {
             while !stop.is_cancelled() {
                 let began = Instant::now();
                 if let Some(Err(error)) = stop.run_until_cancelled(keys.follow_changes()).await {
-                    tracing::warn!(%error, "Lost the connection that tells of changed keys; making it again");
+                    tracing::warn!(cause = %error.for_log(), "Lost the connection that tells of changed keys; making it again");
                 }
                 keys.forget_all();
                 if began.elapsed() > PAUSES.1 {

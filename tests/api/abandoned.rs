@@ -1,9 +1,12 @@
 //! Deliveries that nobody can bring to an end the usual way: whatever happened to their workers or their contents, they
 //! end, and say why.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use crate::app::{TestApp, TestKey, eventually};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::app::{Setup, TestApp, TestKey, eventually};
 use crate::smtp_server::{Answer, Rule, SmtpServer, Stage};
 use crate::{letter, letter_with};
 
@@ -172,4 +175,48 @@ async fn loops_go_on_when_the_database_has_room_again() {
     app.mail_in(&key, &id, "sent").await;
     assert_eq!(app.mails_stored().await, 1);
     app.stop().await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_job_takes_no_lease_from_a_later_attempt_of_the_same_mail() {
+    let server = SmtpServer::start().await;
+    let [first, second] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
+    server.add(
+        Rule::at(Stage::Recipient, Answer::reply("451 4.3.0 later"))
+            .only_to("ada@example.org")
+            .times(1),
+    );
+    let slow = |stage, permits: &Arc<Semaphore>| Rule::at(stage, Answer::Wait(Arc::clone(permits)));
+    server.add(slow(Stage::Recipient, &first).only_to("bob@example.org"));
+    server.add(slow(Stage::End, &second).only_to("ada@example.org"));
+    let setup = Setup::default().delivering_to(&server);
+    let app = setup.with(|settings| settings.lease_seconds = Some("3".into())).start().await;
+    let key = app.full_key().await;
+    let to = json!({"to": ["ada@example.org", "bob@example.org"]});
+    let id = app.accepted(&key, letter_with(to)).await;
+    let is_deferred = |mail: &Value| mail["deliveries"][0]["status"] == "deferred";
+    app.mail_when(&key, &id, is_deferred).await;
+
+    // The second attempt for one recipient is under way when the first for the other ends.
+    app.sql("UPDATE deliveries SET due_at = now() WHERE lease_token IS NULL").await;
+    let asked = || {
+        let lines = server.heard();
+        lines.iter().filter(|heard| heard.line.starts_with("RCPT TO:<ada@")).count()
+    };
+    eventually(async || (asked() == 2).then_some(())).await.expect("it is tried again");
+    first.add_permits(1);
+    let is_sent = |mail: &Value| mail["deliveries"][1]["status"] == "sent";
+    app.mail_when(&key, &id, is_sent).await;
+
+    // Whoever lost the lease would see it run out within three seconds.
+    let lease = "SELECT extract(epoch FROM due_at)::bigint FROM deliveries";
+    let held_until = app.number(lease).await;
+    let is_renewed = async || (app.number(lease).await > held_until + 3).then_some(());
+    eventually(is_renewed).await.expect("the lease goes on");
+    assert_eq!(app.number("SELECT attempts::bigint FROM deliveries").await, 2);
+    second.add_permits(9);
+    let mail = app.mail_in(&key, &id, "sent").await;
+    assert!(!kinds(&mail).contains(&"ambiguous"), "{mail:#}");
+    app.stop().await;
+    assert_eq!(server.received().len(), 2);
 }

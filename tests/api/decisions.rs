@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::app::{Reply, Setup, TestApp, TestKey};
+use crate::app::{Reply, Setup, TestApp, TestKey, eventually};
 use crate::smtp_server::{Answer, Rule, SmtpServer, Stage};
 use crate::{letter, letter_with};
 
@@ -293,4 +293,68 @@ async fn nobody_decides_about_the_mail_of_others() {
     }
     app.mail_in(&key, &id, "held").await;
     app.stop().await;
+}
+
+/// A node with one connection to its relay, which a mail takes up; and another mail, which waits for it.
+async fn one_that_waits(gate: &Arc<Semaphore>, server: &SmtpServer) -> (TestApp, TestKey, String) {
+    server.add(Rule::at(Stage::Mail, Answer::Wait(Arc::clone(gate))));
+    let change = |settings: &mut posthaste::config::Settings| {
+        settings.smtp_connections = Some("1".into());
+        settings.lease_seconds = Some("3".into());
+    };
+    let app = Setup::default().delivering_to(server).with(change).start().await;
+    let key = app.full_key().await;
+    app.accepted(&key, letter()).await;
+    server.wait_for_line("MAIL").await;
+    let second = app.accepted(&key, letter()).await;
+    (app, key, second)
+}
+
+/// Lets entries of the audit log be refused; with a `condition`, only where it holds.
+async fn refuse_entries(app: &TestApp, code: &str, condition: &str) {
+    app.sql(&format!(
+        "CREATE SEQUENCE tries;
+         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN
+             IF {condition} THEN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION refuse()"
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn a_cancel_that_fails_takes_nothing_from_whoever_delivers() {
+    let (gate, server) = (Arc::new(Semaphore::new(0)), SmtpServer::start().await);
+    let (app, key, id) = one_that_waits(&gate, &server).await;
+    refuse_entries(&app, "57014", "true").await;
+    decide(&app, &key, &id, "cancel").await.assert_refused(503, "SERVICE_UNAVAILABLE");
+
+    // Neither is the lease left to run out, which would look like an attempt of which nobody knows the end.
+    let is_free = async || {
+        let free = "SELECT count(*) FROM deliveries WHERE attempts = 0 OR lease_token IS NULL";
+        (app.number(free).await == 1).then_some(())
+    };
+    eventually(is_free).await.expect("the lease is given back");
+    gate.add_permits(100);
+    let mail = app.mail_in(&key, &id, "sent").await;
+    assert_eq!(kinds(&mail), ["queued", "sent"], "{mail:#}");
+    assert_books_agree(&app, [0, 2, 0, 0]).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_cancel_that_had_to_be_tried_twice_ends_what_waits() {
+    let (gate, server) = (Arc::new(Semaphore::new(0)), SmtpServer::start().await);
+    let (app, key, id) = one_that_waits(&gate, &server).await;
+    refuse_entries(&app, "40P01", "nextval('tries') = 1").await;
+    let reply = decide(&app, &key, &id, "cancel").await;
+    assert_eq!((reply.status, &reply.body["data"]["status"]), (200, &json!("cancelled")));
+    assert_eq!(kinds(&reply.body["data"]), ["queued", "cancelled"]);
+    gate.add_permits(100);
+    let is_served = async || (server.received().len() == 1).then_some(());
+    eventually(is_served).await.expect("the other is sent");
+    app.stop().await;
+    assert_eq!(server.received().len(), 1);
 }

@@ -1,8 +1,9 @@
 //! What becomes of accepted mail when not all goes well, and of mail that is only rehearsed.
 
+use posthaste::config::Settings;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestKey};
+use crate::app::{Setup, TestApp, TestKey, eventually};
 use crate::smtp_server::{Answer, Rule, SmtpServer, Stage};
 use crate::{letter, letter_with};
 
@@ -262,5 +263,21 @@ async fn each_captured_message_is_found_where_its_delivery_stands() {
         let reply = app.get(&format!("/v1/mails/{id}/captured/{position}"), &key).await;
         assert_eq!(reply.status, status, "{position}");
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn one_connection_to_the_database_is_enough() {
+    let server = SmtpServer::start().await;
+    let one = |settings: &mut Settings| settings.database_connections = Some("1".into());
+    let app = Setup::default().delivering_to(&server).with(one).start().await;
+    let key = app.full_key().await;
+    let id = app.accepted(&key, letter()).await;
+    app.mail_in(&key, &id, "sent").await;
+
+    // It hears of changed keys all the same.
+    app.revoke(&key).await;
+    let is_refused = async || (app.get("/v1/mails", &key).await.status == 401).then_some(());
+    eventually(is_refused).await.expect("the key is refused");
     app.stop().await;
 }

@@ -14,6 +14,7 @@ mod contacts;
 mod database;
 #[path = "../support/database_link.rs"]
 mod database_link;
+mod deciders;
 mod decisions;
 mod deleted_projects;
 mod delivering;

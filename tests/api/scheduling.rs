@@ -112,7 +112,8 @@ async fn a_scheduled_mail_is_moved_and_cancelled_as_long_as_nothing_was_attempte
         assert_eq!(refused.fields(), ["scheduledAt"]);
     }
     let unchanged = app.patch(&format!("/v1/mails/{id}"), &key, json!({})).await;
-    assert_eq!(unchanged.body["data"]["scheduledAt"], later);
+    unchanged.assert_refused(400, "VALIDATION_FAILED");
+    assert_eq!(app.mail(&key, &id).await["scheduledAt"], later);
 
     let reply = app.post(&format!("/v1/mails/{id}/cancel"), &key, json!({})).await;
     assert_eq!(reply.body["data"]["status"], "cancelled", "{}", reply.body);

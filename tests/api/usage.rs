@@ -1,6 +1,7 @@
 //! How the use of keys is counted, and what is noticed about it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use posthaste::domain::id::ApiKeyId;
@@ -11,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::app::{Setup, TestApp, TestKey};
+use crate::app::{Setup, TestApp, TestKey, eventually};
 use crate::letter;
 
 /// The node stops, which writes everything down, and another begins on the same database.
@@ -333,4 +334,28 @@ async fn what_is_old_is_forgotten() {
     }
     assert_eq!(app.number("SELECT count(*) FROM api_key_requests").await, 2);
     app.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_counted_is_written_down_although_something_hangs_when_the_node_stops() {
+    let setup = Setup::default().with(|settings| settings.shutdown_timeout = Some("10s".into()));
+    let app = setup.start().await;
+    let key = app.full_key().await;
+    let database = Arc::clone(&app.database);
+    let mut blocking = database.pool.begin().await.unwrap();
+    let lock = sqlx::query("LOCK TABLE erasures IN ACCESS EXCLUSIVE MODE");
+    lock.execute(&mut *blocking).await.unwrap();
+    let hanging =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'erasures'::regclass AND NOT granted";
+    let hangs = async || (app.number(hanging).await > 0).then_some(());
+    eventually(hangs).await.expect("somebody waits for the table");
+
+    for _ in 0..5 {
+        assert_eq!(app.get("/v1/mails", &key).await.status, 200);
+    }
+    app.stop().await;
+    blocking.rollback().await.unwrap();
+    let counted = sqlx::query_scalar("SELECT sum(requests)::bigint FROM api_key_hours");
+    let counted: Option<i64> = counted.fetch_one(&database.pool).await.unwrap();
+    assert_eq!(counted, Some(5));
 }

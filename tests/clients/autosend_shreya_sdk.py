@@ -84,4 +84,9 @@ known = {
 methods = {name for part in (sending, contacts) for name in dir(part) if not name.startswith("_") and callable(getattr(part, name))}
 hold(f"every method is used: {methods}", methods == known)
 
+# Too many.
+slow = AutosendClient(os.environ["SLOW_KEY"], base_url=f"{BASE}/v1").sending
+storing(1, lambda: slow.send_email(**letter))
+storing(0, lambda: refused(AutosendError, "429", lambda: slow.send_email(**letter)))
+
 print("autosend-shreya-sdk: every method does what it says")

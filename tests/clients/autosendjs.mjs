@@ -97,4 +97,10 @@ assert.deepEqual([client.emails, client.contacts, client.inboundEmails, resend.e
   ["create", "get", "remove", "update"],
 ]);
 
+// Too many.
+const slow = new Autosend(process.env.SLOW_KEY, { baseUrl: `${base}/v1` });
+await sending(1, () => slow.emails.send(letter));
+const limited = await sending(0, () => slow.emails.send(letter));
+assert.deepEqual([limited.success, limited.statusCode], [false, 429], JSON.stringify(limited));
+
 console.log("autosendjs: every method does what it says");

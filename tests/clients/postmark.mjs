@@ -83,4 +83,9 @@ await refused(Errors.InvalidAPIKeyError, 401, 10, () => pointed(process.env.READ
 // Nothing else of it is spoken.
 await refused(Errors.PostmarkError, 404, 0, () => client.getServer());
 
+// Too many.
+const slow = pointed(process.env.SLOW_KEY);
+await sending(1, () => slow.sendEmail(letter));
+await refused(Errors.RateLimitExceededError, 429, 429, () => slow.sendEmail(letter));
+
 console.log("postmark: sending does what it says");

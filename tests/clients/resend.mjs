@@ -260,4 +260,9 @@ await refused(404, "not_found", () => resend.domains.get(domain.id));
 const { headers } = await resend.emails.list();
 for (const name of ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"]) assert.match(headers[name], /^\d+$/, name);
 
+// Too many.
+const slow = new Resend(process.env.SLOW_KEY, { baseUrl: base });
+await sending(1, () => slow.emails.send(letter));
+await refused(429, "rate_limit_exceeded", () => slow.emails.send(letter));
+
 console.log("resend (Node): every method does what it says");

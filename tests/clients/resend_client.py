@@ -10,7 +10,7 @@ import urllib.request
 import uuid
 
 import resend
-from resend.exceptions import InvalidApiKeyError, MissingRequiredFieldsError, ResendError, ValidationError
+from resend.exceptions import InvalidApiKeyError, MissingRequiredFieldsError, RateLimitError, ResendError, ValidationError
 
 BASE, KEY = os.environ["BASE_URL"], os.environ["KEY"]
 resend.api_url, resend.api_key = BASE, KEY
@@ -170,5 +170,10 @@ hold("it is removed", resend.Suppressions.remove(entry)["deleted"])
 emails = ["ivy@example.org", "jan@example.org"]
 hold("two are added", len(resend.SuppressionsBatch.add({"emails": emails})["data"]) == 2)
 hold("two are removed", len(resend.SuppressionsBatch.remove({"emails": emails})["data"]) == 2)
+
+# Too many.
+resend.api_key = os.environ["SLOW_KEY"]
+storing(1, lambda: resend.Emails.send(letter))
+refused(RateLimitError, 429, "rate_limit_exceeded", lambda: resend.Emails.send(letter))
 
 print("resend (Python): every method does what it says")

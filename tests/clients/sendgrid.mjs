@@ -95,4 +95,9 @@ assert.deepEqual(await refused(401, () => sgMail.send(letter)), [null]);
 pointed(process.env.READING_KEY);
 assert.deepEqual(await refused(403, () => sgMail.send(letter)), [null]);
 
+// Too many.
+pointed(process.env.SLOW_KEY);
+await sending(1, () => sgMail.send(letter));
+await refused(429, () => sgMail.send(letter));
+
 console.log("@sendgrid/mail: sending does what it says");

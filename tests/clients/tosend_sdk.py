@@ -65,7 +65,7 @@ hold("it is a matter of keys", stranger.is_authentication_error and stranger.err
 info = sender.get_account_info()
 hold("limits are told", info.account.limit_per_second >= 100 and info.account.credit_balance is None)
 # The project is every program's, and some of them send to addresses that bounce.
-hold("the account may send", info.account.status == "active" and 0 <= info.account.bounce_rate < 1)
+hold("the account may send", info.account.status == "active" and 0 <= info.account.bounce_rate <= 100)
 about = admin.get_info()
 hold("the team is told", about["account"]["id"] == team["id"] and about["domains"] == [])
 hold("scopes are told", {"emails:send", "api_keys:write", "teams:write"} <= set(about["api_key"]["scopes"]))
@@ -134,5 +134,11 @@ refused(404, lambda: admin.update_webhook(webhook["id"], status="active"))
 
 admin.delete_domain(domain["id"])
 refused(404, lambda: admin.delete_domain(domain["id"]))
+
+# Too many.
+slow = ToSend(os.environ["SLOW_KEY"], base_url=BASE)
+hold("one is sent", len(slow.send(**letter).message_id) == 36)
+limited = refused(429, lambda: slow.send(**letter))
+hold("it is a matter of limits", limited.is_rate_limit_error)
 
 print("tosend: every method of both classes does what it says")

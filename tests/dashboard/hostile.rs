@@ -31,6 +31,56 @@ async fn assert_harmless(page: &Page, place: &str) {
     assert_eq!(found, json!([Value::Null, 0, format!("/dashboard{path}")]), "{place}");
 }
 
+/// Turns the direction of writing round for all that comes after it.
+const TURN: char = '\u{202e}';
+
+/// Where the first and the last letter of an address are drawn, wherever the page says it.
+const DRAWN: &str = "
+    const walk = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+    const left = (node, at) => {
+        const range = document.createRange();
+        range.setStart(node, at);
+        range.setEnd(node, at + 1);
+        return range.getBoundingClientRect().left;
+    };
+    const found = [];
+    while (walk.nextNode()) {
+        const {currentNode: node} = walk;
+        const at = node.data.indexOf(arguments[0]);
+        if (at >= 0 && node.parentElement.checkVisibility()) found.push(left(node, at) < left(node, at + 5));
+    }
+    return found.length > 0 && found;
+";
+
+#[tokio::test]
+async fn no_name_turns_the_address_beside_it_round() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let project = page.project().await;
+    let key = json!({"name": "Shop", "type": "project", "projectId": project, "mode": "test"});
+    let key = page.ask("POST", "/v1/account/api-keys", key).await;
+    let client = ApiClient::new(&page.server.url(""), key["key"].as_str().unwrap());
+    let name = format!("{TURN}moc.knab@ofni");
+    let mail = json!({
+        "from": {"email": "evil@example.com", "name": name}, "to": {"email": "ada@example.org", "name": name},
+        "subject": format!("{TURN}tiderc"), "text": "Hi",
+        "attachments": [{"fileName": format!("{TURN}fdp.txt"), "content": "aGVsbG8="}],
+    });
+    let id = client.send(&mail).await.id();
+    for path in [format!("/mails/{id}"), "/mails".into(), "/mailbox".into()] {
+        page.open(&path).await;
+        page.see("evil@").await;
+        for address in ["evil@example.com", "ada@example.org"] {
+            let drawn = page.browser.wait(address, DRAWN, json!([address])).await;
+            let drawn = drawn.as_array().unwrap();
+            assert!(drawn.iter().all(|in_order| *in_order == json!(true)), "{path}: {address}");
+        }
+    }
+    page.stop().await;
+}
+
 #[tokio::test]
 async fn no_name_and_no_mail_runs_anything() {
     if !has_browser() {

@@ -135,7 +135,8 @@ async fn a_key_that_is_held_sends_nothing_until_it_is_let_go() {
     assert!(matches!(refused, Answer::Refused(403, _)), "{refused:?}");
 
     page.click("link", "Held").await;
-    page.click("button", "Hold").await;
+    page.click("button", "Deactivate…").await;
+    page.click("button", "Deactivate").await;
     page.see("Inactive").await;
     let refused = client.send(&mail_to("ada@example.net")).await;
     assert!(matches!(refused, Answer::Refused(401, _)), "{refused:?}");

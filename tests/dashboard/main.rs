@@ -14,6 +14,7 @@ mod contacts;
 #[path = "../support/dns_server.rs"]
 mod dns_server;
 mod domains;
+mod history;
 mod hostile;
 mod journey;
 mod keyboard;

@@ -22,9 +22,10 @@ async fn addresses_join_the_list_and_leave_it() {
 
     page.click("button", "Addresses").await;
     page.click("button", "Suppress…").await;
-    page.fill("Addresses", "ada@").await;
+    page.fill("Addresses", "ada@example.org, ada@").await;
     page.click("button", "Suppress").await;
-    page.see("Is not a valid email address").await;
+    page.see("“ada@” is not a valid email address").await;
+    page.see_no_more("Request ").await;
     page.fill("Addresses", "ada@example.org\nbob@example.net").await;
     page.click("button", "Suppress").await;
     page.see("2 addresses joined the list.").await;
@@ -34,11 +35,22 @@ async fn addresses_join_the_list_and_leave_it() {
     page.fill("Search addresses", "ada").await;
     page.see_no_more("bob@example.net").await;
     assert!(page.place().await.contains("q=ada"));
-    page.click("button", "Remove ada@example.org").await;
+    page.click("button", "Actions for ada@example.org").await;
+    page.click("button", "Remove…").await;
     page.click("button", "Remove").await;
     page.see_heading("No address is like that").await;
     page.click("button", "Clear").await;
     page.see("bob@example.net").await;
+    page.click("button", "Actions for bob@example.net").await;
+    page.click("button", "Erase everywhere…").await;
+    look(&page, "dialog-erase").await;
+    let forget = "document.querySelector('dialog input[name=keepSuppressions]').click()";
+    page.browser.run(forget, serde_json::json!([])).await;
+    page.fill("Type bob@example.net to confirm", "bob@example.net").await;
+    page.click("button", "Erase").await;
+    page.see_heading("It is erased").await;
+    page.click("button", "Close").await;
+    page.see_heading("Nobody is suppressed").await;
 
     page.click("button", "Groups").await;
     page.click("button", "Actions for Product news").await;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api_client::{ApiClient, mail_to};
 use crate::appearance::look;
 use crate::has_browser;
 use crate::page::Page;
@@ -131,5 +132,141 @@ async fn what_is_in_a_template_runs_nowhere() {
     assert_eq!(found, json!([null, 0, format!("/dashboard{path}"), "/dashboard/frame.html"]));
     page.open("/settings").await;
     page.see_heading("Settings").await;
+    page.stop().await;
+}
+
+/// A published template; its id.
+async fn published(page: &Page, html: &str) -> String {
+    let made = json!({"templateName": "Shared", "subject": "News", "emailTemplate": html});
+    let made = page.ask_in_project("POST", "/v1/templates", made).await;
+    made["templateId"].as_str().unwrap().to_owned()
+}
+
+async fn is_sent(page: &Page, id: &str) -> Value {
+    let now = page.ask_in_project("GET", &format!("/v1/templates/{id}"), Value::Null).await;
+    now["publishedVersion"].clone()
+}
+
+#[tokio::test]
+async fn nobody_publishes_or_leaves_out_what_a_colleague_saved_meanwhile() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let id = published(&page, "<h1>One</h1>").await;
+    let path = format!("/v1/templates/{id}");
+    let save = async |html: &str| {
+        let draft = json!({"emailTemplate": html, "publish": false});
+        page.ask_in_project("PUT", &path, draft).await;
+    };
+    save("<h1>Two</h1>").await;
+    page.open(&format!("/templates/{id}")).await;
+    shows(&page, "Two").await;
+    save("<h1>Three, half done</h1>").await;
+    page.click("button", "Publish").await;
+    page.see("Version 2 is sent from now on.").await;
+    assert_eq!(is_sent(&page, &id).await, json!(2));
+    page.see("Version 3 is newer than what you see here.").await;
+
+    save("<h1>Four, half done</h1>").await;
+    page.fill("HTML", "<h1>Mine</h1>").await;
+    page.click("button", "Save draft").await;
+    page.see_heading("Somebody saved version 4 meanwhile").await;
+    look(&page, "dialog-newer-version").await;
+    page.click("button", "Cancel").await;
+    page.click("button", "Publish").await;
+    page.click("button", "Publish mine").await;
+    page.see("Version 5 is sent from now on.").await;
+    assert_eq!(is_sent(&page, &id).await, json!(5));
+    shows(&page, "Mine").await;
+    page.see_no_more("is newer than").await;
+
+    page.click("button", "Actions for version 4").await;
+    page.click("button", "Publish…").await;
+    page.click("button", "Publish it").await;
+    page.see("Version 4 is sent from now on.").await;
+    assert_eq!(is_sent(&page, &id).await, json!(4));
+    shows(&page, "Mine").await;
+    assert!(!page.text("main").await.contains("Not saved"));
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_typed_is_thrown_away_only_after_asking() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let id = published(&page, "<h1>One</h1>").await;
+    let draft = json!({"emailTemplate": "<h1>Two</h1>", "publish": false});
+    page.ask_in_project("PUT", &format!("/v1/templates/{id}"), draft).await;
+    page.open(&format!("/templates/{id}")).await;
+    shows(&page, "Two").await;
+    page.fill("HTML", "<h1>Typed</h1>").await;
+    shows(&page, "Typed").await;
+    for (menu, action) in [
+        ("Actions for version 1", "Put it into the editor"),
+        ("Actions for version 1", "Make a draft of it"),
+        ("More actions", "Undo what is not saved…"),
+    ] {
+        page.click("button", menu).await;
+        page.click("button", action).await;
+        page.see_heading("Discard what is not saved?").await;
+        page.click("button", "Cancel").await;
+        shows(&page, "Typed").await;
+    }
+    page.click("button", "Actions for version 1").await;
+    page.click("button", "Put it into the editor").await;
+    page.click("button", "Discard").await;
+    shows(&page, "One").await;
+    page.stop().await;
+}
+
+#[tokio::test]
+async fn a_preview_outlives_a_click_on_its_links() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let html = r#"<h1>One</h1><a id="out" href="https://example.com/" target="_self">Out</a>"#;
+    let id = published(&page, html).await;
+    page.open(&format!("/templates/{id}")).await;
+    shows(&page, "One").await;
+    let frame = async || {
+        let frame = "return document.querySelector('iframe')";
+        page.browser.element("the preview", frame, json!([])).await
+    };
+    page.browser.click_in_frame(&frame().await, "#out").await;
+    page.fill("HTML", &html.replace("One", "Two")).await;
+    shows(&page, "Two").await;
+    // Whatever else leads it away.
+    page.browser
+        .run("document.querySelector('iframe').src = 'https://example.com/'", json!([]))
+        .await;
+    page.fill("HTML", &html.replace("One", "Three")).await;
+    shows(&page, "Three").await;
+
+    let project = page.project().await;
+    let key = json!({"name": "Shop", "type": "project", "projectId": project, "mode": "test"});
+    let key = page.ask("POST", "/v1/account/api-keys", key).await;
+    let client = ApiClient::new(&page.server.url(""), key["key"].as_str().unwrap());
+    for (target, html) in [("", html.replace(" target=\"_self\"", "")), ("_self", html.to_owned())]
+    {
+        let mut mail = mail_to("ada@example.net");
+        mail["html"] = json!(html);
+        let id = client.send(&mail).await.id();
+        page.open(&format!("/mails/{id}")).await;
+        let shown = "return document.querySelector('h1')?.innerText ?? null";
+        let first = frame().await;
+        assert_eq!(page.browser.wait_in_frame(&first, "the mail", shown).await, json!("One"));
+        let mark = "document.querySelector('iframe').dataset.first = 'yes'";
+        page.browser.run(mark, json!([])).await;
+        page.browser.click_in_frame(&first, "#out").await;
+        // A link that insists leads the frame away, and another one takes its place.
+        let now = if target.is_empty() { "iframe" } else { "iframe:not([data-first])" };
+        let now = format!("return document.querySelector('{now}')");
+        let now = page.browser.element("the preview", &now, json!([])).await;
+        assert_eq!(page.browser.wait_in_frame(&now, "the mail", shown).await, json!("One"));
+    }
     page.stop().await;
 }

@@ -191,6 +191,20 @@ impl Browser {
         found
     }
 
+    /// Clicks what a selector finds in a frame.
+    pub async fn click_in_frame(&self, Element(id): &Element, selector: &str) {
+        self.in_session("frame", json!({"id": {ELEMENT: id}})).await;
+        let script = "return document.querySelector(arguments[0])";
+        let found = self.element(selector, script, json!([selector])).await;
+        self.try_click(&found).await.unwrap();
+        self.in_session("frame", json!({"id": null})).await;
+    }
+
+    /// Goes a page back, as the button of the browser does.
+    pub async fn back(&self) {
+        self.in_session("back", json!({})).await;
+    }
+
     /// Whatever the browser complained of since the last time: errors of scripts, violations of the policy.
     pub async fn complaints(&self) -> Vec<String> {
         let entries = self.in_session("se/log", json!({"type": "browser"})).await;

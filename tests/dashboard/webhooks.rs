@@ -69,6 +69,7 @@ async fn a_webhook_is_made_tried_told_again_and_deleted() {
     page.click("button", "Save").await;
     page.see("The webhook is changed.").await;
     page.click("button", "More actions").await;
+    page.click("button", "Switch off…").await;
     page.click("button", "Switch off").await;
     page.see("It is switched off and told nothing.").await;
     page.click("link", "Webhooks").await;
@@ -96,7 +97,7 @@ async fn a_webhook_that_was_switched_off_by_the_server_says_why() {
     let client = client(&page).await;
     let wanted = json!({"url": endpoint.url(), "events": ["email.delivered"]});
     let made = page.ask_in_project("POST", "/v1/webhooks", wanted).await;
-    client.send(&mail_to("ada@example.net")).await.id();
+    let mail = client.send(&mail_to("ada@example.net")).await.id();
     endpoint.wait_for(1).await;
     page.open(&format!("/webhooks/{}", made["webhook"]["id"].as_str().unwrap())).await;
     page.see("Given up").await;
@@ -104,5 +105,9 @@ async fn a_webhook_that_was_switched_off_by_the_server_says_why() {
     page.see("The server switched it off.").await;
     page.see("410").await;
     look(&page, "webhook-disabled").await;
+    page.open(&format!("/mails/{mail}")).await;
+    page.see_heading("Webhooks told").await;
+    page.see(&endpoint.url()).await;
+    look(&page, "mail-told").await;
     page.stop().await;
 }

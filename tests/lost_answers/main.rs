@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use api_client::{ApiClient, mail_to};
 use database::TestDatabase;
 use database_proxy::{DatabaseProxy, Moment};
-use serde_json::Value;
+use serde_json::{Value, json};
 use server_process::Server;
 use smtp_server::{Answer, Rule, SmtpServer, Stage};
 use tokio::task::JoinSet;
@@ -36,9 +36,10 @@ const CROWD: usize = 32;
 /// A server whose connections to its database can be cut.
 struct Scene {
     relay: SmtpServer,
-    _database: TestDatabase,
+    database: TestDatabase,
     proxy: DatabaseProxy,
-    _server: Server,
+    server: Server,
+    key: String,
     client: ApiClient,
 }
 
@@ -59,7 +60,7 @@ impl Scene {
         server.start().await;
         let key = server.create_key(&[]).await;
         let client = ApiClient::new(&server.url(""), &key);
-        Self { relay, _database: database, proxy, _server: server, client }
+        Self { relay, database, proxy, server, key, client }
     }
 
     /// Has every connection of the server's pool in use, so that a cut leaves many dead ones behind.
@@ -73,6 +74,14 @@ impl Scene {
         }
         crowd.join_all().await;
         self.relay.wait_for(CROWD).await;
+    }
+
+    /// What the sender of a mail is told, word for word.
+    async fn answer_to(&self, mail: &Value) -> Value {
+        let request = api_client::plain().post(self.server.url("/v1/mails/send"));
+        let answer = request.bearer_auth(&self.key).json(mail).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json::<Value>().await.unwrap()["data"].take()
     }
 
     async fn in_state(&self, id: &str, state: &str) -> Value {
@@ -110,13 +119,42 @@ async fn a_commit_whose_answer_is_lost_is_found_acknowledged_and_delivered_once(
         let address = "lost@example.net";
         scene.proxy.cut_at(address.as_bytes(), moment);
 
-        let id = scene.client.send(&mail_to(address)).await.id();
+        let answer = scene.answer_to(&mail_to(address)).await;
+        assert_eq!(answer["status"], "queued", "{moment:?}: {answer}");
+        assert_eq!(answer.get("suppressed"), None, "{moment:?}: {answer}");
+        let id = answer["emailId"].as_str().unwrap();
 
         scene.proxy.wait_for_cuts(1).await;
-        let mail = scene.in_state(&id, "sent").await;
+        let mail = scene.in_state(id, "sent").await;
         assert_eq!(kinds(&mail), ["queued", "sent"], "{moment:?}");
         assert_eq!(scene.times_received(address), 1, "{moment:?}");
         assert_eq!(scene.client.all_mails(None).await.len(), CROWD + 1, "{moment:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_suppressed_is_told_by_name_although_the_first_answer_is_lost() {
+    for moment in [Moment::After, Moment::Before] {
+        let scene = Scene::new().await;
+        sqlx::query(
+            "INSERT INTO suppressions (project_id, address, reason, mail_id)
+             SELECT id, 'gone@example.net', 'bounce', id FROM projects",
+        )
+        .execute(&scene.database.pool)
+        .await
+        .unwrap();
+        let address = "lost@example.net";
+        scene.proxy.cut_at(address.as_bytes(), moment);
+        let mut mail = mail_to(address);
+        mail["cc"] = json!([{"email": "gone@example.net"}]);
+
+        let answer = scene.answer_to(&mail).await;
+
+        scene.proxy.wait_for_cuts(1).await;
+        assert_eq!(answer["suppressed"], json!(["gone@example.net"]), "{moment:?}");
+        let mail = scene.in_state(answer["emailId"].as_str().unwrap(), "partially_sent").await;
+        assert_eq!(kinds(&mail), ["queued", "suppressed", "sent"], "{moment:?}");
+        assert_eq!(scene.times_received(address), 1, "{moment:?}");
     }
 }
 
@@ -241,4 +279,22 @@ async fn send_while_the_database_goes_away(moment: Moment) -> usize {
     assert_eq!(scene.times_received(address), found.len());
     assert!(mails.iter().all(|mail| mail["to"] != "refused@example.net"));
     found.len()
+}
+
+#[tokio::test]
+async fn what_was_committed_is_not_called_refused_whatever_it_is() {
+    let scene = Scene::new().await;
+    let url = "https://lost.example.com/hook";
+    scene.proxy.cut_at(url.as_bytes(), Moment::After);
+    let webhooks = scene.server.url("/v1/webhooks");
+    let request = api_client::plain().post(webhooks).bearer_auth(&scene.key);
+    let body = json!({"url": url, "events": ["email.delivered"]});
+
+    let answer = request.json(&body).send().await;
+
+    scene.proxy.wait_for_cuts(1).await;
+    assert!(answer.is_err(), "{answer:?}");
+    let stored = sqlx::query_scalar("SELECT count(*) FROM webhooks");
+    let stored: i64 = stored.fetch_one(&scene.database.pool).await.unwrap();
+    assert_eq!(stored, 1);
 }

@@ -50,6 +50,8 @@ async fn look(db: &mut PgConnection, account: AccountId, project: ProjectId) {
         api_keys::update(&mut *db, &record.key).await.unwrap();
         api_keys::revoke(&mut *db, account, record.key.id).await.unwrap();
     }
+    let few = ProjectId::generate();
+    api_keys::take_domain_away(&mut *db, account, few, "example.com").await.unwrap();
     let narrowed = audit_log::Filter { subject: Some(project.as_uuid()), ..Default::default() };
     audit_log::list(&mut *db, account, &narrowed, 21).await.unwrap();
     let narrowed = audit_log::Filter { project: Some(project), ..Default::default() };

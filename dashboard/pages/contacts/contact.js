@@ -58,7 +58,7 @@ export function ContactPage({ id }) {
     <${Membership} contact=${contact} onChange=${reload} />
     ${open === "edit" && html`<${EditContact} contact=${contact} onClose=${close} onDone=${done} />`}
     ${open === "notes" && html`<${NotesDialog} contact=${contact} onClose=${close} onDone=${done} />`}
-    ${open === "erase" && html`<${EraseDialog} email=${email} onClose=${close} />`}
+    ${open === "erase" && html`<${EraseDialog} email=${email} onClose=${close} onDone=${() => go(scoped("/contacts"))} />`}
     ${open === "remove" && html`<${TypedConfirmation} title="Delete this contact?" typed=${email} action="Delete contact" onClose=${close} onConfirm=${async () => {
       await ask("DELETE", path, { scoped: true });
       say(`${email} is deleted.`);

@@ -30,7 +30,7 @@ export function useKeyActions(onDone) {
         ? [
             { label: "Rename…", act: () => open("rename", key) },
             { label: "Change restrictions…", act: () => open("restrict", key) },
-            key.status !== "expired" && { label: "Rotate…", act: () => open("rotate", key) },
+            key.status !== "expired" && mayRotate(key) && { label: "Rotate…", act: () => open("rotate", key) },
             key.status === "active" && { label: "Deactivate…", act: () => open("deactivate", key) },
             key.status === "inactive" && { label: "Activate", act: () => change(key, { active: true }).then(() => done(`${key.name} is active.`), (error) => say(error.message)) },
             { label: "Delete…", look: "danger", act: () => open("remove", key) },
@@ -42,6 +42,9 @@ export function useKeyActions(onDone) {
   const dialog = Shown && html`<${Shown} apiKey=${state.key} onClose=${close} onDone=${done} onChanged=${onDone} />`;
   return { itemsFor, open, dialog };
 }
+
+/** Nobody makes a key that may do more than themselves, and a successor may do what its predecessor did. */
+export const mayRotate = (key) => key.permissions.every(may);
 
 const change = (key, body) => ask("PATCH", path(key), { body });
 

@@ -1,11 +1,14 @@
 // Everything that can be said about a key, as fields of a form: for making one and for changing one.
 import { html } from "../../html.js";
-import { Check, Choice, Field, Lines, Select, Text } from "../../parts/form.js";
+import { Check, Choice, entriesOf, Field, Lines, Select, Text } from "../../parts/form.js";
 import { localTime } from "../../parts/moment.js";
 import { may, me } from "../../session.js";
-import { PERMISSIONS, PRESETS, presetOf } from "../../words.js";
+import { PERMISSIONS, permissionsOf, PRESETS, presetOf } from "../../words.js";
 
 const DAY = 86_400_000;
+
+/** The highest limit that a key may have of its own. */
+const HIGHEST = 1_000_000;
 const EXPIRIES = [["", "Never"], ["30", "In 30 days"], ["90", "In 90 days"], ["365", "In a year"], ["at", "At a time of your choice"]];
 
 /** Names of fields beside which the server's words are shown. */
@@ -32,7 +35,7 @@ export function valuesOf(key) {
 }
 
 const split = (text) => {
-  const values = text.split(/[\s,;]+/).filter(Boolean);
+  const values = entriesOf(text);
   return values.length > 0 ? values : null;
 };
 const whole = (text) => (text.trim() === "" ? null : Number(text));
@@ -63,11 +66,17 @@ export function NameField({ form }) {
   return html`<${Text} form=${form} name="name" label="Name" hint="What it is for and where, such as “Shop, production”." required maxlength="100" autocomplete="off" />`;
 }
 
+/** What is wider than the reader's role cannot be chosen: nobody makes a key that may do more than themselves. */
+const presets = () => PRESETS.map(([name, words, explanation]) => {
+  const isAllowed = name === "custom" || permissionsOf(name, me.value.server.permissions).every(may);
+  return isAllowed ? [name, words, explanation] : [name, words, `${explanation} Your role may not do all of it.`, true];
+});
+
 /** What it may do, from where, to whom, how often and how long. */
 export function RestrictionFields({ form }) {
   const { values } = form;
   return html`
-    <${Choice} form=${form} name="preset" legend="Permissions" options=${PRESETS} />
+    <${Choice} form=${form} name="preset" legend="Permissions" options=${presets()} />
     ${values.preset === "custom" && html`<${PermissionChecks} form=${form} />`}
     <details class="more-fields" open=${isRestricted(values)}>
       <summary>Restrictions and limits</summary>
@@ -95,7 +104,7 @@ const isRestricted = ({ domains, recipients, ipAllowlist, expiry, perSecond, per
 function Limit({ form, name, label }) {
   const change = (event) => form.set({ [name]: event.currentTarget.value });
   return html`<${Field} label=${label} hint="Empty: as the server has it." error=${form.problem(`rateLimit.${name}`)}>
-    ${(control) => html`<input ...${control} type="number" min="1" step="1" inputmode="numeric" name=${name} value=${form.values[name]} onInput=${change} />`}
+    ${(control) => html`<input ...${control} type="number" min="1" max=${HIGHEST} step="1" inputmode="numeric" name=${name} value=${form.values[name]} onInput=${change} />`}
   <//>`;
 }
 

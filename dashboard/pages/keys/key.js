@@ -8,8 +8,8 @@ import { Moment } from "../../parts/moment.js";
 import { Failure, Loading, Notice, say } from "../../parts/notice.js";
 import { Card, Facts, Heading } from "../../parts/page.js";
 import { address } from "../../router.js";
-import { may, scoped } from "../../session.js";
-import { useKeyActions } from "./actions.js";
+import { may } from "../../session.js";
+import { mayRotate, useKeyActions } from "./actions.js";
 import { RequestLog, Usage, WouldHaveBlocked } from "./activity.js";
 import { Restrictions } from "./restrictions.js";
 
@@ -23,10 +23,10 @@ export function KeyPage({ id }) {
   if (!key) return html`<${Heading} title="API key" back=${BACK} /><${Loading} />`;
   const mayWrite = may("keys:write");
   const isOver = key.status === "revoked";
-  const hold = () =>
-    ask("PATCH", `/v1/account/api-keys/${key.id}`, { body: { active: key.status === "inactive" } }).then(
+  const activate = () =>
+    ask("PATCH", `/v1/account/api-keys/${key.id}`, { body: { active: true } }).then(
       () => {
-        say(key.status === "inactive" ? `${key.name} is active.` : `${key.name} is held: it sends nothing until you activate it.`);
+        say(`${key.name} is active.`);
         loaded.reload();
       },
       (error) => say(error.message),
@@ -38,9 +38,9 @@ export function KeyPage({ id }) {
         ${key.mode === "test" && html`<${Badge} look="note">Test<//>`}
         <code>${key.displayKey}</code></span>`}
       actions=${mayWrite && !isOver && html`
-        ${key.status === "inactive" && html`<button type="button" class="button primary" onClick=${hold}>Activate</button>`}
-        ${key.status === "active" && html`<button type="button" class="button" onClick=${hold}>Hold</button>
-          <button type="button" class="button" onClick=${() => actions.open("rotate", key)}>Rotate…</button>`}
+        ${key.status === "inactive" && html`<button type="button" class="button primary" onClick=${activate}>Activate</button>`}
+        ${key.status === "active" && html`<button type="button" class="button" onClick=${() => actions.open("deactivate", key)}>Deactivate…</button>
+          <button type="button" class="button" disabled=${!mayRotate(key)} title=${mayRotate(key) ? undefined : "It may do more than you, so somebody else has to rotate it."} onClick=${() => actions.open("rotate", key)}>Rotate…</button>`}
         <button type="button" class="button danger" onClick=${() => actions.open("remove", key)}>Delete…</button>
         <${Menu} label="More actions" items=${actions.itemsFor(key).slice(1)} />`} />
     <${Hints} apiKey=${key} />
@@ -53,7 +53,7 @@ export function KeyPage({ id }) {
           ["Last used", html`<${Moment} at=${key.lastUsedAt} />${key.lastUsedIp && html` from <code>${key.lastUsedIp}</code>`}`],
           key.replaces && ["Replaces", html`<a href=${address(`/keys/${key.replaces}`)}>an older key</a>`],
           ["History", html`<a href=${address("/audit", { subjectId: key.id })}>In the audit log</a>`],
-          may("mails:read") && key.type === "project" && ["Mails", html`<a href=${scoped("/mails", { keyId: key.id })}>Sent with this key</a>`],
+          may("mails:read") && key.type === "project" && ["Mails", html`<a href=${address("/mails", { keyId: key.id, project: key.projectId })}>Sent with this key</a>`],
         ]} />
       <//>
       <${Card} title="Restrictions" actions=${mayWrite && !isOver && html`<button type="button" class="button small" onClick=${() => actions.open("restrict", key)}>Change…</button>`}>

@@ -1,6 +1,6 @@
 // What a mail says: as its recipient sees it, as text, and as it went over the wire.
 import { ask, project } from "../../api.js";
-import { html, useEffect, useState } from "../../html.js";
+import { html, useEffect, useRef, useState } from "../../html.js";
 import { CopyButton, saveFile } from "../../parts/copy.js";
 import { Icon } from "../../parts/icon.js";
 import { Failure, Loading } from "../../parts/notice.js";
@@ -23,12 +23,23 @@ export function MailContent({ mail }) {
 /** The HTML of a stranger: in a frame that runs nothing, loads nothing and is nobody. */
 function Preview({ mail }) {
   const [isNarrow, setNarrow] = useState(false);
+  const [turn, setTurn] = useState(0);
   const address = `/v1/mails/${encodeURIComponent(mail.id)}/preview?projectId=${encodeURIComponent(mail.projectId ?? project.value)}`;
   return html`<div class="preview">
     <p><span class="soft small">Scripts are not run and nothing is loaded from elsewhere, so pictures that are not part of the mail are missing.</span>
       <button type="button" class="button small" aria-pressed=${isNarrow} onClick=${() => setNarrow(!isNarrow)}>As wide as a phone</button></p>
-    <iframe class=${isNarrow ? "narrow" : ""} title="The mail as its recipient sees it" src=${address} sandbox="" referrerpolicy="no-referrer"></iframe>
+    <${Frame} key=${turn} address=${address} look=${isNarrow ? "narrow" : ""} onLeft=${() => setTurn(turn + 1)} />
   </div>`;
+}
+
+/** `onLeft` is called when a link has led the frame to another page, which is not shown in it. */
+function Frame({ address, look, onLeft }) {
+  const loads = useRef(0);
+  const loaded = () => {
+    loads.current += 1;
+    if (loads.current > 1) onLeft();
+  };
+  return html`<iframe class=${look} title="The mail as its recipient sees it" src=${address} sandbox="" referrerpolicy="no-referrer" onLoad=${loaded}></iframe>`;
 }
 
 function Source({ text, what, children }) {

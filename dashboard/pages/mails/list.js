@@ -35,6 +35,9 @@ export function MailsPage() {
   const list = useMails({});
   const { query } = place.value;
   const isFiltered = FILTERS.some((name) => query[name]);
+  const states = [["", "All"], ...SHOWN.map((state) => [state, MAIL_STATES[state][1]])];
+  // The overview leads to several at once.
+  const several = query.status?.includes(",") && [query.status, query.status.split(",").map((state) => MAIL_STATES[state]?.[1] ?? state).join(" or ")];
   const empty = isFiltered
     ? html`<${Empty} title="No mail is like that"><p>The search takes a whole address, of the author or the recipient, or the id of a mail. Clear the filters to see all.</p><//>`
     : html`<${Empty} title="No mails yet"><p>Mails appear here as soon as they are accepted.</p>
@@ -43,7 +46,7 @@ export function MailsPage() {
     <${Heading} title="Mails" about="Everything that this project sent, newest first." actions=${refresh(list)} />
     <div class="filters">
       <${SearchFilter} label="Search mails" placeholder="Whole address or mail id" whole />
-      <${SelectFilter} name="status" label="Status" options=${[["", "All"], ...SHOWN.map((state) => [state, MAIL_STATES[state][1]])]} />
+      <${SelectFilter} name="status" label="Status" options=${several ? [...states, several] : states} />
       <${SelectFilter} name="test" label="Mode" options=${[["", "All"], ["false", "Live"], ["true", "Test"]]} />
       <${DayFilter} name="after" label="From" />
       <${DayFilter} name="before" label="To" />

@@ -12,6 +12,7 @@ import { useMailActions } from "./actions.js";
 import { MailContent } from "./content.js";
 import { Deliveries, UNDER_WAY } from "./progress.js";
 import { Timeline } from "./timeline.js";
+import { WebhooksTold } from "./told.js";
 
 /** How often a mail that is under way is looked at again, in milliseconds. */
 const LOOK_AGAIN = 3000;
@@ -31,9 +32,10 @@ export function MailPage({ id }) {
 
   if (error) return html`<${Heading} title="Mail" back=${back} /><${Failure} error=${error} again=${reload} />`;
   if (!mail) return html`<${Heading} title="Mail" back=${back} /><${Loading} />`;
+  const isComplained = mail.events.some(({ type }) => type === "complained");
   return html`
     <${Heading} title=${mail.subject || "(no subject)"} back=${back}
-      about=${html`<span class="tags"><${MailState} state=${mail.status} />${mail.test && html`<${Badge} look="note">Test<//>`}
+      about=${html`<span class="tags"><${MailState} state=${mail.status} />${isComplained && html`<${MailState} state="complained" />`}${mail.test && html`<${Badge} look="note">Test<//>`}
         ${mail.tags.map((tag) => html`<a class="plain-link" href=${scoped("/mails", { tag })}><${Badge}>${tag}<//></a>`)}
         <span class="soft">accepted <${Moment} at=${mail.createdAt} /></span></span>`}
       actions=${actions.buttons} />
@@ -47,13 +49,14 @@ export function MailPage({ id }) {
           mail.cc.length > 0 && ["Cc", html`<${Mailboxes} list=${mail.cc} />`],
           mail.bcc.length > 0 && ["Bcc", html`<${Mailboxes} list=${mail.bcc} />`],
           mail.replyTo && ["Reply to", html`<${Mailbox} ...${mail.replyTo} />`],
-          mail.attachments.length > 0 && ["Files", html`<ul class="plain">${mail.attachments.map((file) => html`<li class="wrap">${file.fileName} <span class="soft">${size(file.size)}</span></li>`)}</ul>`],
+          mail.attachments.length > 0 && ["Files", html`<ul class="plain">${mail.attachments.map((file) => html`<li class="wrap"><bdi>${file.fileName}</bdi> <span class="soft">${size(file.size)}</span></li>`)}</ul>`],
           ...detailsOf(mail),
           ["Mail id", html`<${Copyable} text=${mail.id} what="mail id" />`],
         ]} />
       <//>
     </div>
     <${Card} title="Timeline" about="Everything that happened, oldest first, and what comes next."><${Timeline} mail=${mail} /><//>
+    <${WebhooksTold} mail=${mail} turn=${mail.events.length} />
     <${MailContent} mail=${mail} />
     ${actions.dialog}`;
 }
@@ -70,12 +73,12 @@ function detailsOf({ scheduledAt, templateId, unsubscribeGroupId, batchId, prior
     templateId && ["Template", template],
     unsubscribeGroupId && ["Group", html`<code>${unsubscribeGroupId}</code>`],
     batchId && ["Batch", html`<${Copyable} text=${batchId} what="batch id" /> <a href=${scoped("/mails", { batchId })}>Its mails</a>`],
-    notes.length > 0 && ["Metadata", html`<ul class="plain">${notes.map(([name, value]) => html`<li class="wrap"><code>${name}</code> ${String(value)}</li>`)}</ul>`],
+    notes.length > 0 && ["Metadata", html`<ul class="plain">${notes.map(([name, value]) => html`<li class="wrap"><code>${name}</code> <bdi>${String(value)}</bdi></li>`)}</ul>`],
   ];
 }
 
 function Mailbox({ email, name }) {
-  return html`<span class="wrap">${name ? html`${name} <span class="soft">${email}</span>` : email}</span>`;
+  return html`<span class="wrap">${name ? html`<bdi>${name}</bdi> <bdi class="soft">${email}</bdi>` : html`<bdi>${email}</bdi>`}</span>`;
 }
 
 function Mailboxes({ list }) {

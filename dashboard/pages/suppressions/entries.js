@@ -4,14 +4,16 @@ import { html, useState } from "../../html.js";
 import { Badge } from "../../parts/badge.js";
 import { Confirmation, Dialog } from "../../parts/dialog.js";
 import { ClearFilters, SearchFilter, SelectFilter } from "../../parts/filters.js";
-import { FormFailure, Lines, Select, Submit, useForm } from "../../parts/form.js";
+import { entriesOf, FormFailure, Lines, Select, Submit, useForm } from "../../parts/form.js";
 import { Icon } from "../../parts/icon.js";
+import { Menu } from "../../parts/menu.js";
 import { Moment } from "../../parts/moment.js";
 import { Empty, say } from "../../parts/notice.js";
 import { Listing } from "../../parts/table.js";
-import { place } from "../../router.js";
-import { may } from "../../session.js";
+import { go, place } from "../../router.js";
+import { may, scoped } from "../../session.js";
 import { count } from "../../words.js";
+import { EraseDialog } from "../contacts/erase.js";
 
 /** The group that all mail belongs to. */
 const GLOBAL = "GLOBAL";
@@ -64,10 +66,18 @@ export function Entries({ groups }) {
       {
         name: "Actions",
         look: "end",
-        cell: (one) => mayWrite && html`<button type="button" class="button small" aria-label=${`Remove ${one.email}`} onClick=${() => setOpen({ remove: one })}>Remove</button>`,
+        cell: (one) => (mayWrite || may("mails:read")) && html`<${Menu} label=${`Actions for ${one.email}`} items=${[
+          may("mails:read") && { label: "Mails to it", act: () => go(scoped("/mails", { q: one.email })) },
+          mayWrite && { label: "Remove…", act: () => setOpen({ remove: one }) },
+          may("recipients:erase") && { label: "Erase everywhere…", look: "danger", act: () => setOpen({ erase: one }) },
+        ]} />`,
       },
     ]} />
     ${open?.add && html`<${SuppressDialog} options=${options} group=${group} onClose=${close} onDone=${done} />`}
+    ${open?.erase && html`<${EraseDialog} email=${open.erase.email} onClose=${close} onDone=${() => {
+      close();
+      list.reload();
+    }} />`}
     ${open?.remove && html`<${Confirmation} title="Send to this address again?" action="Remove" look="danger" onClose=${close} onConfirm=${async () => {
       const { email, groupId } = open.remove;
       await ask("POST", "/v1/suppression-groups/emails/unsuppress", { body: { emails: [email], ...groupOf(groupId) }, scoped: true });
@@ -80,8 +90,7 @@ export function Entries({ groups }) {
 
 function SuppressDialog({ options, group, onClose, onDone }) {
   const form = useForm({ emails: "", group: options.some(([id]) => id === group) ? group : GLOBAL, reason: "MANUAL" }, async (values) => {
-    const emails = values.emails.split(/[\s,;]+/).filter(Boolean);
-    const body = { emails, reason: values.reason, ...groupOf(values.group) };
+    const body = { emails: entriesOf(values.emails), reason: values.reason, ...groupOf(values.group) };
     const { suppressed } = await ask("POST", "/v1/suppression-groups/emails/suppress", { body, scoped: true });
     onDone(`${count(suppressed, "address", "addresses")} joined the list.`);
   });

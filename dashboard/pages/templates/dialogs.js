@@ -31,18 +31,18 @@ const MODES = [
   ["live", "Really send it", "As your program would."],
 ];
 
-/** Sends the newest version to somebody. */
+/** Sends the version that is shown to somebody. */
 export function TryDialog({ path, template, sample, onClose }) {
   const [sent, setSent] = useState(null);
   const senders = useSenders();
   const own = senders.find(({ id }) => id === template.senderId);
   const form = useForm({ to: me.value.user.email, from: "", mode: "test" }, async ({ to, from, mode }) => {
-    const body = { to: { email: to.trim() }, ...(from.trim() && { from: { email: from.trim() } }), dynamicData: sample ?? {} };
+    const body = { version: template.version, to: { email: to.trim() }, ...(from.trim() && { from: { email: from.trim() } }), dynamicData: sample ?? {} };
     setSent(await withKey({ name: `Try of ${template.templateName}`, to: to.trim(), mode }, (key) => ask("POST", `${path}/test`, { body, key })));
   });
   if (sent) {
     return html`<${Dialog} title="It is on its way" key="sent" onClose=${onClose}>
-      <div class="body"><p>Version ${template.latestVersion} is sent to <b class="wrap">${form.values.to}</b>.</p></div>
+      <div class="body"><p>Version ${template.version} is sent to <b class="wrap">${form.values.to}</b>.</p></div>
       <footer><button type="button" class="button" onClick=${onClose}>Close</button>
         ${may("mails:read") && html`<a class="button primary" data-first href=${scoped(`/mails/${sent.emailId}`)}>Watch it</a>`}</footer>
     <//>`;
@@ -50,7 +50,7 @@ export function TryDialog({ path, template, sample, onClose }) {
   return html`<${Dialog} title="Try the template" onClose=${onClose}>
     <form onSubmit=${form.submit}>
       <div class="body">
-        <p>The newest version is sent with the sample data, whether it is published or not. A key that may send to this one address is made for it, and deleted at once.</p>
+        <p>Version ${template.version} is sent with the sample data, whether it is published or not. A key that may send to this one address is made for it, and deleted at once.</p>
         <${Text} form=${form} name="to" type="email" label="To" required autocomplete="off" />
         <${Text} form=${form} name="from" type="email" label="From" placeholder=${own?.email ?? "hello@example.com"} required=${!template.senderId} autocomplete="off"
           hint=${template.senderId ? "Empty: from the template’s own sender." : undefined} />

@@ -4,6 +4,12 @@ import { html, useEffect, useRef, useState } from "../../html.js";
 import { Notice } from "../../parts/notice.js";
 import { Tabs } from "../../parts/tabs.js";
 
+/** The empty page that the HTML is written into. */
+const FRAME = "/dashboard/frame.html";
+
+/** How often it is loaded again where it does not come. */
+const TRIES = 3;
+
 /** How long the typing rests before the server is asked, in milliseconds. */
 const REST = 350;
 
@@ -67,19 +73,32 @@ export function Preview({ preview: { result, failure, dataProblem } }) {
  */
 function Seen({ source }) {
   const frame = useRef();
-  const [isThere, setThere] = useState(false);
+  const tries = useRef(0);
+  const [there, setThere] = useState(false);
   const [isNarrow, setNarrow] = useState(false);
   useEffect(() => {
-    const shown = isThere && frame.current.contentDocument;
+    const shown = there && frame.current.contentDocument;
     if (!shown) return;
     const top = shown.scrollingElement?.scrollTop ?? 0;
     // Read under the policy of the frame: ours would take the styles away.
     const written = new frame.current.contentWindow.DOMParser().parseFromString(source, "text/html");
+    // A link would lead the frame to a page that may not be shown in it; a new window is what its sandbox forbids.
+    for (const link of written.querySelectorAll("a, area")) link.setAttribute("target", "_blank");
     shown.replaceChild(shown.importNode(written.documentElement, true), shown.documentElement);
     if (shown.scrollingElement) shown.scrollingElement.scrollTop = top;
-  }, [source, isThere]);
+  }, [source, there]);
+  const loaded = () => {
+    const isOurs = frame.current.contentDocument?.location.pathname === FRAME;
+    setThere(isOurs && {});
+    if (isOurs) tries.current = 0;
+    else if (tries.current < TRIES) {
+      // Something led it away: begin anew.
+      tries.current += 1;
+      frame.current.src = FRAME;
+    }
+  };
   return html`
     <p><span class="soft small">Nothing is loaded from elsewhere, so pictures that are not part of the HTML are missing.</span>
       <button type="button" class="button small" aria-pressed=${isNarrow} onClick=${() => setNarrow(!isNarrow)}>As wide as a phone</button></p>
-    <iframe ref=${frame} class=${isNarrow ? "narrow" : ""} title="The mail as its recipient sees it" src="/dashboard/frame.html" sandbox="allow-same-origin" referrerpolicy="no-referrer" onLoad=${() => setThere(true)}></iframe>`;
+    <iframe ref=${frame} class=${isNarrow ? "narrow" : ""} title="The mail as its recipient sees it" src=${FRAME} sandbox="allow-same-origin" referrerpolicy="no-referrer" onLoad=${loaded}></iframe>`;
 }

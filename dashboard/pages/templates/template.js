@@ -5,11 +5,12 @@ import { Badge } from "../../parts/badge.js";
 import { Copyable } from "../../parts/copy.js";
 import { TypedConfirmation } from "../../parts/dialog.js";
 import { Menu } from "../../parts/menu.js";
-import { Failure, Loading, say } from "../../parts/notice.js";
+import { Failure, Loading, Notice, say } from "../../parts/notice.js";
 import { Heading } from "../../parts/page.js";
 import { address, go } from "../../router.js";
 import { may, scoped } from "../../session.js";
 import { DetailsDialog, mayTry, TryDialog } from "./dialogs.js";
+import { Discard, NewerVersion } from "./questions.js";
 import { Editor, problemsOf } from "./editor.js";
 import { Preview, usePreview } from "./preview.js";
 import { VersionsCard } from "./versions.js";
@@ -41,7 +42,7 @@ export function TemplatePage({ id }) {
   if (!template.data || !versions.data) return html`<${Heading} title="Template" back=${back} /><${Loading} />`;
   return html`<${Opened} key=${id} back=${back} path=${path} template=${template.data} versions=${versions.data.versions}
     onChange=${(now) => {
-      template.replace(now);
+      if (now) template.replace(now);
       versions.reload();
     }} />`;
 }
@@ -56,7 +57,8 @@ function Opened({ back, path, template, versions, onChange }) {
   const mayWrite = may("templates:write");
   const isChanged = PARTS.some((name) => values[name] !== stored[name]);
   const preview = usePreview(values, sample);
-  const isDraft = template.latestVersion !== template.publishedVersion;
+  const isDraft = template.version !== template.publishedVersion;
+  const newest = Math.max(template.latestVersion, ...versions.map(({ version }) => version));
   useEffect(() => {
     if (!isChanged) {
       forget(templateId);
@@ -73,13 +75,22 @@ function Opened({ back, path, template, versions, onChange }) {
     onChange(now);
     forget(templateId);
   };
-  const save = async (publish) => {
+  const save = async (publish, seen = template.version) => {
     setState({ busy: true });
     try {
+      if (isChanged) {
+        const { version } = await ask("GET", path, { scoped: true });
+        if (version > seen) {
+          setState({ newer: version, publish });
+          onChange();
+          return false;
+        }
+      }
       const { plainTextTemplate, ...others } = values;
       const body = { ...others, plainTextTemplate: plainTextTemplate.trim() ? plainTextTemplate : null, publish: false };
       let now = isChanged ? await ask("PUT", path, { body, scoped: true }) : template;
-      if (publish) now = await ask("POST", `${path}/publish`, { body: {}, scoped: true });
+      // What the reader saw is sent, whatever somebody else has saved by now.
+      if (publish) now = await ask("POST", `${path}/publish`, { body: { version: now.version }, scoped: true });
       // As the server wrote it, but for what was typed meanwhile.
       setValues((current) => {
         const next = { ...current };
@@ -97,9 +108,13 @@ function Opened({ back, path, template, versions, onChange }) {
   };
   const close = () => setOpen("");
   const show = async (version) => {
-    const shown = await ask("GET", `${path}?version=${version}`, { scoped: true });
-    setValues(partsOf(shown, versions));
+    const [shown, known] = await Promise.all([ask("GET", `${path}?version=${version}`, { scoped: true }), ask("GET", `${path}/versions`, { scoped: true })]);
+    setValues(partsOf(shown, known.versions));
+    if (shown.version === shown.latestVersion) onChange(shown);
   };
+  const showNewest = () => show(newest).catch((failure) => setState({ failure }));
+  /** Does something that takes what was typed and not saved away, if there is such, only after asking. */
+  const afterAsking = (act) => (isChanged ? setState({ discard: act }) : act());
   const tryOut = async () => {
     if (isChanged && mayWrite && !(await save(false))) return;
     setOpen("try");
@@ -115,11 +130,13 @@ function Opened({ back, path, template, versions, onChange }) {
           <button type="button" class="button primary" disabled=${(!isChanged && !isDraft) || state.busy} onClick=${() => save(true)}>Publish</button>
           <${Menu} label="More actions" items=${[
             { label: "Name and sender…", act: () => setOpen("details") },
-            isChanged && { label: "Undo what is not saved", act: () => setValues(stored) },
+            isChanged && { label: "Undo what is not saved…", act: () => afterAsking(() => setValues(stored)) },
             { label: "Show in the audit log", act: () => go(address("/audit", { subjectId: templateId })) },
             { label: "Delete…", look: "danger", act: () => setOpen("remove") },
           ]} />`}`} />
     <${Failure} error=${state.failure} />
+    ${newest > template.version && html`<${Notice} look="warn"><p>Version ${newest} is newer than what you see here.${" "}
+      <button type="button" class="link" onClick=${() => afterAsking(showNewest)}>Show it</button></p><//>`}
     <div class="workbench">
       <${Editor} values=${values} onInput=${(changes) => setValues((now) => ({ ...now, ...changes }))} readonly=${!mayWrite}
         sample=${sample} onSample=${(text) => {
@@ -128,11 +145,16 @@ function Opened({ back, path, template, versions, onChange }) {
         }} problems=${problemsOf(preview, state.failure)} />
       <${Preview} preview=${preview} />
     </div>
-    <${VersionsCard} path=${path} template=${template} versions=${versions} onChange=${took} onShow=${show} />
+    <${VersionsCard} path=${path} template=${template} versions=${versions} newest=${newest} onChange=${onChange} onShow=${show} afterAsking=${afterAsking} />
+    ${state.newer && html`<${NewerVersion} version=${state.newer} publish=${state.publish} onClose=${() => setState({})} onConfirm=${() => save(state.publish, state.newer)} />`}
+    ${state.discard && html`<${Discard} onClose=${() => setState({})} onConfirm=${async () => {
+      await state.discard();
+      setState({});
+    }} />`}
     ${open === "try" && html`<${TryDialog} path=${path} template=${template} sample=${preview.data} onClose=${close} />`}
-    ${open === "details" && html`<${DetailsDialog} path=${path} template=${template} onClose=${close} onDone=${(now) => {
+    ${open === "details" && html`<${DetailsDialog} path=${path} template=${template} onClose=${close} onDone=${({ templateName, description, senderId }) => {
       close();
-      onChange(now);
+      onChange({ ...template, templateName, description, senderId });
     }} />`}
     ${open === "remove" && html`<${TypedConfirmation} title="Delete this template?" typed=${template.templateName} action="Delete template" onClose=${close} onConfirm=${async () => {
       await ask("DELETE", path, { scoped: true });

@@ -17,7 +17,7 @@ const LOOK_AGAIN = 3000;
 
 const STATES = { delivered: ["good", "Taken"], pending: ["wait", "Waits"], failed: ["bad", "Given up"] };
 
-function Outcome({ entry: { status, statusCode, attempts } }) {
+export function Outcome({ entry: { status, statusCode, attempts } }) {
   const [look, words] = STATES[status] ?? ["off", status];
   const isRetried = status === "pending" && attempts > 0;
   return html`<span class="tags"><${Badge} look=${isRetried ? "warn" : look}>${isRetried ? "Tried again" : words}<//>${statusCode && html`<code>${statusCode}</code>`}</span>`;
@@ -72,7 +72,7 @@ export function Log({ webhook, turn, onTold, onLook }) {
 }
 
 /** Why it failed, what the endpoint said, and when it is tried next. */
-function Answer({ entry: { error, response, nextAttemptAt, status } }) {
+export function Answer({ entry: { error, response, nextAttemptAt, status } }) {
   const next = status === "pending" && nextAttemptAt && html`<p class="soft small">${Date.parse(nextAttemptAt) > Date.now() ? html`Next attempt <${Moment} at=${nextAttemptAt} />` : "The next attempt is due now"}</p>`;
   if (!error && !response) return next || html`<span class="soft">–</span>`;
   return html`<div>${error && html`<p class="wrap small">${error}</p>`}${next}

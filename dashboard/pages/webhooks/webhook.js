@@ -3,7 +3,7 @@ import { ask, useLoaded } from "../../api.js";
 import { html, useState } from "../../html.js";
 import { WebhookState } from "../../parts/badge.js";
 import { Copyable } from "../../parts/copy.js";
-import { TypedConfirmation } from "../../parts/dialog.js";
+import { Confirmation, TypedConfirmation } from "../../parts/dialog.js";
 import { Menu } from "../../parts/menu.js";
 import { Moment } from "../../parts/moment.js";
 import { Failure, Loading, Notice, say } from "../../parts/notice.js";
@@ -32,11 +32,11 @@ export function WebhookPage({ id }) {
     close();
     setTurn(turn + 1);
   };
-  const turnOn = (isActive) => () =>
-    ask("PUT", path, { body: { isActive }, scoped: true }).then(
+  const turnOn = () =>
+    ask("PUT", path, { body: { isActive: true }, scoped: true }).then(
       (now) => {
         replace(now);
-        say(isActive ? "It is told from now on." : "It is told nothing until you switch it on again.");
+        say("It is told from now on.");
       },
       (failure) => say(failure.message),
     );
@@ -45,12 +45,12 @@ export function WebhookPage({ id }) {
       actions=${mayWrite && html`
         ${webhook.isActive
           ? html`<button type="button" class="button primary" onClick=${() => setOpen("try")}>Try…</button>`
-          : html`<button type="button" class="button primary" onClick=${turnOn(true)}>Switch on</button>`}
+          : html`<button type="button" class="button primary" onClick=${turnOn}>Switch on</button>`}
         <button type="button" class="button" onClick=${() => setOpen("edit")}>Change…</button>
         <button type="button" class="button danger" onClick=${() => setOpen("remove")}>Delete…</button>
         <${Menu} label="More actions" items=${[
           webhook.isActive && { label: "Tell a span of time again…", act: () => setOpen("replay") },
-          webhook.isActive && { label: "Switch off", act: turnOn(false) },
+          webhook.isActive && { label: "Switch off…", act: () => setOpen("off") },
           { label: "Show in the audit log", act: () => go(address("/audit", { subjectId: webhook.id })) },
         ]} />`} />
     <${Troubles} webhook=${webhook} />
@@ -74,6 +74,11 @@ export function WebhookPage({ id }) {
       replace(now);
       close();
     }} />`}
+    ${open === "off" && html`<${Confirmation} title="Switch this webhook off?" action="Switch off" look="danger" onClose=${close} onConfirm=${async () => {
+      replace(await ask("PUT", path, { body: { isActive: false }, scoped: true }));
+      close();
+      say("It is told nothing until you switch it on again.");
+    }}><p>It is told nothing from now on. What happens meanwhile is kept for seven days and can be told later.</p><//>`}
     ${open === "try" && html`<${TryDialog} webhook=${webhook} onClose=${close} onDone=${told} />`}
     ${open === "replay" && html`<${ReplayDialog} webhook=${webhook} onClose=${close} onDone=${told} />`}
     ${open === "remove" && html`<${TypedConfirmation} title="Delete this webhook?" typed=${new URL(webhook.url).host} action="Delete webhook" onClose=${close} onConfirm=${async () => {

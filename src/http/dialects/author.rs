@@ -25,6 +25,15 @@ pub(super) struct Authors {
     installation: Arc<Installation>,
 }
 
+/// What a request says of who writes.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// Their address.
+    pub(super) email: Option<String>,
+    /// The name that they write under.
+    pub(super) name: Option<String>,
+}
+
 impl FromRef<Api> for Authors {
     fn from_ref(api: &Api) -> Self {
         Self {
@@ -36,45 +45,41 @@ impl FromRef<Api> for Authors {
 }
 
 impl Authors {
-    /// The address that is given, or else the first of the project's senders. Without either, mail that leaves the house
-    /// has no author, which is then its refusal.
+    /// The address that is given, or else whom the template names, or else the first of the project's senders; under the
+    /// name that is given, or else their own. Nobody where the template's sender writes as they are. Without any, mail
+    /// that leaves the house has no author, which is then its refusal.
     pub(super) async fn author(
         &self,
-        given: Option<Addresses>,
-        caller: &Caller,
-        project: ProjectId,
-    ) -> Result<Option<Addresses>> {
-        if given.is_some() {
-            return Ok(given);
-        }
-        if let Some(sender) = self.senders.first(project).await? {
-            return Ok(Some(Addresses::of(sender.email, Some(sender.name))));
-        }
-        Ok(self.of_captured(caller))
-    }
-
-    /// The same, where a template may name an author of its own, who then needs none here.
-    pub(super) async fn author_beside(
-        &self,
+        Given { email, name }: Given,
         template: Option<&str>,
-        given: Option<Addresses>,
         caller: &Caller,
         project: ProjectId,
     ) -> Result<Option<Addresses>> {
-        if let Some(id) = template.filter(|id| !id.is_empty() && given.is_none()) {
+        if let Some(email) = email {
+            return Ok(Some(Addresses::of(email, name)));
+        }
+        if let Some(id) = template.filter(|id| !id.is_empty()) {
             // What is no id names no template.
             let id = id.parse().map_err(|_| Error::NotFound("template"))?;
             let found = self.templates.find(project, id, None).await?;
-            if found.version.template.sender.is_some() {
-                return Ok(None);
+            match (found.version.template.sender, name.is_some()) {
+                (Some(sender), true) => {
+                    let sender = self.senders.find(project, sender).await?;
+                    return Ok(Some(Addresses::of(sender.email, name)));
+                }
+                (Some(_), false) => return Ok(None),
+                (None, _) => {}
             }
         }
-        self.author(given, caller, project).await
+        if let Some(sender) = self.senders.first(project).await? {
+            return Ok(Some(Addresses::of(sender.email, name.or(Some(sender.name)))));
+        }
+        Ok(self.of_captured(caller, name))
     }
 
-    fn of_captured(&self, caller: &Caller) -> Option<Addresses> {
+    fn of_captured(&self, caller: &Caller, name: Option<String>) -> Option<Addresses> {
         let is_captured = self.installation.capture_mailbox
             || caller.key().is_some_and(|key| key.mode == KeyMode::Test);
-        is_captured.then(|| Addresses::of(OF_CAPTURED_MAIL.to_owned(), None))
+        is_captured.then(|| Addresses::of(OF_CAPTURED_MAIL.to_owned(), name))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, de};
 
 /// As many as any list may have.
@@ -11,6 +11,9 @@ const MOST: usize = 500;
 
 /// As many as any object may have.
 const MOST_MEMBERS: usize = 100;
+
+/// As much text as the members of any object may have, in bytes.
+const MOST_TEXT: usize = 128 * 1024;
 
 /// A list.
 #[derive(Debug)]
@@ -33,6 +36,11 @@ impl Pairs {
             name.chars().count() <= longest_name && text.chars().count() <= longest_text
         };
         self.0.len() <= most && self.0.iter().all(fits)
+    }
+
+    /// How much text they are together, in bytes.
+    pub(super) fn length(&self) -> usize {
+        self.0.iter().map(|(name, text)| name.len() + text.len()).sum()
     }
 
     /// As values of the author's own.
@@ -70,7 +78,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
 
 impl<'de> Deserialize<'de> for Pairs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PairsVisitor)
+        deserializer.deserialize_any(PairsVisitor)
     }
 }
 
@@ -84,14 +92,92 @@ impl<'de> Visitor<'de> for PairsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Pairs, A::Error> {
-        let mut read = Vec::new();
+        let (mut read, mut text) = (Vec::new(), 0);
         while let Some(member) = members.next_entry()? {
             if read.len() == MOST_MEMBERS {
                 return Err(de::Error::custom("has far too many members"));
             }
+            let (name, value): &(String, String) = &member;
+            text += name.len() + value.len();
+            if text > MOST_TEXT {
+                return Err(de::Error::custom("has far too much text"));
+            }
             read.push(member);
         }
         Ok(Pairs(read))
+    }
+
+    /// What programs in PHP write where there are none.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Pairs, A::Error> {
+        match items.next_element::<IgnoredAny>()? {
+            None => Ok(Pairs::default()),
+            Some(_) => Err(de::Error::invalid_type(Unexpected::Seq, &self)),
+        }
+    }
+}
+
+/// The name of a file; one for those that some clients send without any.
+pub(super) fn named(name: Option<String>) -> Option<String> {
+    name.map(|name| if name.is_empty() { "attachment".to_owned() } else { name })
+}
+
+/// Whether something is said at all: what is null, empty or false is nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said(pub(super) bool);
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SaidVisitor).map(Self)
+    }
+}
+
+struct SaidVisitor;
+
+impl<'de> Visitor<'de> for SaidVisitor {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<bool, E> {
+        Ok(value)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<bool, E> {
+        Ok(!text.is_empty())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<bool, A::Error> {
+        let mut is_said = false;
+        while items.next_element::<IgnoredAny>()?.is_some() {
+            is_said = true;
+        }
+        Ok(is_said)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
+        let mut is_said = false;
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            is_said = true;
+        }
+        Ok(is_said)
     }
 }
 
@@ -139,5 +225,24 @@ mod tests {
         };
         assert!(serde_json::from_str::<Pairs>(&members(100)).unwrap().fit(100, 2, 1));
         serde_json::from_str::<Pairs>(&members(101)).unwrap_err();
+        let long = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length));
+        assert!(!serde_json::from_str::<Pairs>(&long(100_000)).unwrap().fit(1, 1, 99_999));
+        serde_json::from_str::<Pairs>(&long(200_000)).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_empty_says_nothing() {
+        let said = |json: &str| serde_json::from_str::<Said>(json).unwrap().0;
+        assert!(["null", "false", r#""""#, "[]", "{}"].iter().all(|json| !said(json)));
+        assert!(
+            ["true", "0", "-1", "0.5", r#""x""#, "[0]", r#"{"a":0}"#].iter().all(|json| said(json))
+        );
+    }
+
+    #[test]
+    fn an_empty_list_is_an_object_without_members() {
+        assert!(serde_json::from_str::<Pairs>("[]").unwrap().0.is_empty());
+        serde_json::from_str::<Pairs>(r#"["a"]"#).unwrap_err();
+        serde_json::from_str::<Pairs>(r#""a""#).unwrap_err();
     }
 }

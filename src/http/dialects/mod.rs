@@ -130,7 +130,16 @@ pub fn routes() -> Router<Api> {
 }
 
 impl Dialect {
-    /// The dialect of a request, if it is not our own.
+    /// The dialect of a request, if it is not our own: its path tells it, and a token of Postmark where its clients ask
+    /// for what is not there.
+    pub fn of_request(method: &Method, path: &str, headers: &HeaderMap) -> Option<Self> {
+        Self::of(method, path).or_else(|| {
+            let is_native = path == "/v1" || path.starts_with("/v1/");
+            (!is_native && headers.contains_key(POSTMARK_TOKEN)).then_some(Self::Postmark)
+        })
+    }
+
+    /// The dialect of a path, if it is not our own.
     pub fn of(method: &Method, path: &str) -> Option<Self> {
         let mut segments = path.strip_prefix('/')?.split('/');
         match segments.next()? {
@@ -159,7 +168,9 @@ impl Dialect {
     }
 
     /// A refusal as this dialect prints it.
-    pub fn refusal(self, facts: &Facts<'_>) -> (StatusCode, Value) {
+    pub fn refusal(self, mut facts: Facts<'_>) -> (StatusCode, Value) {
+        facts.message = self.reworded(&facts.message);
+        let facts = &facts;
         match self {
             Self::Resend => resend::refusal(facts),
             Self::SendGrid => sendgrid::refusal(facts),
@@ -169,6 +180,20 @@ impl Dialect {
             Self::SendMailOs => sendmailos::refusal(facts),
             Self::MailSage => mailsage::refusal(facts),
         }
+    }
+
+    /// A sentence of ours with the names of its headers instead of our own.
+    fn reworded(self, message: &str) -> String {
+        let key = match self {
+            Self::Postmark => "`X-Postmark-Server-Token: …`",
+            _ => "`Authorization: Bearer …`",
+        };
+        let project = match self {
+            Self::ToSend | Self::ToSendAdmin => "`X-Account-Id`",
+            Self::SendMailOs => "`X-Workspace-Id`",
+            _ => "`x-project-id`",
+        };
+        message.replace("`Authorization: Bearer AS_…`", key).replace("`x-project-id`", project)
     }
 
     /// The header that names the project of an account key, where it is not our own.
@@ -185,7 +210,8 @@ impl<'a> Facts<'a> {
     /// Of one mail among several, whose request was not refused.
     fn of(refusal: &'a Refusal) -> Self {
         let status = match refusal.code.as_str() {
-            "VALIDATION_FAILED" => StatusCode::BAD_REQUEST,
+            "VALIDATION_FAILED" | "TEMPLATE_NOT_PUBLISHED" => StatusCode::BAD_REQUEST,
+            "TEMPLATE_NOT_FOUND" => StatusCode::NOT_FOUND,
             _ => StatusCode::FORBIDDEN,
         };
         Self {
@@ -236,10 +262,12 @@ pub async fn carry(mut request: Request, next: Next) -> Response {
         {
             headers.insert(AUTHORIZATION, bearer(&token));
         }
-        if let Some(project) = dialect.project_header().and_then(|name| headers.remove(name))
-            && !headers.contains_key(PROJECT)
-        {
-            headers.insert(PROJECT, without_prefix(&project));
+        if let Some(project) = dialect.project_header().and_then(|name| headers.remove(name)) {
+            let project = without_prefix(&project);
+            // Two that differ stand beside each other, which is refused.
+            if headers.get(PROJECT) != Some(&project) {
+                headers.append(PROJECT, project);
+            }
         }
     }
     let mut response = next.run(request).await;
@@ -295,11 +323,11 @@ fn draft(request: SendMailRequest, finish: impl FnOnce(&mut Draft)) -> Result<Dr
 }
 
 /// A mail of several: what is wrong with it is its own matter, unless it is not in the mail.
-fn apart(draft: Result<Draft>) -> Result<Result<Draft, Violations>> {
+fn apart(draft: Result<Draft>) -> Result<Result<Draft>> {
     match draft {
-        Ok(draft) => Ok(Ok(draft)),
-        Err(Error::Invalid(violations)) => Ok(Err(violations)),
+        Err(error @ (Error::Invalid(_) | Error::NotFound(_))) => Ok(Err(error)),
         Err(error) => Err(error),
+        Ok(draft) => Ok(Ok(draft)),
     }
 }
 
@@ -337,10 +365,30 @@ mod tests {
             ("/api/v1/nothing", Some(Dialect::SendMailOs)),
             ("/api/v1/emails/send", Some(Dialect::MailSage)),
             ("/api/v2/emails/send", None),
+            ("/server", None),
         ] {
             assert_eq!(Dialect::of(&Method::POST, path), dialect, "{path}");
         }
         assert_eq!(Dialect::of(&Method::GET, "/v2/emails"), Some(Dialect::ToSendAdmin));
+        let mut headers = HeaderMap::new();
+        let with = |headers: &HeaderMap, path| Dialect::of_request(&Method::GET, path, headers);
+        assert_eq!(with(&headers, "/server"), None);
+        headers.insert(POSTMARK_TOKEN, HeaderValue::from_static("x"));
+        assert_eq!(with(&headers, "/server"), Some(Dialect::Postmark));
+        assert_eq!(with(&headers, "/templates"), Some(Dialect::Resend));
+        assert_eq!(with(&headers, "/v1/server"), None);
+    }
+
+    #[test]
+    fn a_refusal_names_the_headers_that_its_dialect_knows() {
+        let native = "Send `Authorization: Bearer AS_…` and `x-project-id`.";
+        for (dialect, told) in [
+            (Dialect::Postmark, "Send `X-Postmark-Server-Token: …` and `x-project-id`."),
+            (Dialect::ToSend, "Send `Authorization: Bearer …` and `X-Account-Id`."),
+            (Dialect::SendMailOs, "Send `Authorization: Bearer …` and `X-Workspace-Id`."),
+        ] {
+            assert_eq!(dialect.reworded(native), told);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::few::{Few, Pairs};
+use super::few::{Few, Pairs, named};
 use super::{Facts, apart, draft, names, replayed};
 use crate::domain::bulk::BulkResult;
 use crate::domain::draft::Draft;
@@ -147,7 +147,7 @@ impl From<File> for AttachmentBody {
         // They write it as the HTML does.
         let content_id =
             content_id.map(|id| id.strip_prefix("cid:").map(ToOwned::to_owned).unwrap_or(id));
-        Self::of(name, content, content_type).shown_as(content_id)
+        Self::of(named(name), content, content_type).shown_as(content_id)
     }
 }
 
@@ -270,6 +270,9 @@ pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
         }
         (_, "DOMAIN_NOT_VERIFIED" | "FROM_DOMAIN_NOT_ALLOWED") => (UNPROCESSABLE, 400),
         (StatusCode::FORBIDDEN, _) => (UNPROCESSABLE, 405),
+        (StatusCode::BAD_REQUEST, _) if facts.message.contains("too many entries") => {
+            (UNPROCESSABLE, 410)
+        }
         (StatusCode::BAD_REQUEST, _) if facts.errors.is_empty() => (UNPROCESSABLE, 402),
         (StatusCode::BAD_REQUEST | StatusCode::CONFLICT, _) => (UNPROCESSABLE, 300),
         (StatusCode::SERVICE_UNAVAILABLE, _) => (facts.status, 100),

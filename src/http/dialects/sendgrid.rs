@@ -7,11 +7,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use super::few::{Few, Pairs, Words};
-use super::{Facts, apart, draft, names, replayed};
+use super::few::{Few, Pairs, Said, Words, named};
+use super::{Facts, draft, names, replayed};
 use crate::domain::attachment::Attachment;
 use crate::domain::bulk::BulkResult;
 use crate::domain::draft::Draft;
@@ -23,7 +22,7 @@ use crate::http::extract::authorized::SendMails;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json};
 use crate::http::mails::request::{
     Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, attachments,
-    read_files,
+    custom_headers, read_files, single,
 };
 use crate::service::mails::Mails;
 
@@ -38,6 +37,12 @@ const MAX_TOGETHER: usize = 32 * 1024 * 1024;
 
 /// The most that custom arguments may come to, in bytes.
 const MAX_ARGUMENTS: usize = 10_000;
+
+/// The longest subject, in characters.
+const MAX_SUBJECT: usize = 998;
+
+/// What is wrong with a time that is none, such as one in microseconds.
+const NO_MOMENT: &str = "must be a time in whole seconds since 1970";
 
 /// Their names of our fields.
 const NAMES: &[(&str, &str)] = &[
@@ -63,7 +68,7 @@ async fn send(
 ) -> Result<Response> {
     let idempotency = idempotency.of("sendgrid/mail/send", &caller, &bytes)?;
     drop(bytes);
-    let is_sandbox = value.mail_settings.is_sandbox();
+    let is_sandbox = value.mail_settings.as_ref().is_some_and(Settings::is_sandbox);
     let mut drafts = value.drafts(Utc::now())?;
     let (id, is_replayed) = match (drafts.pop(), drafts.is_empty()) {
         (Some(only), true) => {
@@ -107,10 +112,15 @@ struct SendBody {
     categories: Option<Words>,
     custom_args: Option<Pairs>,
     send_at: Option<i64>,
+    mail_settings: Option<Settings>,
     #[serde(default)]
-    mail_settings: Settings,
-    template_id: Option<IgnoredAny>,
-    asm: Option<IgnoredAny>,
+    template_id: Said,
+    #[serde(default)]
+    asm: Said,
+    #[serde(default)]
+    substitutions: Said,
+    #[serde(default)]
+    sections: Said,
 }
 
 /// One envelope, and what is said otherwise in it.
@@ -124,7 +134,10 @@ struct Personalization {
     headers: Option<Headers>,
     custom_args: Option<Pairs>,
     send_at: Option<i64>,
-    substitutions: Option<Pairs>,
+    #[serde(default)]
+    substitutions: Said,
+    #[serde(default)]
+    dynamic_template_data: Said,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,6 +152,11 @@ struct Part {
 struct Settings {
     sandbox_mode: Option<Switch>,
     bypass_list_management: Option<Switch>,
+    bypass_bounce_management: Option<Switch>,
+    bypass_spam_management: Option<Switch>,
+    bypass_unsubscribe_management: Option<Switch>,
+    footer: Option<Switch>,
+    bcc: Option<Switch>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -150,6 +168,21 @@ struct Switch {
 impl Settings {
     fn is_sandbox(&self) -> bool {
         is_on(self.sandbox_mode.as_ref())
+    }
+
+    /// Notes what is switched on and would be left out.
+    fn check(&self, violations: &mut Violations) {
+        for (name, switch) in [
+            ("footer", &self.footer),
+            ("bcc", &self.bcc),
+            ("bypass_bounce_management", &self.bypass_bounce_management),
+            ("bypass_spam_management", &self.bypass_spam_management),
+            ("bypass_unsubscribe_management", &self.bypass_unsubscribe_management),
+        ] {
+            if is_on(switch.as_ref()) {
+                violations.add(format!("mail_settings.{name}"), "is not supported");
+            }
+        }
     }
 }
 
@@ -168,7 +201,7 @@ struct File {
 
 impl From<File> for AttachmentBody {
     fn from(File { filename, content, r#type, disposition, content_id }: File) -> Self {
-        Self::of(filename, content, r#type).shown_as(content_id).disposed(disposition)
+        Self::of(named(filename), content, r#type).shown_as(content_id).disposed(disposition)
     }
 }
 
@@ -180,12 +213,17 @@ impl SendBody {
         if envelopes.is_empty() {
             violations.add("personalizations", "is required");
         }
-        if self.template_id.is_some() {
-            violations.add("template_id", "is not supported by this version yet; send content");
+        for (field, Said(is_said), problem) in [
+            ("template_id", self.template_id, "is not supported by this version yet; send content"),
+            ("asm", self.asm, "is not supported: our unsubscribe groups have other ids"),
+            ("substitutions", self.substitutions, "is not supported"),
+            ("sections", self.sections, "is not supported"),
+        ] {
+            if is_said {
+                violations.add(field, problem);
+            }
         }
-        if self.asm.is_some() {
-            violations.add("asm", "is not supported: our unsubscribe groups have other ids");
-        }
+        self.check_common(&mut violations);
         let (html, text) = parts(self.content.take(), &mut violations);
         let tags = categories(self.categories.take(), &mut violations);
         // None of them names a URL.
@@ -204,22 +242,38 @@ impl SendBody {
         let common = Common { body: self, html, text, tags, files };
         let mut drafts = Vec::with_capacity(envelopes.len());
         for (place, envelope) in envelopes.into_iter().enumerate() {
-            match apart(common.draft(envelope, now))? {
+            match common.draft(envelope, now) {
                 Ok(draft) => drafts.push(draft),
-                Err(problems) => {
+                Err(Error::Invalid(problems)) => {
                     for Violation { field, message } in problems.iter() {
                         violations.add(of_envelope(field, place), message);
                     }
                 }
+                Err(error) => return Err(error),
             }
         }
         if violations.is_empty() { Ok(drafts) } else { Err(Error::Invalid(violations)) }
+    }
+
+    /// What is said for all envelopes is looked at before it is copied for each of them.
+    fn check_common(&self, violations: &mut Violations) {
+        if self.subject.as_ref().is_some_and(|subject| subject.chars().count() > MAX_SUBJECT) {
+            violations.add("subject", "must have at most 998 characters");
+        }
+        single("from", self.from.clone(), violations);
+        let answers_to = self.reply_to.as_ref().or(self.reply_to_list.as_ref());
+        single("replyTo", answers_to.cloned(), violations);
+        custom_headers(self.headers.clone(), violations);
+        check_arguments(self.custom_args.as_ref().map_or(0, Pairs::length), violations);
+        if let Some(settings) = &self.mail_settings {
+            settings.check(violations);
+        }
     }
 }
 
 /// The path of a field, where it is one of an envelope's own.
 fn of_envelope(field: &str, place: usize) -> String {
-    let own = ["to", "cc", "bcc", "custom_args", "substitutions"];
+    let own = ["to", "cc", "bcc", "custom_args", "substitutions", "dynamic_template_data"];
     let name = field.split(['.', '[']).next().unwrap_or_default();
     if own.contains(&name) {
         format!("personalizations[{place}].{field}")
@@ -240,9 +294,13 @@ struct Common {
 impl Common {
     fn draft(&self, own: Personalization, now: DateTime<Utc>) -> Result<Draft> {
         let mut violations = Violations::default();
-        if own.substitutions.is_some_and(|Pairs(values)| !values.is_empty()) {
+        if own.substitutions.0 {
             violations.add("substitutions", "is not supported");
         }
+        if own.dynamic_template_data.0 {
+            violations.add("dynamic_template_data", "needs a template, and none can be named yet");
+        }
+        let scheduled_at = moment(own.send_at.or(self.body.send_at), now, &mut violations);
         let arguments = arguments(self.body.custom_args.as_ref(), own.custom_args, &mut violations);
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
@@ -258,16 +316,11 @@ impl Common {
             request.html.clone_from(&self.html);
             request.text.clone_from(&self.text);
             request.headers = Headers::joined(body.headers.clone(), own.headers);
-            // What should have been sent already is sent now.
-            request.scheduled_at = own
-                .send_at
-                .or(body.send_at)
-                .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
-                .filter(|at| *at > now)
-                .map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
-            request.test = Some(body.mail_settings.is_sandbox());
-            request.bypass_suppressions =
-                Some(is_on(body.mail_settings.bypass_list_management.as_ref()));
+            request.scheduled_at = scheduled_at;
+            if let Some(settings) = &body.mail_settings {
+                request.test = Some(settings.is_sandbox());
+                request.bypass_suppressions = Some(is_on(settings.bypass_list_management.as_ref()));
+            }
         });
         draft(request, |draft| {
             draft.attachments.clone_from(&self.files);
@@ -285,11 +338,22 @@ fn arguments(
 ) -> Map<String, Value> {
     let mut together = common.cloned().unwrap_or_default().into_values();
     together.extend(own.unwrap_or_default().into_values());
-    let length = |(name, value): (&String, &Value)| name.len() + value.to_string().len();
-    if together.iter().map(length).sum::<usize>() > MAX_ARGUMENTS {
+    let length = |(name, value): (&String, &Value)| name.len() + value.as_str().map_or(0, str::len);
+    check_arguments(together.iter().map(length).sum(), violations);
+    together
+}
+
+fn check_arguments(length: usize, violations: &mut Violations) {
+    if length > MAX_ARGUMENTS {
         violations.add("custom_args", "may have 10,000 bytes together");
     }
-    together
+}
+
+/// When to send what is asked for at so many seconds since 1970: what should have been sent already is sent now.
+fn moment(seconds: Option<i64>, now: DateTime<Utc>, violations: &mut Violations) -> Option<String> {
+    let at = seconds.map(|seconds| DateTime::from_timestamp(seconds, 0).ok_or(NO_MOMENT));
+    let at = violations.check("send_at", at?)?;
+    (at > now).then(|| at.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
 fn parts(

@@ -56,7 +56,7 @@ pub fn read(json: &[u8], budget: &Budget) -> serde_json::Result<Option<Value>> {
     Ok(budget.spent().map(|_| value))
 }
 
-/// Reads an object, as much of it as fits.
+/// Reads an object, as much of it as fits; an empty list is one without members.
 pub fn read_object<'de, D: Deserializer<'de>>(
     deserializer: D,
     budget: &Budget,
@@ -64,6 +64,8 @@ pub fn read_object<'de, D: Deserializer<'de>>(
     let value = Within(budget).deserialize(deserializer)?;
     let unexpected = match value {
         Value::Object(members) => return Ok(members),
+        // What programs in PHP write for an object without members.
+        Value::Array(items) if items.is_empty() && !budget.is_exceeded() => return Ok(Map::new()),
         Value::Array(_) => Unexpected::Seq,
         Value::String(_) => Unexpected::Other("text"),
         Value::Number(_) => Unexpected::Other("a number"),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::body_room::{BodyShare, MAX_BODY_BYTES, MAX_STRANGERS_BODY_BYTES};
+use super::by_name::ByName;
 use crate::domain::caller::Caller;
 use crate::domain::violations::Violations;
 use crate::error::Error;
@@ -123,19 +124,31 @@ fn is_json(request: &Request) -> bool {
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     // To note the path takes as long again as to read, so only a body that is wrong is read with it.
-    serde_json::from_slice(bytes).or_else(|_| read_noting_path(bytes))
+    read_quickly(bytes).or_else(|_| read_noting_path(bytes))
+}
+
+fn read_quickly<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = T::deserialize(ByName(&mut reader))?;
+    reader.end()?;
+    Ok(value)
 }
 
 fn read_noting_path<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(ByName(&mut reader)).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
-        if cause.is_data() && path != "." {
+        let is_json = cause.is_data();
+        if is_json && path != "." {
             Error::Invalid(Violations::one(shortened(&path), shortened(&without_place(&cause))))
         } else {
             let cause = shortened(&cause.to_string());
-            Error::Malformed(format!("The body is not valid JSON for this request: {cause}."))
+            Error::Malformed(if is_json {
+                format!("The body is not what this request takes: {cause}.")
+            } else {
+                format!("The body is not valid JSON: {cause}.")
+            })
         }
     })?;
     reader

@@ -4,6 +4,7 @@ pub mod at_most;
 pub mod authorized;
 pub mod body_room;
 pub mod bounded_value;
+mod by_name;
 pub mod idempotency;
 pub mod json;
 pub mod message;

@@ -51,7 +51,7 @@ impl Gate {
         Self { keys, limiter, failures, reports, sessions, clock }
     }
 
-    /// Forgets keys that were idle; to be called about once a minute.
+    /// Forgets keys that were idle; to be called every few seconds.
     pub fn sweep(&self) {
         self.limiter.sweep(self.clock.now());
     }
@@ -211,6 +211,7 @@ pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next:
 
 async fn let_through(gate: &Gate, caller: Caller, mut request: Request, next: Next) -> Response {
     let decision = gate.decide(&caller.actor);
+    let is_person = caller.key().is_none();
     if let Some(key) = caller.key() {
         tracing::debug!(key.id = %key.id, "Authenticated");
     }
@@ -232,6 +233,9 @@ async fn let_through(gate: &Gate, caller: Caller, mut request: Request, next: Ne
             next.run(request).await
         }
     };
+    if is_person {
+        session::keep_from_others(response.headers_mut());
+    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     rate_limit_headers::insert(response.headers_mut(), &decision, now);
     response

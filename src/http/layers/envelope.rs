@@ -29,7 +29,7 @@ pub struct ForPeople;
 pub async fn render_errors(request: Request, next: Next) -> Response {
     let id = request.extensions().get().copied().unwrap_or(RequestId(Uuid::nil()));
     // Of requests in a foreign dialect, what their refusals are told by; native ones cost a comparison.
-    let dialect = Dialect::of(request.method(), request.uri().path())
+    let dialect = Dialect::of_request(request.method(), request.uri().path(), request.headers())
         .map(|dialect| (dialect, dialect.carries_key(request.headers())));
     let mut response = next.run(request).await;
     let is_refusal = response.status().is_client_error() || response.status().is_server_error();
@@ -95,7 +95,7 @@ fn refusal(
     let mut rendered = if let Some((dialect, key_sent)) = dialect {
         let request_id = request_id.to_string();
         let facts = Facts { status, code, message: detail, errors, key_sent, request_id };
-        let (status, body) = dialect.refusal(&facts);
+        let (status, body) = dialect.refusal(facts);
         (status, Json::new(body)).into_response()
     } else {
         let envelope = ErrorEnvelope {
@@ -162,16 +162,13 @@ fn keep(from: &HeaderMap, to: &mut HeaderMap) {
 
 /// The causes that are ours are told here, once, inside the request's span.
 fn log(error: &Error) {
+    let cause = error.for_log();
     match error {
-        Error::Internal(cause) => {
-            tracing::error!(cause = format!("{cause:#}"), "A request failed");
+        Error::Internal(_) => tracing::error!(%cause, "A request failed"),
+        Error::OutcomeUnknown(_) => {
+            tracing::error!(%cause, "A request stays without an answer");
         }
-        Error::OutcomeUnknown(cause) => {
-            tracing::error!(cause = format!("{cause:#}"), "A request stays without an answer");
-        }
-        Error::Unavailable(cause) => {
-            tracing::warn!(cause = format!("{cause:#}"), "A request could not be served");
-        }
+        Error::Unavailable(_) => tracing::warn!(%cause, "A request could not be served"),
         _ => {}
     }
 }

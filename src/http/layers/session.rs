@@ -69,6 +69,14 @@ pub fn set_cookie(
     HeaderValue::try_from(cookie).map_err(|error| Error::Internal(error.into()))
 }
 
+/// Keeps what somebody was shown out of caches, where it would outlive the session, and from being taken for a page. What
+/// an answer says of this itself stays.
+pub fn keep_from_others(headers: &mut HeaderMap) {
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(nosniff);
+}
+
 /// Lets only our own pages sign somebody in: else another site could sign its visitors in as somebody else.
 pub async fn own_pages_only(request: Request, next: Next) -> Response {
     match refuse_other_sites(request.method(), request.uri(), request.headers()) {

@@ -1,6 +1,7 @@
 //! `/v1/mails`: sending mail, and reading what became of it.
 
 pub mod bulk;
+pub mod decided;
 pub mod detail;
 mod details;
 pub mod list;
@@ -14,6 +15,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
+use self::decided::DecidedMailBody;
 use self::detail::MailBody;
 use self::list::ListMailsQuery;
 use self::request::SendMailRequest;
@@ -104,37 +106,41 @@ pub async fn get_mail_status(
 
 /// Tries again now: what is held goes back into the queue, and what waits for its next attempt is brought forward.
 ///
+/// Only for keys that could have sent the mail. Keys without `mails:read` are not shown its content.
+///
 /// 409 `NOTHING_TO_RETRY` if no recipient is held or waits.
 #[utoipa::path(
     post, path = "/v1/mails/{id}/retry", tag = "mails", operation_id = "retryMail",
     params(("id" = String, Path, description = "The id that sending answered")),
-    responses((status = 200, body = Success<MailBody>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Success<DecidedMailBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn retry_mail(
     caller: Authorized<SendMails>,
     State(mails): State<Mails>,
     Path(id): Path<String>,
-) -> Result<Json<Success<MailBody>>> {
-    let detail = mails.retry(&caller, caller.project, mail_id(&id)?).await?;
-    Ok(Json::new(Success::of(MailBody::new(detail, chrono::Utc::now()))))
+) -> Result<Json<Success<DecidedMailBody>>> {
+    let mail = mails.retry(&caller, caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(Success::of(DecidedMailBody::new(mail, chrono::Utc::now()))))
 }
 
 /// Stops: what waits or is held is never sent. An attempt that is being made at this moment may come to an end, and none
 /// follows it; only what the answer calls `cancelled` is certain not to have been sent.
 ///
+/// Only for keys that could have sent the mail. Keys without `mails:read` are not shown its content.
+///
 /// 409 `NOTHING_TO_CANCEL` if every recipient is served or given up.
 #[utoipa::path(
     post, path = "/v1/mails/{id}/cancel", tag = "mails", operation_id = "cancelMail",
     params(("id" = String, Path, description = "The id that sending answered")),
-    responses((status = 200, body = Success<MailBody>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Success<DecidedMailBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn cancel_mail(
     caller: Authorized<SendMails>,
     State(mails): State<Mails>,
     Path(id): Path<String>,
-) -> Result<Json<Success<MailBody>>> {
-    let detail = mails.cancel(&caller, caller.project, mail_id(&id)?).await?;
-    Ok(Json::new(Success::of(MailBody::new(detail, chrono::Utc::now()))))
+) -> Result<Json<Success<DecidedMailBody>>> {
+    let mail = mails.cancel(&caller, caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(Success::of(DecidedMailBody::new(mail, chrono::Utc::now()))))
 }
 
 /// The message as it was captured for one recipient, as it would have gone onto the wire.

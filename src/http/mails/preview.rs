@@ -27,6 +27,12 @@ const HARMLESS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "private, no-store"),
 ];
 
+/// How a document type begins, in any case.
+const DOCUMENT_TYPE: &str = "<!doctype";
+
+/// Counts for every link that says nothing else.
+const INERT_LINKS: &str = "<base target=\"_blank\">";
+
 /// The project, for callers who can send no header.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -54,5 +60,37 @@ pub async fn preview_mail(
         None => None,
     };
     let html = mails.preview(&caller, named, mail_id(&id)?).await?;
-    Ok((HARMLESS, html).into_response())
+    Ok((HARMLESS, with_inert_links(html)).into_response())
+}
+
+/// A link that is followed would lead the frame away from the mail, to a page that may not be shown in it. Into a new window
+/// it leads nowhere, because the sandbox opens none.
+fn with_inert_links(mut html: String) -> String {
+    // A page that begins with anything but its document type is laid out as pages were last century.
+    let start = html.find(|c: char| !c.is_whitespace()).unwrap_or_default();
+    let named = html.get(start..start + DOCUMENT_TYPE.len());
+    let at = match named.filter(|text| text.eq_ignore_ascii_case(DOCUMENT_TYPE)) {
+        Some(_) => html[start..].find('>').map_or(html.len(), |end| start + end + 1),
+        None => 0,
+    };
+    html.insert_str(at, INERT_LINKS);
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_nowhere_and_the_document_type_stays_first() {
+        for (html, expected) in [
+            ("", "<base target=\"_blank\">"),
+            ("<p>ä", "<base target=\"_blank\"><p>ä"),
+            (" \n<!docType html>\n<p>", " \n<!docType html><base target=\"_blank\">\n<p>"),
+            ("<!doctype html", "<!doctype html<base target=\"_blank\">"),
+            ("<!doctypé", "<base target=\"_blank\"><!doctypé"),
+        ] {
+            assert_eq!(with_inert_links(html.into()), expected);
+        }
+    }
 }

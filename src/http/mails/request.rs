@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 pub use self::addresses::AddressBody;
 pub(in crate::http) use self::addresses::Addresses;
-use self::addresses::{mailboxes, single};
+use self::addresses::mailboxes;
+pub(in crate::http) use self::addresses::single;
 pub use self::bulk::{BulkMailRequest, BulkRecipientBody};
 use self::details::{
     Metadata, Tags, UnsubscribeBody, WrittenPriority, priority, tags, unsubscribe_group,
@@ -20,7 +21,7 @@ use self::details::{
 pub use self::files::AttachmentBody;
 pub(in crate::http) use self::files::{EncodedBytes, Files, attachments, read_files};
 pub(in crate::http) use self::headers::Headers;
-use self::headers::custom_headers;
+pub(in crate::http) use self::headers::custom_headers;
 pub(in crate::http) use self::variables::Variables;
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::OnAmbiguous;
@@ -120,7 +121,6 @@ impl SendMailRequest {
     /// About the memory that it takes beyond the bytes it was read from.
     pub fn weight(&self) -> usize {
         self.dynamic_data.as_ref().map_or(0, Variables::weight)
-            + self.attachments.as_ref().map_or(0, Files::weight)
     }
 }
 
@@ -197,7 +197,7 @@ impl SendMailRequest {
         }
         let present = |part: &Option<String>| part.as_ref().is_some_and(|text| !text.is_empty());
         if !has_template && !present(&html) && !present(&text) {
-            violations.add("html", "either templateId or html or text is required");
+            violations.add("html", "is required, or a text or a template instead");
         }
         let length = |part: &Option<String>| part.as_ref().map_or(0, String::len);
         if length(&html) + length(&text) > MAX_PARTS {

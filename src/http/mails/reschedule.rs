@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::detail::MailBody;
+use super::decided::DecidedMailBody;
 use super::mail_id;
 use super::response::Success;
 use crate::domain::key_change::Change;
@@ -21,23 +21,26 @@ use crate::service::mails::Mails;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateMailRequest {
-    /// When it is to be sent (RFC 3339), within the next 30 days; null for now. What is left out stays as it is.
+    /// When it is to be sent (RFC 3339), within the next 30 days; null for now. It must be given.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     scheduled_at: Change<Option<String>>,
 }
 
 impl UpdateMailRequest {
-    /// The time, where there is another; nothing for now.
-    fn check(self) -> Result<Change<Option<DateTime<Utc>>>> {
+    /// The time; nothing for now.
+    fn check(self) -> Result<Option<DateTime<Utc>>> {
         let mut violations = Violations::default();
         let text = match self.scheduled_at {
-            Change::Keep => return Ok(Change::Keep),
-            Change::Set(None) => return Ok(Change::Set(None)),
+            Change::Keep => {
+                violations.add("scheduledAt", "is required: another time, or null for now");
+                return Err(Error::Invalid(violations));
+            }
+            Change::Set(None) => return Ok(None),
             Change::Set(Some(text)) => text,
         };
         match violations.check("scheduledAt", schedule::parse(&text)) {
-            Some(time) => Ok(Change::Set(Some(time))),
+            Some(time) => Ok(Some(time)),
             None => Err(Error::Invalid(violations)),
         }
     }
@@ -45,19 +48,21 @@ impl UpdateMailRequest {
 
 /// Gives a scheduled mail another time.
 ///
+/// Only for keys that could have sent it. Keys without `mails:read` are not shown its content.
+///
 /// 409 `NOT_SCHEDULED` if it was not scheduled, was cancelled, or is being sent already.
 #[utoipa::path(
     patch, path = "/v1/mails/{id}", tag = "mails", operation_id = "updateMail", request_body = UpdateMailRequest,
     params(("id" = String, Path, description = "The id that sending answered")),
-    responses((status = 200, body = Success<MailBody>), (status = "4XX", body = ErrorEnvelope)),
+    responses((status = 200, body = Success<DecidedMailBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn update_mail(
     caller: Authorized<SendMails>,
     State(mails): State<Mails>,
     Path(id): Path<String>,
     Json { value, .. }: Json<UpdateMailRequest>,
-) -> Result<Json<Success<MailBody>>> {
+) -> Result<Json<Success<DecidedMailBody>>> {
     let (id, at) = (mail_id(&id)?, value.check()?);
-    let detail = mails.reschedule(&caller, caller.project, id, at).await?;
-    Ok(Json::new(Success::of(MailBody::new(detail, Utc::now()))))
+    let mail = mails.reschedule(&caller, caller.project, id, at).await?;
+    Ok(Json::new(Success::of(DecidedMailBody::new(mail, Utc::now()))))
 }

@@ -54,7 +54,16 @@ async fn change(
                 None => no_link(),
             });
         }
-        Asked::TooMuch => return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+        Asked::TooMuch => {
+            return Ok(match preferences.look(&token).await? {
+                Some(standing) => {
+                    let note =
+                        "Nothing was changed: the request said more than the form below can.";
+                    answer(StatusCode::PAYLOAD_TOO_LARGE, page::of(&standing, Some(note)))
+                }
+                None => no_link(),
+            });
+        }
     };
     let note = match wish {
         Wish::Unsubscribe => "You are unsubscribed.",

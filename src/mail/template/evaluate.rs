@@ -4,10 +4,8 @@ use serde_json::{Map, Value};
 
 use super::parse::{Block, Kind, Node};
 use super::path::{Path, Start};
+use super::steps::{MOST_OF_A_PART, Steps};
 use super::{Escape, Fault, MAX_OUTPUT, Rendered};
-
-/// Nodes rendered and turns of loops, together: far more than a mail has, and far less than a second's work.
-const MAX_STEPS: usize = 500_000;
 
 /// How much of a missing variable's name is told, in characters.
 const MAX_NAME: usize = 100;
@@ -21,11 +19,15 @@ pub(super) fn evaluate(
     data: &Map<String, Value>,
     escape: Escape,
     expected: usize,
+    steps: &Steps,
 ) -> Result<Rendered, Fault> {
     let text = String::with_capacity(expected.min(MAX_OUTPUT));
-    let mut evaluation = Evaluation { escape, text, missing: Vec::new(), steps: 0 };
+    let most = steps.of_a_part();
+    let mut evaluation = Evaluation { escape, text, missing: Vec::new(), steps: 0, most };
     let root = Scope { here: Found::Root(data), parent: None, names: &[], turn: None };
-    evaluation.nodes(nodes, &root)?;
+    let done = evaluation.nodes(nodes, &root);
+    steps.take(evaluation.steps);
+    done?;
     Ok(Rendered { text: evaluation.text, missing: evaluation.missing })
 }
 
@@ -142,6 +144,8 @@ struct Evaluation {
     text: String,
     missing: Vec<String>,
     steps: usize,
+    /// How many steps it may be.
+    most: usize,
 }
 
 impl Evaluation {
@@ -215,14 +219,16 @@ impl Evaluation {
     }
 
     fn step(&mut self, at: usize) -> Result<(), Fault> {
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
-            return Err(Fault::new(
-                at,
-                format!("with this data the template takes more than {MAX_STEPS} steps"),
-            ));
+        if self.steps < self.most {
+            self.steps += 1;
+            return Ok(());
         }
-        Ok(())
+        let problem = if self.most == MOST_OF_A_PART {
+            format!("with this data the template takes more than {MOST_OF_A_PART} steps")
+        } else {
+            "with their data the mails of this request take too many steps together; send fewer at once".into()
+        };
+        Err(Fault::new(at, problem))
     }
 
     fn note_missing(&mut self, path: &Path<'_>) {
@@ -239,6 +245,7 @@ impl Evaluation {
             Found::Root(_) | Found::Value(Value::Object(_)) => self.write(at, "[object Object]"),
             Found::Value(Value::Array(items)) => {
                 for (index, item) in items.iter().enumerate() {
+                    self.step(at)?;
                     if index > 0 {
                         self.write(at, ",")?;
                     }

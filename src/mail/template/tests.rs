@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 
 fn fill(source: &str, data: &Value, escape: Escape) -> Result<Rendered, TemplateError> {
-    render(source, data.as_object().unwrap(), escape, Raw::Allowed)
+    render(source, data.as_object().unwrap(), escape, Raw::Allowed, &Steps::default())
 }
 
 fn text(source: &str, data: &Value) -> String {
@@ -165,7 +165,8 @@ fn a_value_is_written_as_it_is_where_the_template_may_say_so() {
     }
     for source in ["{{{a}}}", "{{& a}}", "{{~{a}~}}", "{{~&a}}", "{{{a", "{{{{a}}}}"] {
         let given = data.as_object().unwrap();
-        let error = render(source, given, Escape::Html, Raw::Refused).unwrap_err();
+        let error =
+            render(source, given, Escape::Html, Raw::Refused, &Steps::default()).unwrap_err();
         assert!(error.message.contains("raw"), "{source}: {error}");
     }
 }
@@ -180,6 +181,24 @@ fn the_variables_of_a_template_are_those_that_it_takes_from_the_data() {
     );
     assert_eq!(variables("no variables").unwrap(), [] as [&str; 0]);
     assert_eq!(variables("a\n{{#if").unwrap_err().line, 2);
+}
+
+#[test]
+fn the_mails_of_one_request_share_their_steps() {
+    let (data, steps) = (json!({"a": vec![1; 10_000]}), Steps::default());
+    let source = "{{a}}".repeat(49);
+    let next = || render(&source, data.as_object().unwrap(), Escape::None, Raw::Refused, &steps);
+    for _ in 0..10 {
+        next().unwrap();
+    }
+    assert!(next().unwrap_err().message.contains("steps together"));
+    assert!(next().unwrap_err().message.contains("steps together"));
+    assert_eq!(
+        render("{{b}}", data.as_object().unwrap(), Escape::None, Raw::Refused, &Steps::default())
+            .unwrap()
+            .text,
+        ""
+    );
 }
 
 #[test]
@@ -199,6 +218,11 @@ fn a_hostile_template_ends_with_an_error() {
             .unwrap_err();
         assert!(error.message.contains("steps"), "{open}: {error}");
     }
+    let written = fill(&"{{a}}".repeat(60), &wide, Escape::None).unwrap_err();
+    assert!(written.message.contains("500000 steps"), "{written}");
+    let nested = json!({"a": [[[[vec![json!([]); 10_000]]]]]});
+    let empty = fill(&"{{a}}".repeat(60), &nested, Escape::None).unwrap_err();
+    assert!(empty.message.contains("500000 steps"), "{empty}");
     let long = fill("{{#each a}}{{@root.b}}{{/each}}", &wide, Escape::None).unwrap_err();
     assert!(long.message.contains("10 MiB"), "{long}");
     for deep in ["{{#if a}}", "{{#if a}}{{else if b}}", "{{#each a}}", "{{^with a}}"] {

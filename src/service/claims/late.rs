@@ -13,8 +13,8 @@ use crate::domain::delivery::Reply;
 use crate::domain::id::{DeliveryId, MailId};
 use crate::error::Result;
 use crate::store;
+use crate::store::deliveries::Change;
 use crate::store::deliveries::late::{DueRow, Obstacle};
-use crate::store::deliveries::{Change, Step};
 use crate::store::mails::WorkRow;
 
 /// For so long what was known when a mail was accepted is taken for true. Mail that leaves in this time pays nothing.
@@ -53,7 +53,7 @@ impl Deliveries {
             .collect();
         in_time(store::deliveries::record(&self.db, &ended)).await.map_err(unavailable)?;
         for change in &ended {
-            self.leases.drop_one(change.id);
+            self.leases.drop_one(change.id, change.token);
         }
         for job in jobs.iter_mut() {
             job.deliveries.retain(|lease| !found.contains_key(&lease.id));
@@ -70,18 +70,9 @@ fn end(lease: &Lease, obstacle: Obstacle) -> Change {
             ("cancelled", Some("The project was deleted before this mail was sent."))
         }
     };
-    Change {
-        id: lease.id,
-        token: lease.token,
-        // No attempt was made.
-        attempt: lease.attempt - 1,
-        step: Step::Failed,
-        mail_status: status,
-        delay_seconds: 0.0,
-        event: Some(status),
-        reply: reply.map(Reply::described),
-        suppress: None,
-    }
+    // No attempt was made.
+    let attempt = lease.attempt - 1;
+    Change::ended(lease.id, lease.token, attempt, status, reply.map(Reply::described))
 }
 
 fn due_of(job: &Job) -> Vec<DueRow> {

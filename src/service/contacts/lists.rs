@@ -15,7 +15,7 @@ use crate::domain::contact_list::{
 use crate::domain::id::{ContactId, ContactListId, ProjectId};
 use crate::domain::webhook::event_type::EventType;
 use crate::error::{Error, Result};
-use crate::service::{unavailable, unsure};
+use crate::service::{commit, unavailable};
 use crate::store;
 
 /// Contacts by what requests name them by.
@@ -88,7 +88,7 @@ impl Contacts {
         })?;
         let entry = entry(caller, project, "contact_list.created", &made);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(made)
     }
 
@@ -126,7 +126,7 @@ impl Contacts {
         }
         let entry = entry(caller, project, "contact_list.deleted", &list);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(list)
     }
 
@@ -198,7 +198,7 @@ impl Contacts {
             }
             added.contacts.push(contact);
         }
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         added.total = match list {
             ListChoice::Global => self.count(project).await?,
             ListChoice::List(id) => self.list(project, id).await?.contacts,
@@ -236,7 +236,7 @@ impl Contacts {
             .map(|contact| told(EventType::ContactUpdated, contact, &["listIds"]))
             .collect();
         tell(&mut transaction, project, tellings).await?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(Removed { removed: gone.len(), not_in_list: wanted.len() - gone.len() + nobody })
     }
 

@@ -9,7 +9,7 @@ use crate::domain::contact::ContactText;
 use crate::domain::contact_property::{ContactProperty, MOST_PROPERTIES, NewContactProperty};
 use crate::domain::id::{ContactPropertyId, ProjectId};
 use crate::error::{Error, Result};
-use crate::service::{unavailable, unsure};
+use crate::service::{commit, unavailable};
 use crate::store;
 
 impl Contacts {
@@ -47,7 +47,7 @@ impl Contacts {
         })?;
         let entry = entry(caller, project, "contact_property.created", made.id, &made.name);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(made)
     }
 
@@ -77,7 +77,7 @@ impl Contacts {
         let Some(id) = deleted.map_err(unavailable)? else { return Ok(false) };
         let entry = entry(caller, project, "contact_property.deleted", id, name);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(true)
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::id::{DomainId, ProjectId};
 use crate::domain::record_check::Answers;
 use crate::domain::sending_domain::{Findings, Reason, SendingDomain, Turn};
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 
 /// Between two checks of one domain because somebody asks.
@@ -64,7 +64,7 @@ impl Domains {
         }
         while let Some(looked) = looks.join_next().await {
             if let Ok(Err(error)) = looked {
-                tracing::warn!(%error, "Could not write down what DNS says of a domain; asking again in {TURN}");
+                tracing::warn!(cause = %error.for_log(), "Could not write down what DNS says of a domain; asking again in {TURN}");
             }
         }
         Ok(number)
@@ -131,7 +131,7 @@ impl Domains {
             }
             store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
         }
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
 
         match step.turn {
             Some(Turn::Verified) => tracing::info!(domain.id = %id, "Domain {id} is verified"),

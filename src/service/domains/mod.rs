@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use self::permitted::Permitted;
 use super::seal::Seal;
 use super::signing::{self, Signing};
-use super::unavailable;
+use super::{commit, unavailable};
 use crate::dns::Dns;
 use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::caller::Caller;
@@ -28,6 +28,7 @@ use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::mail::dkim::NewKeys;
 use crate::store;
+use crate::store::api_keys::NarrowedKey;
 use crate::store::domains::SealedKeys;
 
 /// The most domains of one project.
@@ -123,7 +124,7 @@ impl Domains {
         }
         let entry = entry(Doer::of(caller), "domain.added", &domain);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(domain.id = %domain.id, "Added domain {}", domain.id);
         Ok(domain)
     }
@@ -149,7 +150,8 @@ impl Domains {
         self.policy.required
     }
 
-    /// Takes a domain out of a project. Mail that was accepted before is still signed and sent.
+    /// Takes a domain out of a project. Mail that was accepted before is still signed and sent; keys that were held to the
+    /// domain send nothing from it any more, even where mail needs no verified domain.
     pub async fn delete(&self, caller: &Caller, project: ProjectId, id: DomainId) -> Result<()> {
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         let domain =
@@ -160,7 +162,16 @@ impl Domains {
             .map_err(unavailable)?;
         let entry = entry(Doer::of(caller), "domain.deleted", &domain);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        let (account, name) = (domain.account, domain.name.as_str());
+        let narrowed = store::api_keys::take_domain_away(&mut *transaction, account, project, name);
+        for key in narrowed.await.map_err(unavailable)? {
+            let entry = narrowed_entry(Doer::of(caller), &domain, &key);
+            store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
+            store::api_keys::notify_changed(&mut *transaction, key.id)
+                .await
+                .map_err(unavailable)?;
+        }
+        commit(transaction).await?;
         self.permitted.forget(project).await;
         tracing::info!(domain.id = %id, "Removed domain {id}");
         Ok(())
@@ -227,6 +238,19 @@ fn entry(doer: Doer, action: &'static str, domain: &SendingDomain) -> NewAuditEn
         subject: domain.id.as_uuid(),
         subject_label: domain.name.clone(),
         details: json!({}),
+    }
+}
+
+/// Tells that a key lost a domain, as if somebody had taken it out of the key's list.
+fn narrowed_entry(doer: Doer, domain: &SendingDomain, key: &NarrowedKey) -> NewAuditEntry {
+    let left = &key.domains;
+    let before: Vec<_> = left.iter().chain([&domain.name]).collect();
+    NewAuditEntry {
+        action: "api_key.updated",
+        subject: key.id.as_uuid(),
+        subject_label: format!("{} ({})", key.name, key.display_key),
+        details: json!({ "domains": { "from": before, "to": left } }),
+        ..entry(doer, "domain.deleted", domain)
     }
 }
 

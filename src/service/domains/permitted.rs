@@ -8,8 +8,8 @@ use moka::future::Cache;
 use sqlx::PgPool;
 
 use crate::domain::id::{DomainId, ProjectId};
-use crate::error::{Error, Result};
-use crate::service::without_values;
+use crate::error::Result;
+use crate::service::away;
 use crate::store;
 
 /// How long a domain is believed to be verified that was.
@@ -65,8 +65,7 @@ impl Permitted {
             let domains = store::domains::verified(&self.db, project).await?;
             Ok(Arc::new(Known { domains: domains.into_iter().collect(), since }))
         };
-        self.projects.try_get_with(project, query).await.map_err(|error: Arc<sqlx::Error>| {
-            Error::Unavailable(anyhow::anyhow!(without_values(&error)))
-        })
+        let known = self.projects.try_get_with(project, query).await;
+        known.map_err(|error: Arc<sqlx::Error>| away(&error))
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::key_record::KeyRecord;
 use crate::domain::restrictions::Restrictions;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::service::{unavailable, unsure};
+use crate::service::{commit, unavailable};
 use crate::store;
 
 /// A key that somebody asks for.
@@ -75,7 +75,7 @@ impl Keys {
         authority.check(&key, self.default_limit)?;
         store_new(&mut transaction, &key, &minted, doer).await?;
         let record = read(&mut transaction, key.account, key.id).await?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         tracing::info!(key.id = %key.id, "Made API key {}", key.id);
         Ok((record, minted.token))
     }
@@ -118,7 +118,7 @@ impl Keys {
         }
         store::api_keys::notify_changed(&mut *transaction, id).await.map_err(unavailable)?;
         let record = read(&mut transaction, after.account, id).await?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         self.forget(id).await;
         tracing::info!(key.id = %id, "Changed API key {id}");
         Ok(record)
@@ -174,7 +174,7 @@ impl Keys {
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
         store::api_keys::notify_changed(&mut *transaction, id).await.map_err(unavailable)?;
         let record = read(&mut transaction, successor.account, successor.id).await?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         self.forget(id).await;
         tracing::info!(key.id = %id, "Rotated API key {id}");
         Ok((record, minted.token))
@@ -192,7 +192,7 @@ impl Keys {
         let key = in_scope(found, scope)?.key;
         end(&mut transaction, &key, Doer::of(caller), json!({})).await?;
         let record = read(&mut transaction, key.account, id).await?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         self.forget(id).await;
         tracing::info!(key.id = %id, "Revoked API key {id}");
         Ok(record)
@@ -216,7 +216,7 @@ impl Keys {
         store::api_keys::lock(&mut *transaction, account, &[id]).await.map_err(unavailable)?;
         let key = read(&mut transaction, account, id).await?.key;
         end(&mut transaction, &key, doer, why).await?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         self.forget(id).await;
         tracing::info!(key.id = %id, "Revoked API key {id}");
         Ok(())

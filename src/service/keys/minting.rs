@@ -14,7 +14,7 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::restrictions::Restrictions;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::service::{unavailable, unsure};
+use crate::service::{commit, unavailable};
 use crate::store;
 use crate::store::api_keys::Verifier;
 
@@ -76,7 +76,7 @@ impl Keys {
         };
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         store_new(&mut transaction, &key, &minted, new.created_by).await?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         tracing::info!(key.id = %key.id, "Made API key {}", key.id);
         Ok((key, minted.token))
     }

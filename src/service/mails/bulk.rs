@@ -1,7 +1,7 @@
 //! Accepting many mails of one request: all that can be sent, or all of them, in one transaction.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
@@ -23,6 +23,7 @@ use crate::domain::mail::Content;
 use crate::domain::packing::{self, SharedContent};
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+use crate::mail::template::Steps;
 use crate::service::committer::{BulkItem, BulkSubmission};
 use crate::service::suppressions;
 use crate::store::mails::{ClaimedKey, NewMailRow, SharedBodyRow};
@@ -95,19 +96,27 @@ impl Mails {
         } else {
             self.domains.permit(project, author(&draft.common)?.address.domain()).await?
         };
-        if !draft.common.remote_files.is_empty() {
+        // What fetched files take is held until the mails are stored.
+        let _held = if draft.common.remote_files.is_empty() {
+            None
+        } else {
             if let Some(first) = self.first_bulk_answer(project, idempotency.as_ref()).await? {
                 return Ok(first);
             }
-            self.files.fetch(&mut draft.common).await?;
-        }
+            Some(self.files.fetch(project, &mut draft.common).await?)
+        };
         let tracking = self.tracking.of(project, &draft.common).await?;
         let around = Around { project, tracking, signed_by };
         let handoff = self.handoff.clone().filter(|_| scheduled_at.is_none());
         let key = Arc::new(key.clone());
         let circumstances = Circumstances { project, key, test, around, handoff };
-        let preparing = tokio::task::spawn_blocking(move || prepare_all(draft, &circumstances));
+        // Goes with this future, whose caller may hang up.
+        let waiting = Arc::new(());
+        let caller = Arc::downgrade(&waiting);
+        let work = move || prepare_all(draft, &circumstances, &caller);
+        let preparing = tokio::task::spawn_blocking(work);
         let prepared = preparing.await.map_err(|error| Error::Internal(error.into()))??;
+        drop(waiting);
         let PreparedBulk { mails, shared, answer } = prepared;
         self.store_together(project, BulkSubmission { mails, shared }, answer, idempotency).await
     }
@@ -185,10 +194,11 @@ fn claim(mails: &mut [BulkItem], idempotency: Option<&Idempotency>, answer: &Bul
 }
 
 /// Renders and packs every mail, one after the other: no more than two of them are in memory as they are to be sent,
-/// but for those that this node delivers itself.
+/// but for those that this node delivers itself. It is given up when the caller is gone.
 fn prepare_all(
     BulkDraft { common, mails, partial }: BulkDraft,
     circumstances: &Circumstances,
+    caller: &Weak<()>,
 ) -> Result<PreparedBulk> {
     let many = mails.len() > 1;
     let has_values =
@@ -202,10 +212,16 @@ fn prepare_all(
         first: None,
         is_shared: false,
         differing: 0,
+        steps: Steps::default(),
         mails: Vec::with_capacity(mails.len()),
     };
     let mut results = Vec::with_capacity(mails.len());
     for mail in mails {
+        if caller.strong_count() == 0 {
+            return Err(Error::Unavailable(anyhow::anyhow!(
+                "nobody waits for the answer any more"
+            )));
+        }
         let refusal = match mail {
             Err(violations) => invalid(violations),
             Ok(mail) => match prepared.add(draft_of(&common, mail, has_values)) {
@@ -280,6 +296,8 @@ struct Preparation<'a> {
     is_shared: bool,
     /// Bytes of bodies that no other mail has.
     differing: usize,
+    /// What templates may still take.
+    steps: Steps,
     mails: Vec<BulkItem>,
 }
 
@@ -290,7 +308,7 @@ impl Preparation<'_> {
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let mut details = draft.details.clone().without_what_is_off();
         details.batch_id = Some(self.batch);
-        let (content, missing_variables) = render(draft, self.circumstances.around)?;
+        let (content, missing_variables) = render(draft, self.circumstances.around, &self.steps)?;
         let content = Arc::new(content);
         let id = MailId::generate();
         let mut row =

@@ -6,7 +6,7 @@ use chrono::Utc;
 use serde_json::{Map, Value};
 
 use super::rendering::{Parts, fill_in};
-use crate::domain::address::Mailbox;
+use crate::domain::address::{EmailAddress, Mailbox};
 use crate::domain::caller::ApiKey;
 use crate::domain::draft::Draft;
 use crate::domain::id::{DomainId, ProjectId};
@@ -17,6 +17,7 @@ use crate::domain::subject::Subject;
 use crate::domain::suppression::GroupCode;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+use crate::mail::template::Steps;
 
 /// A mail that only needs to be stored.
 pub(super) struct Prepared {
@@ -53,11 +54,15 @@ pub(super) fn allow(key: &ApiKey, draft: &Draft) -> Result<()> {
 
 /// Holds a mail to the addresses from which its key may send.
 pub(super) fn allow_sender(key: &ApiKey, draft: &Draft) -> Result<()> {
-    let from = author(draft)?;
-    if key.restrictions.allow_sender(&from.address) {
+    may_send_from(key, &author(draft)?.address)
+}
+
+/// Holds mail of this author to its key.
+pub(super) fn may_send_from(key: &ApiKey, author: &EmailAddress) -> Result<()> {
+    if key.restrictions.allow_sender(author) {
         return Ok(());
     }
-    let sender = from.address.domain();
+    let sender = author.domain();
     Err(Error::Forbidden {
         code: "FROM_DOMAIN_NOT_ALLOWED",
         message: format!("This API key may not send from {sender}."),
@@ -66,8 +71,16 @@ pub(super) fn allow_sender(key: &ApiKey, draft: &Draft) -> Result<()> {
 
 /// Holds a mail to the addresses to which its key may send.
 pub(super) fn allow_recipients(key: &ApiKey, draft: &Draft) -> Result<()> {
-    let mut recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
-    if recipients.all(|recipient| key.restrictions.allow_recipient(&recipient.address)) {
+    let recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);
+    may_send_to(key, recipients.map(|recipient| &recipient.address))
+}
+
+/// Holds mail to these recipients to its key.
+pub(super) fn may_send_to<'a>(
+    key: &ApiKey,
+    mut recipients: impl Iterator<Item = &'a EmailAddress>,
+) -> Result<()> {
+    if recipients.all(|recipient| key.restrictions.allow_recipient(recipient)) {
         return Ok(());
     }
     Err(Error::Forbidden {
@@ -76,13 +89,13 @@ pub(super) fn allow_recipients(key: &ApiKey, draft: &Draft) -> Result<()> {
     })
 }
 
-/// Renders and packs; off the threads that serve requests when it may take long.
-pub(super) async fn prepare(draft: Draft, around: Around) -> Result<Prepared> {
+/// Renders, with what is left of `steps`, and packs; off the threads that serve requests when it may take long.
+pub(super) async fn prepare(draft: Draft, around: Around, steps: Arc<Steps>) -> Result<Prepared> {
     let text =
         draft.html.as_ref().map_or(0, String::len) + draft.text.as_ref().map_or(0, String::len);
     let takes_long = draft.data.is_some() || !draft.attachments.is_empty() || text > 64 * 1024;
     let work = move || {
-        let (content, missing_variables) = render(draft, around)?;
+        let (content, missing_variables) = render(draft, around, &steps)?;
         let body = packing::pack(&content);
         Ok(Prepared { content: Arc::new(content), missing_variables, body })
     };
@@ -96,6 +109,7 @@ pub(super) async fn prepare(draft: Draft, around: Around) -> Result<Prepared> {
 pub(super) fn render(
     draft: Draft,
     Around { project, tracking, signed_by }: Around,
+    steps: &Steps,
 ) -> Result<(Content, Vec<String>)> {
     let mut violations = Violations::default();
     let data = draft.data.map(|given| with_defaults(given, &draft.to));
@@ -106,7 +120,7 @@ pub(super) fn render(
         text: draft.text,
         stored: draft.stored,
     };
-    let filled = fill_in(parts, data, &mut violations);
+    let filled = fill_in(parts, data, steps, &mut violations);
     // A subject that could not be filled in has its violation already.
     let subject = violations
         .is_empty()

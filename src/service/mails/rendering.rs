@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::domain::draft::StoredParts;
 use crate::domain::personal;
 use crate::domain::violations::Violations;
-use crate::mail::template::{Escape, Raw};
+use crate::mail::template::{Escape, Raw, Steps};
 use crate::mail::{plain_text, preheader, template};
 
 /// The parts of a mail before their variables are filled in.
@@ -40,12 +40,14 @@ pub struct Filled {
     pub links: usize,
 }
 
-/// Fills in the variables, or notes what is wrong with the parts. Without data nothing is a variable.
+/// Fills in the variables with what is left of `steps`, or notes what is wrong with the parts. Without data nothing is a
+/// variable.
 ///
 /// Takes up to seconds of work where a stranger wants it to: not for the threads that serve requests.
 pub fn fill_in(
     parts: Parts,
     mut data: Option<Map<String, Value>>,
+    steps: &Steps,
     violations: &mut Violations,
 ) -> Filled {
     let Parts { subject, preview_text, html, text, stored } = parts;
@@ -57,7 +59,7 @@ pub fn fill_in(
                     is_stored: bool| {
         let Some(data) = data else { return source };
         let raw = if is_stored { Raw::Allowed } else { Raw::Refused };
-        let rendered = violations.check(field, template::render(&source, data, escape, raw));
+        let rendered = violations.check(field, template::render(&source, data, escape, raw, steps));
         let Some(rendered) = rendered else { return String::new() };
         for name in rendered.missing {
             if !missing.contains(&name) {

@@ -60,17 +60,21 @@ impl Mails {
         } else {
             self.domains.permit(project, author(&draft)?.address.domain()).await?
         };
-        if !draft.remote_files.is_empty() {
+        // What fetched files take is held until the mail is stored.
+        let _held = if draft.remote_files.is_empty() {
+            None
+        } else {
             // The files of a request that came before need not be there any more.
             let first = self.first_answer(project, idempotency.as_ref(), scheduled_at).await?;
             if let Some(first) = first {
                 return Ok(first);
             }
-            self.files.fetch(&mut draft).await?;
-        }
+            Some(self.files.fetch(project, &mut draft).await?)
+        };
         let tracking = self.tracking.of(project, &draft).await?;
         let around = Around { project, tracking, signed_by };
-        let Prepared { content, missing_variables, body } = prepare(draft, around).await?;
+        let Prepared { content, missing_variables, body } =
+            prepare(draft, around, Arc::default()).await?;
         let recipients = content.recipients().count();
 
         // A claim that another request holds may end while we look at it: then it is free to be claimed.
@@ -130,7 +134,7 @@ impl Mails {
         )))
     }
 
-    async fn first_answer(
+    pub(super) async fn first_answer(
         &self,
         project: ProjectId,
         idempotency: Option<&Idempotency>,

@@ -1,6 +1,7 @@
 //! Accepting several mails of one request, each with everything of its own, in one transaction.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::Utc;
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use crate::domain::idempotency::Idempotency;
 use crate::domain::packing;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+use crate::mail::template::Steps;
 use crate::service::committer::{BulkItem, BulkSubmission};
 use crate::service::suppressions;
 use crate::store::mails::NewMailRow;
@@ -34,17 +36,17 @@ impl Mails {
         &self,
         caller: &Caller,
         project: ProjectId,
-        drafts: Vec<Result<Draft, Violations>>,
+        drafts: Vec<Result<Draft>>,
         partial: bool,
         idempotency: Option<Idempotency>,
     ) -> Result<BulkAccepted> {
         let key = key_of(caller)?;
-        let batch_id = Uuid::now_v7();
+        let (batch_id, steps) = (Uuid::now_v7(), Arc::default());
         let (mut mails, mut results) = (Vec::new(), Vec::with_capacity(drafts.len()));
         for (place, draft) in drafts.into_iter().enumerate() {
             let prepared = match draft {
-                Err(violations) => Err(Error::Invalid(violations)),
-                Ok(draft) => self.prepare_one(key, project, batch_id, draft).await,
+                Err(refusal) => Err(refusal),
+                Ok(draft) => self.prepare_one(key, project, batch_id, &steps, draft).await,
             };
             let error = match prepared {
                 Ok(mail) => {
@@ -83,6 +85,7 @@ impl Mails {
         key: &ApiKey,
         project: ProjectId,
         batch_id: Uuid,
+        steps: &Arc<Steps>,
         draft: Draft,
     ) -> Result<BulkItem> {
         let draft = self.templates.fill(project, draft).await?;
@@ -106,7 +109,8 @@ impl Mails {
         let mut details = draft.details.clone().without_what_is_off();
         details.batch_id = Some(batch_id);
         let around = Around { project, tracking, signed_by };
-        let Prepared { content, missing_variables, body } = prepare(draft, around).await?;
+        let Prepared { content, missing_variables, body } =
+            prepare(draft, around, Arc::clone(steps)).await?;
         let handoff = self.handoff.as_ref().filter(|_| scheduled_at.is_none());
         let room = handoff.and_then(|handoff| {
             handoff.reserve(packing::unpacked_length(&body), content.recipients().count())
@@ -130,7 +134,10 @@ impl Mails {
 fn refusal_of(error: &Error) -> Option<Refusal> {
     let (code, violations) = match error {
         Error::Invalid(violations) => ("VALIDATION_FAILED", violations.clone()),
-        Error::Forbidden { code, .. } => (*code, Violations::default()),
+        Error::Forbidden { code, .. } | Error::Impossible { code, .. } => {
+            (*code, Violations::default())
+        }
+        Error::NotFound("template") => ("TEMPLATE_NOT_FOUND", Violations::default()),
         _ => return None,
     };
     Some(Refusal { code: code.to_owned(), message: error.to_string(), violations })

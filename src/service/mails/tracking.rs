@@ -9,8 +9,8 @@ use sqlx::PgPool;
 use crate::domain::draft::Draft;
 use crate::domain::id::ProjectId;
 use crate::domain::personal::Tracking;
-use crate::error::{Error, Result};
-use crate::service::without_values;
+use crate::error::Result;
+use crate::service::away;
 use crate::store;
 
 /// How long a choice is remembered.
@@ -42,9 +42,7 @@ impl TrackingChoices {
             return Ok(Tracking { opens, clicks });
         }
         let chosen = self.projects.try_get_with(project, self.read(project)).await;
-        let chosen = chosen.map_err(|error: Arc<sqlx::Error>| {
-            Error::Unavailable(anyhow::anyhow!(without_values(&error)))
-        })?;
+        let chosen = chosen.map_err(|error: Arc<sqlx::Error>| away(&error))?;
         Ok(Tracking { opens: open.unwrap_or(chosen.opens), clicks: click.unwrap_or(chosen.clicks) })
     }
 

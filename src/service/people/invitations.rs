@@ -12,7 +12,7 @@ use crate::domain::id::{AccountId, OneTimeLinkId};
 use crate::domain::token::Token;
 use crate::domain::user::{Invitation, LinkPurpose, SignInAddress};
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 use crate::store::one_time_links::NewLink;
 
@@ -75,7 +75,7 @@ impl People {
         let mailed = self.own_mails.write(&mut transaction, account, &email, subject, text).await?;
         let entry = entry(account, doer.clone(), "user.invited", new.id, &email, role);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(invitation.id = %new.id, "Invited somebody as {}", role.as_str());
         let invitation = Invitation {
             id: new.id,
@@ -114,7 +114,7 @@ impl People {
         let Invitation { email, role, .. } = &invitation;
         let entry = entry(account, doer, "invitation.revoked", id, email, *role);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(invitation.id = %id, "Revoked an invitation");
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::domain::user::{LinkPurpose, PersonName, SignInAddress, User};
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::failure_limit::network;
-use crate::service::{unavailable, without_values};
+use crate::service::{commit, unavailable};
 use crate::store;
 use crate::store::one_time_links::{Link, NewLink};
 
@@ -65,7 +65,7 @@ pub async fn make_set_up_link(
     let digest = token.digest();
     let new = NewLink::new(LinkPurpose::SetUp, account, &digest, created_by);
     store::one_time_links::insert(&mut *transaction, &new).await.map_err(unavailable)?;
-    transaction.commit().await.map_err(unavailable)?;
+    commit(transaction).await?;
     Ok(Some(token))
 }
 
@@ -132,11 +132,7 @@ impl People {
         let details = json!({"by": link.purpose.as_str(), "role": user.role});
         let entry = entry(doer(&user, visit.from), action, &user, details);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        // The link may be used up by a commit that broke off, so that nobody may be told to try again.
-        transaction
-            .commit()
-            .await
-            .map_err(|error| Error::OutcomeUnknown(anyhow::anyhow!(without_values(&error))))?;
+        commit(transaction).await?;
         tracing::info!(user.id = %user.id, link.purpose = link.purpose.as_str(), "Went through a link");
         Ok(self.signed_in(user, session))
     }

@@ -10,7 +10,7 @@ use crate::domain::token::Token;
 use crate::domain::user::{LinkPurpose, SignInAddress};
 use crate::error::Result;
 use crate::service::failure_limit::network;
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 use crate::store::one_time_links::NewLink;
 
@@ -29,7 +29,7 @@ impl People {
         let people = Arc::clone(self);
         self.background.spawn(async move {
             if let Err(error) = people.send_reset(&email).await {
-                tracing::warn!(%error, "Could not write the mail for a new password");
+                tracing::warn!(cause = %error.for_log(), "Could not write the mail for a new password");
             }
         });
         Ok(())
@@ -60,6 +60,6 @@ impl People {
             );
             return Ok(());
         }
-        transaction.commit().await.map_err(unavailable)
+        commit(transaction).await
     }
 }

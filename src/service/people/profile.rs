@@ -10,7 +10,7 @@ use crate::domain::password::Password;
 use crate::domain::user::{PersonName, User};
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 
 impl People {
@@ -54,7 +54,7 @@ impl People {
         let details = json!({"sessionsEnded": ended});
         let entry = entry(Doer::of(caller), "user.password_changed", &user, details);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(user.id = %id, "Changed a password");
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::domain::totp::{RECOVERY_CODES, RecoveryCode, TotpSecret};
 use crate::domain::user::User;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 use crate::store::credentials::Credentials;
 
@@ -64,7 +64,7 @@ pub async fn take_totp_away(db: &PgPool, account: AccountId, email: &EmailAddres
         let entry = entry(Doer::command_line(), "user.totp_disabled", &user, json!({}));
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
     }
-    transaction.commit().await.map_err(unavailable)?;
+    commit(transaction).await?;
     Ok(disabled)
 }
 
@@ -134,7 +134,7 @@ impl People {
         }
         let entry = entry(Doer::of(caller), "user.totp_enabled", &user, json!({}));
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(user.id = %user.id, "Enabled a second factor");
         Ok(codes)
     }
@@ -150,7 +150,7 @@ impl People {
             let entry = entry(Doer::of(caller), "user.totp_disabled", &user, json!({}));
             store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
         }
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(user.id = %user.id, "Disabled the second factor");
         Ok(())
     }

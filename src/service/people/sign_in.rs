@@ -14,7 +14,7 @@ use crate::domain::password::Password;
 use crate::domain::user::{SignInAddress, User};
 use crate::error::{Error, Result};
 use crate::service::failure_limit::network;
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 use crate::store::credentials::Credentials;
 
@@ -88,8 +88,13 @@ impl People {
         };
         let taken = self.take_attempts(email.as_ref(), known, visit)?;
         let outcome = self.prove_and_begin(email, shown, visit).await;
-        // Of whoever knows the password and is only asked for a code, nothing was guessed.
-        if matches!(outcome, Ok(_) | Err(Error::SecondFactorRequired | Error::Unavailable(_))) {
+        // Of whoever knows the password and is only asked for a code, nothing was guessed; nor of whoever got as far as the
+        // commit.
+        let is_no_guess = |error: &Error| {
+            use Error::{OutcomeUnknown, SecondFactorRequired, Unavailable};
+            matches!(error, SecondFactorRequired | Unavailable(_) | OutcomeUnknown(_))
+        };
+        if outcome.as_ref().err().is_none_or(is_no_guess) {
             for taken in taken {
                 taken.limit.give_back(&taken.name);
             }
@@ -139,7 +144,7 @@ impl People {
         let details = json!({"secondFactor": second.as_str()});
         let entry = entry(doer(&user, visit.from), "user.signed_in", &user, details);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(user.id = %user.id, "Signed in");
         Ok(self.signed_in(user, session))
     }

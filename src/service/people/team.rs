@@ -12,7 +12,7 @@ use crate::domain::id::{AccountId, UserId};
 use crate::domain::rank;
 use crate::domain::user::User;
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 
 impl People {
@@ -48,7 +48,7 @@ impl People {
         let details = json!({"from": user.role, "to": role});
         let entry = entry(Doer::of(&caller), "user.role_changed", &user, details);
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(user.id = %id, "Changed a role to {}", role.as_str());
         user.role = role;
         Ok(user)
@@ -65,7 +65,7 @@ impl People {
         store::users::delete(&mut *transaction, account, id).await.map_err(unavailable)?;
         let entry = entry(Doer::of(&caller), "user.removed", &user, json!({"role": user.role}));
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(user.id = %id, "Removed a person");
         Ok(())
     }

@@ -93,7 +93,7 @@ impl RateLimiter {
         self.shard_of(key).check(key, limit, now, self.keys_per_shard)
     }
 
-    /// Forgets the keys that were idle for a minute. Meant to be called about once a minute; each shard is locked on
+    /// Forgets the keys that were idle for a minute. Meant to be called every few seconds; each shard is locked on
     /// its own, for well under a millisecond.
     pub fn sweep(&self, now: Duration) {
         for shard in &self.shards {

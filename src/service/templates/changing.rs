@@ -15,7 +15,7 @@ use crate::domain::template::{
 };
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 use crate::store::template_versions::Origin;
 
@@ -190,7 +190,7 @@ impl Templates {
         store::audit_log::insert(&mut *transaction, &entry).await.map_err(unavailable)?;
         let found = store::templates::find(&mut *transaction, project, id, Some(version)).await;
         let found = found.map_err(unavailable)?.ok_or(Error::NotFound("template"))?;
-        transaction.commit().await.map_err(unavailable)?;
+        commit(transaction).await?;
         tracing::info!(template.id = %id, template.version = version, action, "Changed a template");
         Ok(ShownTemplate::new(found))
     }

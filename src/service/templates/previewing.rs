@@ -9,6 +9,7 @@ use crate::domain::id::ProjectId;
 use crate::domain::template::TemplateId;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+use crate::mail::template::Steps;
 use crate::service::mails::rendering::fill_in;
 
 pub use crate::service::mails::rendering::{Filled, Parts};
@@ -29,7 +30,8 @@ impl Templates {
         let work = move || {
             let mut violations = Violations::default();
             let data = with_known(data);
-            let filled = fill_in(Parts { stored, ..parts }, Some(data), &mut violations);
+            let filled =
+                fill_in(Parts { stored, ..parts }, Some(data), &Steps::default(), &mut violations);
             if violations.is_empty() { Ok(filled) } else { Err(Error::Invalid(violations)) }
         };
         tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.into()))?

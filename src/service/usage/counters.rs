@@ -197,6 +197,7 @@ impl OfKey {
 }
 
 /// What is to be written down.
+#[derive(Default)]
 pub struct Taken(HashMap<ApiKeyId, OfKey>);
 
 impl Taken {

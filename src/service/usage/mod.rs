@@ -1,4 +1,4 @@
-//! How keys are used: counted in memory while requests are answered, written down every few seconds.
+//! How keys are used: counted in memory while requests are answered, written down every ten seconds.
 //!
 //! No request waits for a statement. A node that is killed loses what it counted since the last time, which is
 //! ten seconds' worth at most; one that stops writes all of it down.
@@ -15,7 +15,8 @@ use uuid::Builder;
 
 use self::counters::Counters;
 use super::people::OwnMails;
-use super::unavailable;
+use super::put_back::PutBack;
+use super::{commit, in_time, unavailable};
 use crate::domain::id::ApiKeyId;
 use crate::domain::usage::{Observation, Unusual, hour_of};
 use crate::error::Result;
@@ -62,11 +63,9 @@ impl Usage {
         if taken.is_empty() {
             return Ok(());
         }
-        let written = self.write(&taken).await;
-        if written.is_err() {
-            self.counters.put_back(taken);
-            return written;
-        }
+        let taken = PutBack::unless_written(taken, |taken| self.counters.put_back(taken));
+        self.write(&taken).await?;
+        let taken = taken.written();
         self.used.lock().unwrap_or_else(PoisonError::into_inner).extend(taken.keys());
         Ok(())
     }
@@ -74,21 +73,23 @@ impl Usage {
     async fn write(&self, taken: &counters::Taken) -> Result<()> {
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
         let db = &mut *transaction;
-        store::api_key_hours::add(&mut *db, &taken.additions()).await.map_err(unavailable)?;
+        let additions = taken.additions();
+        in_time(store::api_key_hours::add(&mut *db, &additions)).await.map_err(unavailable)?;
         let (requests, blocked, seen) = (taken.requests(), taken.blocked(), taken.networks());
         if !requests.is_empty() {
-            store::api_key_requests::insert(&mut *db, &requests).await.map_err(unavailable)?;
+            let logging = store::api_key_requests::insert(&mut *db, &requests);
+            in_time(logging).await.map_err(unavailable)?;
         }
         if !blocked.is_empty() {
-            store::api_key_would_have_blocked::add(&mut *db, &blocked)
-                .await
-                .map_err(unavailable)?;
+            let adding = store::api_key_would_have_blocked::add(&mut *db, &blocked);
+            in_time(adding).await.map_err(unavailable)?;
         }
-        for new in store::api_key_networks::note(&mut *db, &seen).await.map_err(unavailable)? {
+        let noting = store::api_key_networks::note(&mut *db, &seen);
+        for new in in_time(noting).await.map_err(unavailable)? {
             let unusual = Unusual::NewNetwork { network: new.network };
             self.raise(&mut *db, new.key, &unusual).await?;
         }
-        transaction.commit().await.map_err(unavailable)
+        commit(transaction).await
     }
 
     /// Looks for what is unusual about the keys that were used on this node since the last time; to be called about
@@ -113,7 +114,7 @@ impl Usage {
                 for unusual in found {
                     let mut transaction = self.db.begin().await.map_err(unavailable)?;
                     self.raise(&mut transaction, of_key.key, &unusual).await?;
-                    transaction.commit().await.map_err(unavailable)?;
+                    commit(transaction).await?;
                 }
             }
         }
@@ -122,7 +123,8 @@ impl Usage {
 
     /// Notes what is unusual, and writes to those who are responsible, in one transaction.
     async fn raise(&self, db: &mut PgConnection, key: ApiKeyId, unusual: &Unusual) -> Result<()> {
-        let noted = store::alerts::insert(&mut *db, key, unusual).await.map_err(unavailable)?;
+        let inserting = store::alerts::insert(&mut *db, key, unusual);
+        let noted = in_time(inserting).await.map_err(unavailable)?;
         let Some(noted) = noted else { return Ok(()) };
         tracing::info!(key.id = %key, kind = unusual.kind(), "Noticed unusual use of API key {key}");
         let text = format!(
@@ -132,8 +134,8 @@ impl Usage {
             unusual.message(),
             self.own_mails.dashboard(),
         );
-        let responsible =
-            store::users::responsible(&mut *db, noted.account).await.map_err(unavailable)?;
+        let finding = store::users::responsible(&mut *db, noted.account);
+        let responsible = in_time(finding).await.map_err(unavailable)?;
         for address in &responsible {
             self.own_mails
                 .write(&mut *db, noted.account, address, "Unusual use of an API key", text.clone())

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use super::origin;
 use crate::error::Result;
 use crate::service::people::OwnMails;
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 
 /// Webhooks in one transaction.
@@ -56,7 +56,7 @@ impl Owners {
                         .await?;
                 }
             }
-            transaction.commit().await.map_err(unavailable)?;
+            commit(transaction).await?;
             if untold.is_empty() {
                 return Ok(());
             }

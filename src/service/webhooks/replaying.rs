@@ -14,7 +14,7 @@ use crate::domain::violations::Violations;
 use crate::domain::webhook::Webhook;
 use crate::domain::webhook::event_type::EventType;
 use crate::error::{Error, Result};
-use crate::service::{in_time, unavailable, unsure};
+use crate::service::{commit, in_time, unavailable};
 use crate::store;
 use crate::store::webhook_deliveries::log::{Page, Span};
 
@@ -98,7 +98,7 @@ impl Webhooks {
         });
         let subject = (id, webhook.url.as_str());
         write_down(&mut transaction, caller, project, "webhook.replayed", subject, details).await?;
-        transaction.commit().await.map_err(unsure)?;
+        commit(transaction).await?;
         Ok(replayed)
     }
 

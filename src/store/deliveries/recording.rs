@@ -48,6 +48,29 @@ pub struct Change {
     pub suppress: Option<String>,
 }
 
+impl Change {
+    /// The end of a delivery under a lease, whose state its mail takes and which is told under the same name.
+    pub fn ended(
+        id: DeliveryId,
+        token: Uuid,
+        attempt: i16,
+        how: &'static str,
+        reply: Option<Reply>,
+    ) -> Self {
+        Self {
+            id,
+            token,
+            attempt,
+            step: Step::Failed,
+            mail_status: how,
+            delay_seconds: 0.0,
+            event: Some(how),
+            reply,
+            suppress: None,
+        }
+    }
+}
+
 /// Records what attempts came to: queue, mail, history, what webhooks are told, and suppressions, in one statement. Answers the
 /// deliveries whose lease still held; of the others nothing was changed.
 #[expect(clippy::too_many_lines, reason = "it is one statement")]

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::actions;
 use crate::app::{Browser, OWNER, PASSWORD, Setup, TestApp};
+use crate::letter_with;
 
 #[tokio::test]
 async fn a_cookie_is_out_of_reach_of_scripts_and_other_sites() {
@@ -50,6 +51,31 @@ async fn a_cookie_is_out_of_reach_of_scripts_and_other_sites() {
         let request = request.header("x-forwarded-proto", proto);
         let reply = app.ask(request.header("cookie", format!("{name}={session}"))).await;
         assert_eq!(reply.status, status, "{proto} {name}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_somebody_is_shown_is_kept_by_no_cache() {
+    let app = TestApp::start().await;
+    let owner = app.owner().await;
+    let key = app.full_key().await;
+    let id = app.accepted(&key, letter_with(json!({"html": "<p>Hi</p>"}))).await;
+    let captured = format!("/v1/mails/{id}/captured/0");
+    let is_there = async || (app.get(&captured, &key).await.status == 200).then_some(());
+    assert!(crate::app::eventually(is_there).await.is_some());
+    for (path, status, said) in [
+        ("/v1/auth/me", 200, "no-store"),
+        ("/v1/account/api-keys", 200, "no-store"),
+        (&captured, 200, "no-store"),
+        (&format!("/v1/mails/{id}/preview"), 200, "private, no-store"),
+        ("/v1/account/api-keys/nothing", 404, "no-store"),
+    ] {
+        let request = owner.request(&app, Method::GET, path);
+        let reply = app.ask(request.header("x-project-id", app.project.to_string())).await;
+        assert_eq!(reply.status, status, "{path}: {}", reply.body);
+        assert_eq!(reply.header("cache-control"), said, "{path}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
     }
     app.stop().await;
 }

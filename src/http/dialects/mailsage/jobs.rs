@@ -71,15 +71,15 @@ async fn control(
     }
     let batch = mails.list(caller.project, &of_batch(&id)?, MOST_MAILS).await?.mails;
     if batch.is_empty() {
-        let detail = mails.cancel(&caller, caller.project, job_id(&id)?).await?;
-        return Ok(Json::new(JobBody::new(&detail.summary, &detail.events)));
+        let mail = mails.cancel(&caller, caller.project, job_id(&id)?).await?;
+        return Ok(Json::new(JobBody::new(mail.summary(), mail.events())));
     }
     let (mut after, mut refused, mut is_stopped) = (Vec::new(), None, false);
     for mail in batch {
         match mails.cancel(&caller, caller.project, mail.id).await {
-            Ok(detail) => {
+            Ok(stopped) => {
                 is_stopped = true;
-                after.push(detail.summary);
+                after.push(stopped.summary().clone());
             }
             Err(error @ Error::Conflict { .. }) => {
                 refused = Some(error);
@@ -269,8 +269,8 @@ struct Progress {
 }
 
 impl Progress {
-    fn of(sent: i16, failed: i16, pending: i16) -> Self {
-        let total = sent + failed + pending;
+    /// Of so many recipients; those whose mail was stopped are neither sent to nor failed.
+    fn of(total: i16, sent: i16, failed: i16, pending: i16) -> Self {
         let done = i32::from(total - pending) * 100;
         let percentage = done.checked_div(total.into()).unwrap_or_default();
         Self { total, sent, failed, pending, percentage: percentage.try_into().unwrap_or_default() }
@@ -280,12 +280,13 @@ impl Progress {
 impl JobBody {
     fn of_batch(id: &str, mails: &[MailSummary]) -> Self {
         let sum = |part: fn(&MailSummary) -> i16| mails.iter().map(part).sum::<i16>();
-        let (sent, failed) = (sum(|mail| mail.sent), sum(|mail| mail.failed));
+        let total = sum(|mail| mail.sent + mail.failed + mail.pending + mail.held);
+        let (sent, failed) = (sum(|mail| mail.sent), sum(failed_of));
         let pending = sum(|mail| mail.pending + mail.held);
         let started = mails.iter().map(|mail| mail.created_at).min().unwrap_or_default();
-        let is_stopped = mails.iter().all(|mail| mail.status == "cancelled");
+        let is_stopped = mails.iter().any(|mail| mail.status == "cancelled");
         let status = match (sent, failed, pending) {
-            _ if is_stopped => "stopped",
+            (_, _, 0) if is_stopped => "stopped",
             (0, 0, _) => "queued",
             (_, _, 1..) => "processing",
             (1.., ..) => "completed",
@@ -294,7 +295,7 @@ impl JobBody {
         Self {
             id: id.to_owned(),
             status,
-            progress: Progress::of(sent, failed, pending),
+            progress: Progress::of(total, sent, failed, pending),
             started_at: timestamp(started),
             updated_at: timestamp(started),
         }
@@ -304,7 +305,7 @@ impl JobBody {
         let pending = mail.pending + mail.held;
         let status = match mail.status.as_str() {
             "cancelled" => "stopped",
-            _ if pending > 0 && events.len() <= 1 => "queued",
+            "queued" | "scheduled" if pending > 0 && mail.sent + mail.failed == 0 => "queued",
             _ if pending > 0 => "processing",
             _ if mail.sent > 0 => "completed",
             _ => "failed",
@@ -312,11 +313,21 @@ impl JobBody {
         Self {
             id: mail.id.to_string(),
             status,
-            progress: Progress::of(mail.sent, mail.failed, pending),
+            progress: Progress::of(
+                mail.sent + mail.failed + pending,
+                mail.sent,
+                failed_of(mail),
+                pending,
+            ),
             started_at: timestamp(mail.created_at),
             updated_at: timestamp(events.last().map_or(mail.created_at, |event| event.at)),
         }
     }
+}
+
+/// How many recipients a mail did not reach, unless it was stopped.
+fn failed_of(mail: &MailSummary) -> i16 {
+    if mail.status == "cancelled" { 0 } else { mail.failed }
 }
 
 /// The mails of one request, if the id is that of one.

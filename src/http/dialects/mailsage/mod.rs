@@ -13,7 +13,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, de};
 use serde_json::{Value, json};
 
-use super::author::Authors;
+use super::author::{Authors, Given};
 use super::{Facts, apart, draft, names, replayed};
 use crate::domain::bulk::MAX_MAILS;
 use crate::domain::draft::Draft;
@@ -61,8 +61,11 @@ async fn send(
     let idempotency = idempotency.of("mailsage/emails/send", &caller, &bytes)?;
     drop(bytes);
     let template = value.template_id.as_deref();
-    let author = authors.author_beside(template, None, &caller, caller.project).await?;
-    let accepted = mails.send(&caller, caller.project, value.draft(author)?, idempotency).await?;
+    let author = authors.author(Given::default(), template, &caller, caller.project).await;
+    let accepted = match author.and_then(|author| value.draft(author)) {
+        Ok(draft) => mails.send(&caller, caller.project, draft, idempotency).await?,
+        Err(refusal) => mails.answer_again(caller.project, refusal, idempotency.as_ref()).await?,
+    };
     let id = accepted.id.to_string();
     let answer = QueuedBody {
         message: "Email queued successfully",
@@ -88,10 +91,14 @@ async fn send_batch(
     let idempotency = idempotency.of("mailsage/emails/batch", &caller, &bytes)?;
     drop(bytes);
     let template = value.template_id.as_deref();
-    let author = authors.author_beside(template, None, &caller, caller.project).await?;
-    let drafts = value.drafts(author.as_ref())?;
-    let recipient_count = drafts.len();
-    let accepted = mails.send_each(&caller, caller.project, drafts, false, idempotency).await?;
+    let author = authors.author(Given::default(), template, &caller, caller.project).await;
+    let accepted = match author.and_then(|author| value.drafts(author.as_ref())) {
+        Ok(drafts) => mails.send_each(&caller, caller.project, drafts, false, idempotency).await?,
+        Err(refusal) => {
+            mails.answer_all_again(caller.project, refusal, idempotency.as_ref()).await?
+        }
+    };
+    let recipient_count = accepted.answer.results.len();
     let id = accepted.answer.batch_id.to_string();
     let answer = json!({
         "message": "Batch queued successfully", "job_id": id, "task_id": id, "tracking_id": id, "status": "queued",
@@ -159,11 +166,12 @@ struct BatchBody {
 }
 
 impl BatchBody {
-    fn drafts(self, author: Option<&Addresses>) -> Result<Vec<Result<Draft, Violations>>> {
+    fn drafts(self, author: Option<&Addresses>) -> Result<Vec<Result<Draft>>> {
         if self.recipients.bodies.is_empty() {
             return Err(Error::Invalid(Violations::one("recipients", "is required")));
         }
-        let length = self.body.as_ref().map_or(0, String::len);
+        let texts = [&self.subject, &self.body, &self.template_id];
+        let length = texts.into_iter().flatten().map(String::len).sum::<usize>();
         if length * self.recipients.bodies.len() > MAX_TOGETHER {
             let problem = "is too large for so many recipients: together they may have 32 MB";
             return Err(Error::Invalid(Violations::one("body", problem)));
@@ -224,8 +232,11 @@ impl<'de> Visitor<'de> for RecipientsVisitor {
 fn looks_like_html(body: &str) -> bool {
     body.match_indices('<').any(|(at, _)| {
         let rest = &body[at + 1..];
-        let begins = rest.trim_start_matches('/').starts_with(|c: char| c.is_ascii_alphabetic())
-            || rest.starts_with('!');
+        let name = rest.strip_prefix('/').unwrap_or(rest);
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(name.len());
+        let is_named = name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name[end..].starts_with(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>'));
+        let begins = is_named || rest.starts_with('!');
         begins && rest.split('<').next().is_some_and(|tag| tag.contains('>') && !tag.contains('@'))
     })
 }
@@ -265,10 +276,28 @@ mod tests {
 
     #[test]
     fn a_body_with_a_tag_is_html() {
-        for html in ["<p>Hi</p>", "Hi<br>", "<!doctype html>x", "a < b <b>c</b>"] {
+        for html in [
+            "<p>Hi</p>",
+            "Hi<br>",
+            "<!doctype html>x",
+            "a < b <b>c</b>",
+            "<my-tag a>",
+            "x</p>",
+            "<hr/>",
+        ] {
             assert!(looks_like_html(html), "{html}");
         }
-        for text in ["Test email", "1 < 2 > 0", "Ada <ada@example.com> wrote", "<", "a<b", "<<<<"] {
+        for text in [
+            "Test email",
+            "1 < 2 > 0",
+            "Ada <ada@example.com> wrote",
+            "<",
+            "a<b",
+            "<<<<",
+            "Go to <https://x.example/reset>",
+            "<mailto:a>",
+            "</ b>",
+        ] {
             assert!(!looks_like_html(text), "{text}");
         }
     }

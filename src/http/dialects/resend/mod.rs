@@ -29,7 +29,6 @@ use super::few::Few;
 use super::{apart, replayed};
 use crate::domain::bulk::MAX_MAILS;
 use crate::domain::id::MailId;
-use crate::domain::key_change::Change;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::Api;
@@ -65,11 +64,13 @@ async fn send(
     let idempotency = idempotency.of("resend/emails", &caller, &bytes)?;
     drop(bytes);
     let known = match value.template() {
-        Some(id) => Some(templates::sent_of(&templates, caller.project, id).await?),
-        None => None,
+        Some(id) => templates::sent_of(&templates, caller.project, id).await.map(Some),
+        None => Ok(None),
     };
-    let draft = value.draft(Utc::now(), known.as_ref())?;
-    let accepted = mails.send(&caller, caller.project, draft, idempotency).await?;
+    let accepted = match known.and_then(|known| value.draft(Utc::now(), known.as_ref())) {
+        Ok(draft) => mails.send(&caller, caller.project, draft, idempotency).await?,
+        Err(refusal) => mails.answer_again(caller.project, refusal, idempotency.as_ref()).await?,
+    };
     let answer = Json::new(Named { id: accepted.id.to_string() });
     Ok(replayed(answer.into_response(), accepted.replayed))
 }
@@ -83,7 +84,10 @@ async fn send_batch(
     share: BodyShare,
     Json { value: Few(bodies), bytes }: Json<Few<SendBody>>,
 ) -> Result<Response> {
-    let idempotency = idempotency.of("resend/emails/batch", &caller, &bytes)?;
+    let partial = headers.get("x-batch-validation").is_some_and(|mode| mode == "permissive");
+    // What was left out of the one is an error in the other, so that neither may get the answer to the other.
+    let operation = if partial { "resend/emails/batch/permissive" } else { "resend/emails/batch" };
+    let idempotency = idempotency.of(operation, &caller, &bytes)?;
     drop(bytes);
     if bodies.is_empty() || bodies.len() > MAX_MAILS {
         let problem = format!("must be a list of 1 to {MAX_MAILS} emails");
@@ -93,17 +97,24 @@ async fn send_batch(
     let mut known = HashMap::new();
     for id in bodies.iter().filter_map(SendBody::template) {
         if !known.contains_key(id) {
-            let found = templates::sent_of(&templates, caller.project, id).await?;
+            let found = match templates::sent_of(&templates, caller.project, id).await {
+                Ok(found) => Some(found),
+                Err(Error::NotFound(_)) => None,
+                Err(error) => return Err(error),
+            };
             known.insert(id.to_owned(), found);
         }
     }
     let now = Utc::now();
     let read = |body: SendBody| {
-        let template = body.template().and_then(|id| known.get(id));
+        let template = match body.template().map(|id| known.get(id)) {
+            None => None,
+            Some(Some(Some(found))) => Some(found),
+            Some(_) => return Ok(Err(Error::NotFound("template"))),
+        };
         apart(body.draft(now, template))
     };
     let drafts = bodies.into_iter().map(read).collect::<Result<_>>()?;
-    let partial = headers.get("x-batch-validation").is_some_and(|mode| mode == "permissive");
     let accepted = mails.send_each(&caller, caller.project, drafts, partial, idempotency).await?;
     let is_replayed = accepted.replayed;
     Ok(replayed(Json::new(BatchBody::new(&accepted, partial)).into_response(), is_replayed))
@@ -142,8 +153,8 @@ async fn update(
     Json { value, .. }: Json<UpdateBody>,
 ) -> Result<Json<EmailBody>> {
     let (id, at) = (mail_id(&id)?, value.check(Utc::now())?);
-    let detail = mails.reschedule(&caller, caller.project, id, Change::Set(Some(at))).await?;
-    Ok(Json::new(EmailBody::reference(detail.summary.id)))
+    let mail = mails.reschedule(&caller, caller.project, id, Some(at)).await?;
+    Ok(Json::new(EmailBody::reference(mail.summary().id)))
 }
 
 async fn cancel(
@@ -151,8 +162,8 @@ async fn cancel(
     State(mails): State<Mails>,
     Path(id): Path<String>,
 ) -> Result<Json<EmailBody>> {
-    let detail = mails.cancel(&caller, caller.project, mail_id(&id)?).await?;
-    Ok(Json::new(EmailBody::reference(detail.summary.id)))
+    let mail = mails.cancel(&caller, caller.project, mail_id(&id)?).await?;
+    Ok(Json::new(EmailBody::reference(mail.summary().id)))
 }
 
 /// What is no id names no mail.

@@ -123,7 +123,7 @@ impl SendBody {
     /// About the memory that it takes beyond the bytes it was read from.
     pub(super) fn weight(&self) -> usize {
         let variables = self.template.as_ref().and_then(|template| template.variables.as_ref());
-        variables.map_or(0, Variables::weight) + self.attachments.weight()
+        variables.map_or(0, Variables::weight)
     }
 
     /// The mail that is asked for, at `now`, where `known` is what is known of its template.

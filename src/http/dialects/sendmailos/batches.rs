@@ -59,18 +59,26 @@ async fn send(
     for body in bodies {
         // All of them go to the workspace of the batch.
         if body.workspace_id.is_some() {
-            drafts.push(Err(Violations::one("workspace_id", "belongs beside `messages`")));
+            let problem = Violations::one("workspace_id", "belongs beside `messages`");
+            drafts.push(Err(Error::Invalid(problem)));
             continue;
         }
-        let author = body.author(&authors, &caller, project).await?;
-        drafts.push(apart(body.draft(author))?);
+        let author = body.author(&authors, &caller, project).await;
+        drafts.push(apart(author.and_then(|author| body.draft(author)))?);
     }
     let accepted = mails.send_each(&caller, project, drafts, true, idempotency).await?;
     let results: Vec<Value> = accepted.answer.results.iter().map(told).collect();
-    let id = accepted.answer.batch_id.to_string();
-    let answer = json!({
-        "success": true, "id": id, "batch_id": id, "status": "queued", "results": results,
-    });
+    let is_accepted = |result: &BulkResult| matches!(result, BulkResult::Accepted(_));
+    let answer = if accepted.answer.results.iter().any(is_accepted) {
+        let id = accepted.answer.batch_id.to_string();
+        json!({ "success": true, "id": id, "batch_id": id, "status": "queued", "results": results })
+    } else {
+        // There is no batch that could be asked for.
+        json!({
+            "success": false, "error": "None of the messages can be sent; see `results`.",
+            "code": "VALIDATION_FAILED", "results": results,
+        })
+    };
     Ok(replayed(Json::new(answer).into_response(), accepted.replayed))
 }
 

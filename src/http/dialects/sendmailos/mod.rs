@@ -15,7 +15,7 @@ use axum::routing::post;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::author::Authors;
+use super::author::{Authors, Given};
 use super::{Facts, draft, names, replayed};
 use crate::domain::caller::Caller;
 use crate::domain::draft::Draft;
@@ -72,9 +72,11 @@ async fn send(
     let idempotency = idempotency.of("sendmailos/send", &caller, &bytes)?;
     drop(bytes);
     let project = workspace(value.workspace_id.as_deref(), &caller, &keys).await?;
-    let author = value.author(&authors, &caller, project).await?;
-    let draft = value.draft(author)?;
-    let accepted = mails.send(&caller, project, draft, idempotency).await?;
+    let author = value.author(&authors, &caller, project).await;
+    let accepted = match author.and_then(|author| value.draft(author)) {
+        Ok(draft) => mails.send(&caller, project, draft, idempotency).await?,
+        Err(refusal) => mails.answer_again(project, refusal, idempotency.as_ref()).await?,
+    };
     let id = accepted.id.to_string();
     let answer = SentBody { success: true, message_id: id.clone(), id, status: "queued" };
     Ok(replayed(Json::new(answer).into_response(), accepted.replayed))
@@ -148,7 +150,7 @@ impl SendBody {
     /// About the memory that it takes beyond the bytes it was read from.
     fn weight(&self) -> usize {
         let values = [&self.variables, &self.metadata].into_iter().flatten();
-        values.map(Variables::weight).sum::<usize>() + self.attachments.weight()
+        values.map(Variables::weight).sum()
     }
 
     /// How many values it has.
@@ -164,9 +166,9 @@ impl SendBody {
         caller: &Caller,
         project: ProjectId,
     ) -> Result<Option<Addresses>> {
-        let given =
-            self.from_email.clone().map(|email| Addresses::of(email, self.from_name.clone()));
-        authors.author_beside(self.template_id.as_deref(), given, caller, project).await
+        let name = self.from_name.clone().filter(|name| !name.trim().is_empty());
+        let given = Given { email: self.from_email.clone(), name };
+        authors.author(given, self.template_id.as_deref(), caller, project).await
     }
 
     fn draft(self, author: Option<Addresses>) -> Result<Draft> {

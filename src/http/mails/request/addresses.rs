@@ -19,6 +19,9 @@ pub struct AddressBody {
     name: Option<String>,
 }
 
+/// How much of one address with its name is read, in bytes: more than any mailbox may have.
+const LONGEST_TEXT: usize = 16 * 1024;
+
 /// One address or several: an object, a list of objects, or text such as `Ada <ada@example.com>`.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Addresses {
@@ -61,11 +64,17 @@ impl<'de> Visitor<'de> for AddressesVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Addresses, E> {
+        if text.len() > LONGEST_TEXT {
+            return Err(de::Error::custom("is far too long for an email address"));
+        }
         Ok(Addresses { written: vec![Written::Text(text.to_owned())], is_list: false })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Addresses, A::Error> {
         let body = AddressBody::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        if body.email.len() + body.name.as_ref().map_or(0, String::len) > LONGEST_TEXT {
+            return Err(de::Error::custom("is far too long for an email address"));
+        }
         Ok(Addresses { written: vec![Written::Object(body)], is_list: false })
     }
 
@@ -153,7 +162,8 @@ pub(in crate::http) fn single(
     addresses: Option<Addresses>,
     violations: &mut Violations,
 ) -> Option<Mailbox> {
-    let addresses = addresses?;
+    // An empty list is what some programs write for nobody.
+    let addresses = addresses.filter(|addresses| !addresses.written.is_empty())?;
     if addresses.written.len() != 1 {
         violations.add(field, "must be one address");
         return None;

@@ -162,7 +162,7 @@ impl BulkMailRequest {
         let common = self.dynamic_data.as_ref().map_or(0, Variables::weight);
         let recipients = self.recipients.iter().flat_map(|recipients| &recipients.bodies);
         let own = recipients.filter_map(|body| body.dynamic_data.as_ref()).map(Variables::weight);
-        common + own.sum::<usize>() + self.attachments.as_ref().map_or(0, Files::weight)
+        common + own.sum::<usize>()
     }
 
     /// What is asked for, and the addresses of the recipients as they were written.

@@ -171,16 +171,6 @@ impl<'de, P: Piece> Visitor<'de> for FilesVisitor<P> {
     }
 }
 
-/// What is taken up by files that are fetched, in bytes: as much as may come.
-const FETCHED: usize = attachment::MAX_ENCODED_BYTES / 4 * 3;
-
-impl Files {
-    /// About the memory that they take beyond the bytes they were read from.
-    pub(in crate::http) fn weight(&self) -> usize {
-        if self.bodies.iter().any(|body| body.file_url.is_some()) { FETCHED } else { 0 }
-    }
-}
-
 fn passed_over<'de, A: SeqAccess<'de>>(
     mut items: A,
     excess: &'static str,

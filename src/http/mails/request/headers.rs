@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, de};
 
 use crate::domain::header::{self, CustomHeader};
 use crate::domain::violations::Violations;
+
+/// How much text is read in names and values, in bytes: more than any mail may have.
+const MOST_TEXT: usize = 128 * 1024;
 
 /// Headers in the order in which they were written. A name that comes twice is refused, and not silently merged.
 #[derive(Clone, Debug)]
@@ -25,7 +28,7 @@ impl Headers {
 
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_map(HeadersVisitor)
+        deserializer.deserialize_any(HeadersVisitor)
     }
 }
 
@@ -42,21 +45,34 @@ impl<'de> Visitor<'de> for HeadersVisitor {
         self,
         mut members: A,
     ) -> std::result::Result<Headers, A::Error> {
-        let mut headers = Vec::new();
+        let (mut headers, mut text) = (Vec::new(), 0);
         while let Some(member) = members.next_entry()? {
             if headers.len() > 5 * header::MAX_HEADERS {
                 return Err(de::Error::custom(
                     "has far too many members: a mail may have 20 headers",
                 ));
             }
+            let (name, value): &(String, String) = &member;
+            text += name.len() + value.len();
+            if text > MOST_TEXT {
+                return Err(de::Error::custom("has far too much text: a mail may have 20 headers"));
+            }
             headers.push(member);
         }
         Ok(Headers(headers))
     }
+
+    /// What programs in PHP write where there are none.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Headers, A::Error> {
+        match items.next_element::<IgnoredAny>()? {
+            None => Ok(Headers(Vec::new())),
+            Some(_) => Err(de::Error::invalid_type(Unexpected::Seq, &self)),
+        }
+    }
 }
 
 /// The headers, each of them checked.
-pub(super) fn custom_headers(
+pub(in crate::http) fn custom_headers(
     headers: Option<Headers>,
     violations: &mut Violations,
 ) -> Vec<CustomHeader> {

@@ -14,8 +14,7 @@ use crate::domain::audit::{Doer, NewAuditEntry};
 use crate::domain::id::{WebhookDeliveryId, WebhookId};
 use crate::domain::webhook::schedule::{GIVE_UP_AFTER, delay_after};
 use crate::service::backoff::Backoff;
-use crate::service::deliveries::is_refusal;
-use crate::service::{in_time, without_values};
+use crate::service::{in_time, is_refusal, try_to_commit, without_values};
 use crate::store;
 use crate::store::webhook_deliveries::queue::{Change, Claimed, Recorded};
 
@@ -146,7 +145,7 @@ pub(super) async fn record_and_disable(
             tracing::warn!(webhook.id = %webhook.id, reason, "Switched a webhook off");
         }
     }
-    transaction.commit().await?;
+    try_to_commit(transaction).await?;
     Ok(recorded.into_iter().map(|recorded| recorded.id).collect())
 }
 

@@ -67,6 +67,7 @@ async fn main() -> Outcome<()> {
     webhooks(&resend).await?;
     templates(&server, &resend).await?;
     suppressions(&resend).await?;
+    too_many(&server).await?;
     println!("resend-rs: every method does what it says");
     Ok(())
 }
@@ -206,5 +207,18 @@ async fn suppressions(resend: &Resend) -> Outcome<()> {
     assert_eq!(resend.suppressions.batch_add(asked).await?.data.len(), 2);
     let asked = BatchRemoveSuppressionOptions::new().add_emails(emails);
     assert_eq!(resend.suppressions.batch_remove(asked).await?.data.len(), 2);
+    Ok(())
+}
+
+async fn too_many(server: &Server) -> Outcome<()> {
+    let slow = server.client(&std::env::var("SLOW_KEY")?);
+    server.storing(1, slow.emails.send(letter())).await??;
+    let limited = server.storing(0, slow.emails.send(letter())).await?;
+    let Err(Error::RateLimit { ratelimit_limit, ratelimit_remaining, ratelimit_reset }) = limited
+    else {
+        panic!("{limited:?} is not what a limit says");
+    };
+    assert_eq!((ratelimit_limit, ratelimit_remaining), (Some(1), Some(0)));
+    assert!(ratelimit_reset.is_some_and(|seconds| (1..=60).contains(&seconds)));
     Ok(())
 }
