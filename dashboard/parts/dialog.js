@@ -34,6 +34,9 @@ export function Dialog({ title, onClose, wide = false, stays = false, children }
   </dialog>`;
 }
 
+/** What of a name can be seen, and so be typed. */
+const seen = (text) => text.replace(/\p{Cf}/gu, "").trim();
+
 /** Asks before something is done that cannot be undone: the reader types a name. `values` begin fields that `children` draw. */
 export function TypedConfirmation({ title, typed, action, values, onClose, onConfirm, children }) {
   const form = useForm({ ...values, typed: "" }, onConfirm);
@@ -46,7 +49,7 @@ export function TypedConfirmation({ title, typed, action, values, onClose, onCon
       </div>
       <footer>
         <button type="button" class="button" onClick=${onClose}>Cancel</button>
-        <${Submit} form=${form} look="danger" disabled=${form.values.typed.trim() !== typed.trim()}>${action}<//>
+        <${Submit} form=${form} look="danger" disabled=${seen(form.values.typed) !== seen(typed)}>${action}<//>
       </footer>
     </form>
   <//>`;

@@ -44,6 +44,8 @@ pub struct Filter {
     pub id: Option<MailId>,
     /// Only mails in one of these states; empty for all.
     pub statuses: Vec<String>,
+    /// Only mails of which somebody complained. [`search::among`] does not look at it: it is what finds the mails.
+    pub complained: bool,
     /// Only mails to this recipient, in lower case.
     pub to_address: Option<String>,
     /// Only mails from this address.

@@ -223,3 +223,49 @@ async fn mail_of_a_test_key_never_leaves_and_stays_that_of_a_test_key() {
     assert_eq!(app.mail_in(&key, &id, "captured").await["test"], true);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_key_that_is_held_to_a_deleted_domain_sends_nothing() {
+    let app = Setup::default().limits(1000, 10_000).start().await;
+    let owner = app.full_key().await;
+    let other = app.another_project().await;
+    let domain = app.post("/v1/domains", &owner, json!({"domain": "example.com"})).await;
+    let domain = domain.body["data"]["id"].as_str().unwrap_or_else(|| panic!("{}", domain.body));
+    let domain = domain.to_owned();
+    let held_to = async |names: &[&str]| {
+        app.key_with(|key| key.restrictions.domains = Some(entries(names))).await
+    };
+    let (bound, wider) =
+        (held_to(&["example.com"]).await, held_to(&["example.com", "example.net"]).await);
+    let stranger = app
+        .key_with(|key| {
+            key.project = Some(other);
+            key.restrictions.domains = Some(entries(&["example.com"]));
+        })
+        .await;
+    let letter_from = |from: &str| letter_with(json!({"from": {"email": from}}));
+    assert_eq!(app.send(&bound, letter_from("a@example.com")).await.status, 200);
+
+    assert_eq!(app.delete(&format!("/v1/domains/{domain}"), &owner).await.status, 200);
+    for key in [&bound, &wider] {
+        // Nodes hear of it a moment later.
+        let is_refused = async || {
+            let reply = app.send(key, letter_from("a@example.com")).await;
+            (reply.status == 403).then_some(reply)
+        };
+        let refused = crate::app::eventually(is_refused).await.expect("the key is narrower");
+        refused.assert_refused(403, "FROM_DOMAIN_NOT_ALLOWED");
+    }
+    assert_eq!(app.send(&wider, letter_from("a@example.net")).await.status, 200);
+    assert_eq!(app.send(&stranger, letter_from("a@example.com")).await.status, 200);
+    assert_eq!(app.send(&owner, letter_from("a@example.com")).await.status, 200);
+
+    let shown = app.get(&format!("/v1/api-keys/{}", bound.id), &owner).await;
+    assert!(shown.body.to_string().contains(r#""domains":[]"#), "{}", shown.body);
+    let told = "SELECT count(*) FROM audit_log WHERE action = 'api_key.updated' AND details->'domains'->'from' ? 'example.com'";
+    assert_eq!(app.number(told).await, 2);
+    // To add the domain once more widens no key.
+    assert!(app.post("/v1/domains", &owner, json!({"domain": "example.com"})).await.status < 300);
+    assert_eq!(app.send(&bound, letter_from("a@example.com")).await.status, 403);
+    app.stop().await;
+}

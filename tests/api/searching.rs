@@ -129,9 +129,19 @@ async fn mails_are_found_by_the_state_that_they_are_in_now() {
         ("status=sent,held", vec![held]),
         ("status=held&test=false", vec![]),
         ("status=failed,cancelled", vec![]),
+        ("status=complained", vec![complained]),
+        ("status=complained&test=true&to=complained@example.org", vec![complained]),
+        ("status=complained&test=false", vec![]),
+        ("status=complained&to=ada@example.org", vec![]),
+        (&format!("status=complained&q={complained}"), vec![complained]),
+        (&format!("status=complained&q={bounced}"), vec![]),
     ] {
         assert_finds(&app, &key, query, &expected).await;
     }
+    let reply = app.get("/v1/mails?status=complained,bounced", &key).await;
+    reply.assert_refused(400, "VALIDATION_FAILED");
+    let stranger = app.key_of(app.another_project().await).await;
+    assert_finds(&app, &stranger, "status=complained", &[]).await;
     app.post(&format!("/v1/mails/{held}/cancel"), &key, json!({})).await;
     app.post(&format!("/v1/mails/{deferred}/cancel"), &key, json!({})).await;
     assert_finds(&app, &key, "status=held,deferred", &[]).await;

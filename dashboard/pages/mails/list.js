@@ -12,7 +12,7 @@ import { address, place } from "../../router.js";
 import { may, me, scoped } from "../../session.js";
 import { MAIL_STATES } from "../../words.js";
 
-const SHOWN = ["scheduled", "queued", "deferred", "sent", "partially_sent", "captured", "bounced", "failed", "suppressed", "held", "cancelled"];
+const SHOWN = ["scheduled", "queued", "deferred", "sent", "partially_sent", "captured", "bounced", "failed", "suppressed", "complained", "held", "cancelled"];
 const FILTERS = ["q", "status", "test", "after", "before", "keyId", "tag", "batchId"];
 
 /** The beginning of a day in the reader's zone, or of the one that follows it. */

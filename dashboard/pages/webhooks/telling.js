@@ -48,7 +48,7 @@ function parsed(text) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw Object.assign(new Error("The data is no JSON."), { details: [{ field: "data", message: error.message }] });
+    throw Object.assign(new Error("The data is no JSON."), { details: [{ field: "data", message: `is no JSON: ${error.message}` }] });
   }
 }
 

@@ -13,6 +13,9 @@ use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::service::mails::MailFilter;
 
+/// What somebody did with a mail, in the place of a state.
+const COMPLAINED: &str = "complained";
+
 /// What a list of mails is narrowed to.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -23,7 +26,8 @@ pub struct ListMailsQuery {
     limit: Option<u16>,
     /// Where the last page ended: its `nextCursor`.
     cursor: Option<String>,
-    /// Only mails in this state, or in one of several with commas between them.
+    /// Only mails in this state, or in one of several with commas between them; or `complained`, which stands alone: mails of
+    /// which somebody complained, whatever state they are in.
     status: Option<String>,
     /// Only mails of which this is a recipient.
     to: Option<String>,
@@ -57,8 +61,12 @@ impl ListMailsQuery {
             self.cursor.and_then(|text| violations.check("cursor", text.parse::<MailId>()));
         let statuses: Vec<String> =
             self.status.iter().flat_map(|text| text.split(',')).map(ToOwned::to_owned).collect();
+        let complained = statuses == [COMPLAINED];
+        let statuses = if complained { Vec::new() } else { statuses };
         if !statuses.iter().all(|status| STATUSES.contains(&status.as_str())) {
-            let problem = format!("must be one of {}, or some with commas", STATUSES.join(", "));
+            let all = STATUSES.join(", ");
+            let problem =
+                format!("must be one of {all}, or some with commas; or {COMPLAINED} alone");
             violations.add("status", problem);
         }
         let mut address = |field: &str, text: Option<String>| {
@@ -92,6 +100,7 @@ impl ListMailsQuery {
             cursor,
             id,
             statuses,
+            complained,
             to_address,
             from_address,
             address,

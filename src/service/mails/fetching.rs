@@ -119,7 +119,7 @@ impl Files {
     }
 
     async fn fetch_one(&self, file: &RemoteFile, room: &Room) -> Result<Vec<u8>, Trouble> {
-        let of_file = |problem: String| Trouble::OfFile(problem);
+        let of_file = Trouble::OfFile;
         let _place = self.places.acquire().await.map_err(|error| of_file(error.to_string()))?;
         let limits = Limits { time: PATIENCE, body_time: PATIENCE, body_bytes: MAX_BYTES };
         let download = self.client.download(file.url.as_url(), limits, room).await;

@@ -32,6 +32,9 @@ const RARE: [(&str, &[&str]); 7] = [
     ("partially_sent", &["bounced", "failed", "suppressed", "ambiguous", "cancelled"]),
 ];
 
+/// What has happened to mails of which somebody complained.
+const COMPLAINED: [&str; 1] = ["complained"];
+
 /// States of mails that have a delivery in the queue.
 const UNFINISHED: [&str; 3] = ["scheduled", "queued", "deferred"];
 
@@ -59,6 +62,10 @@ enum Source<'a> {
 impl<'a> Source<'a> {
     /// The one that leaves the fewest mails to be looked at.
     fn of(filter: &'a MailFilter) -> Self {
+        // No mail is in this state, so nothing but its history tells.
+        if filter.complained {
+            return Self::State { types: COMPLAINED.to_vec(), unfinished: false };
+        }
         if let Some(batch) = filter.batch {
             return Self::Label(format!("batch:{batch}"));
         }
@@ -176,10 +183,16 @@ impl Mails {
         source: &Source<'_>,
         stretch: Stretch,
     ) -> Result<Vec<MailId>> {
-        if let Some(id) = filter.id {
-            return Ok(if id < stretch.before { vec![id] } else { Vec::new() });
-        }
         let db = &self.db;
+        if let Some(id) = filter.id {
+            if id >= stretch.before || !filter.complained {
+                return Ok(if id < stretch.before { vec![id] } else { Vec::new() });
+            }
+            let next = Uuid::from_u128(id.as_uuid().as_u128().saturating_add(1));
+            let alone = Stretch { before: next.into(), from: id, limit: 1 };
+            let found = search::to_which_happened(db, project, &COMPLAINED, alone).await;
+            return found.map_err(unavailable);
+        }
         let found = match source {
             Source::Recipient(address) => search::to(db, project, address, stretch).await,
             Source::Address(address) => {

@@ -113,6 +113,11 @@ async fn a_job_tells_what_became_of_each_recipient() {
     assert!(delivery["error_message"].is_string(), "{delivery}");
     let active = get(&app, "/api/v1/emails/jobs/active", key.text()).await;
     assert_eq!(active.body["jobs"][0]["id"], id, "{}", active.body);
+    let status = get(&app, &format!("{job}/status"), key.text()).await;
+    assert_eq!(
+        (&active.body["jobs"][0]["status"], &status.body["status"]),
+        (&json!("processing"), &json!("processing"))
+    );
     let control = async |action: &str| {
         post(&app, &format!("{job}/control"), key.text(), &json!({"action": action})).await
     };
@@ -125,6 +130,8 @@ async fn a_job_tells_what_became_of_each_recipient() {
         "{}",
         stopped.body
     );
+    let progress = json!({"total": 1, "sent": 0, "failed": 0, "pending": 0, "percentage": 100});
+    assert_eq!(stopped.body["progress"], progress);
     assert_eq!(control("stop").await.status, 409);
     app.stop().await;
 }

@@ -1,9 +1,11 @@
 //! The APIs of other services, spoken as their own clients speak them.
 
 mod batches;
+mod empty;
 mod mailsage;
 mod matrix;
 mod postmark;
+mod repeated;
 mod resend;
 mod resend_kept;
 mod resend_resources;

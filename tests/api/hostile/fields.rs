@@ -52,6 +52,11 @@ async fn a_value_of_another_type_is_refused_in_every_field() {
             ("list", json!([[]])),
             ("number", json!(1e300)),
         ] {
+            // What programs in PHP write where there is nothing.
+            let may_be_empty = ["dynamicData", "headers", "replyTo"].contains(&field);
+            if may_be_empty && value == json!([]) {
+                continue;
+            }
             if kind == fitting && value != json!([null]) && value != json!([[]]) {
                 continue;
             }
