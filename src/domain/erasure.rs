@@ -170,7 +170,9 @@ impl Forgotten {
             }
             if let Some(changed) = self.replaced_in_file_name(file.file_name()) {
                 let name = FileName::parse(changed).or_else(|_| FileName::parse(ERASED.into()));
-                name.into_iter().for_each(|name| file.set_file_name(name));
+                if let Ok(name) = name {
+                    file.set_file_name(name);
+                }
             }
             if let Some(changed) = file.description().and_then(|text| self.replaced(text, ERASED)) {
                 file.set_description(Description::parse(changed).ok());
