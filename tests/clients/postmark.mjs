@@ -81,7 +81,7 @@ await refused(Errors.ApiInputError, 422, 300, () => client.sendEmail({ ...letter
 await refused(Errors.InvalidAPIKeyError, 401, 10, () => pointed("nobody").sendEmail(letter));
 await refused(Errors.InvalidAPIKeyError, 401, 10, () => pointed(process.env.READING_KEY).sendEmail(letter));
 // Nothing else of it is spoken.
-await refused(Errors.PostmarkError, 404, 0, () => client.getServer());
+await refused(Errors.PostmarkError, 404, 404, () => client.getServer());
 
 // Too many.
 const slow = pointed(process.env.SLOW_KEY);
