@@ -1,5 +1,5 @@
 // Dialogs: the browser's own, which keep the focus inside and give it back afterwards.
-import { html, useEffect, useId, useRef } from "../html.js";
+import { html, useEffect, useId, useLayoutEffect, useRef } from "../html.js";
 import { stayHere } from "../router.js";
 import { FormFailure, Submit, Text, useForm } from "./form.js";
 import { Icon } from "./icon.js";
@@ -18,7 +18,8 @@ export function Dialog({ title, onClose, wide = false, stays = false, children }
       if (opener?.isConnected) opener.focus();
     };
   }, []);
-  useEffect(() => (stays ? stayHere() : undefined), [stays]);
+  // Before it is painted: what can be read can be lost.
+  useLayoutEffect(() => (stays ? stayHere() : undefined), [stays]);
   const cancel = (event) => {
     event.preventDefault();
     if (!stays) onClose();
