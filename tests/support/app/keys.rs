@@ -35,6 +35,13 @@ impl TestKey {
     pub fn public_id(&self) -> &str {
         self.token.public_id()
     }
+
+    /// The same key with another last character, whatever its own is, so that the checksum does not fit.
+    pub fn mistyped(&self) -> String {
+        let (rest, last) = self.text().split_at(self.text().len() - 1);
+        let other = if last == "x" { 'y' } else { 'x' };
+        format!("{rest}{other}")
+    }
 }
 
 impl TestApp {
