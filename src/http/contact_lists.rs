@@ -19,6 +19,7 @@ use self::response::{
 use super::Api;
 use crate::domain::contact_list::ListChoice;
 use crate::domain::id::ContactListId;
+use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadContacts, WriteContacts};
@@ -40,7 +41,7 @@ pub fn routes() -> OpenApiRouter<Api> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListContactListsQuery {
-    /// `list`; there are no segments here.
+    /// `list`, or `segment`, of which there are none here.
     r#type: Option<String>,
 }
 
@@ -69,8 +70,12 @@ pub async fn list_contact_lists(
     State(contacts): State<Contacts>,
     Query(query): Query<ListContactListsQuery>,
 ) -> Result<Json<Success<ContactListsBody>>> {
-    if query.r#type.is_some_and(|kind| kind != "list") {
-        return Ok(Json::new(Success::of(ContactListsBody::default())));
+    match query.r#type.as_deref() {
+        None | Some("list") => {}
+        Some("segment") => return Ok(Json::new(Success::of(ContactListsBody::default()))),
+        Some(_) => {
+            return Err(Error::Invalid(Violations::one("type", "must be `list` or `segment`")));
+        }
     }
     let (all, lists) = contacts.lists(caller.project).await?;
     Ok(Json::new(Success::of(ContactListsBody::new(all, lists))))

@@ -65,6 +65,70 @@ async fn every_kind_of_refusal_has_the_one_shape() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_named_by_its_field_in_words_of_json() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    let to = |to: Value| letter_with(json!({ "to": to }));
+    for (path, body, field, message) in [
+        ("mails/send", to(json!({"name": "Ada"})), "to.email", "is required"),
+        ("mails/send", to(json!([{"email": 7}])), "to[0].email", "must be a string, not a number"),
+        (
+            "mails/send",
+            letter_with(json!({"test": "yes"})),
+            "test",
+            "must be true or false, not a string",
+        ),
+        (
+            "mails/send",
+            letter_with(json!({"priority": true})),
+            "priority",
+            "must be `high`, `normal` or `low`, or a number from 1 to 5",
+        ),
+        (
+            "suppression-groups/entries",
+            json!({"page": "1"}),
+            "page",
+            "must be a whole number, not a string",
+        ),
+        (
+            "suppression-groups/entries",
+            json!({"page": -1}),
+            "page",
+            "must be a whole number from 0 to 4294967295",
+        ),
+        (
+            "suppression-groups/entries",
+            json!({"startDate": "2026-01-01"}),
+            "startDate",
+            "must be a time such as 2026-01-31T12:00:00Z",
+        ),
+    ] {
+        let reply = app.post(&format!("/v1/{path}"), &key, body).await;
+        reply.assert_refused(400, "VALIDATION_FAILED");
+        let expected = json!([{"field": field, "message": message}]);
+        assert_eq!(reply.body["error"]["details"], expected, "{path}");
+    }
+    let reply = app.post("/v1/mails/send", &key, json!([letter()])).await;
+    reply.assert_refused(400, "VALIDATION_FAILED");
+    assert_eq!(reply.body["error"]["message"], "The body must be an object, not a list.");
+
+    for (path, field, message) in [
+        ("mails?limit=-1", "limit", "must be a number, in digits alone"),
+        ("mails?limit=100000", "limit", "must be a smaller number"),
+        ("mails?test=maybe", "test", "must be true or false"),
+        ("mails?test=true&test=true", "test", "is given twice"),
+        ("mails?batchId=x", "batchId", "is not a valid id"),
+        ("contact-lists?type=group", "type", "must be `list` or `segment`"),
+    ] {
+        let reply = app.get(&format!("/v1/{path}"), &key).await;
+        reply.assert_refused(400, "VALIDATION_FAILED");
+        let expected = json!([{"field": field, "message": message}]);
+        assert_eq!(reply.body["error"]["details"], expected, "{path}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_mail_that_postgres_will_not_have_keeps_no_other_from_being_stored() {
     let app = TestApp::start().await;
     let key = app.full_key().await;

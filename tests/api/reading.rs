@@ -77,13 +77,13 @@ async fn a_list_can_be_narrowed() {
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=101", "limit"),
-        ("limit=-1", "query"),
-        ("limit=all", "query"),
+        ("limit=-1", "limit"),
+        ("limit=all", "limit"),
         ("cursor=yesterday", "cursor"),
         ("status=lost", "status"),
         ("to=nobody", "to"),
         ("from=%00", "from"),
-        ("test=maybe", "query"),
+        ("test=maybe", "test"),
     ] {
         let reply = app.get(&format!("/v1/mails?{query}"), &key).await;
         reply.assert_refused(400, "VALIDATION_FAILED");

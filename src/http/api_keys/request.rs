@@ -162,6 +162,7 @@ impl CreateKeyRequest {
             .spelling
             .and_then(|text| violations.check("spelling", text.parse::<Spelling>()))
             .unwrap_or_default();
+        let is_named = self.project_id.is_some();
         let named = self
             .project_id
             .and_then(|text| violations.check("projectId", text.parse::<ProjectId>()));
@@ -181,7 +182,7 @@ impl CreateKeyRequest {
             );
         } else if own_only && project != own {
             violations.add("projectId", "must be the project that you are working in, or left out");
-        } else if key_type == KeyType::Project && project.is_none() {
+        } else if key_type == KeyType::Project && project.is_none() && !is_named {
             violations.add("projectId", "is required for a project key");
         }
         if self.name.is_none() {

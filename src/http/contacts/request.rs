@@ -177,7 +177,7 @@ impl EmailsRequest {
     pub(super) fn check(self) -> Result<Vec<EmailAddress>> {
         let mut violations = Violations::default();
         let emails = read_emails(&self.emails.unwrap_or_default().0, &mut violations);
-        if emails.is_empty() {
+        if emails.is_empty() && violations.is_empty() {
             violations.add("emails", "must have 1 to 500 addresses");
         }
         if violations.is_empty() { Ok(emails) } else { Err(Error::Invalid(violations)) }

@@ -12,15 +12,12 @@ use serde::de::DeserializeOwned;
 
 use super::body_room::{BodyShare, MAX_BODY_BYTES, MAX_STRANGERS_BODY_BYTES};
 use super::by_name::ByName;
+use super::wording;
 use crate::domain::caller::Caller;
-use crate::domain::violations::Violations;
 use crate::error::Error;
 
 /// How long a body may take to arrive, whatever its size.
 const DEADLINE: Duration = Duration::from_mins(1);
-
-/// How much of an error's text is told, in characters.
-const LONGEST_QUOTE: usize = 200;
 
 /// A JSON body: as an argument the request's, as a result the answer's.
 #[derive(Debug)]
@@ -139,17 +136,13 @@ fn read_noting_path<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let value = serde_path_to_error::deserialize(ByName(&mut reader)).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
-        let is_json = cause.is_data();
-        if is_json && path != "." {
-            Error::Invalid(Violations::one(shortened(&path), shortened(&without_place(&cause))))
-        } else {
-            let cause = shortened(&cause.to_string());
-            Error::Malformed(if is_json {
-                format!("The body is not what this request takes: {cause}.")
-            } else {
-                format!("The body is not valid JSON: {cause}.")
-            })
+        if cause.is_data() {
+            return wording::of_body(&path, &without_place(&cause));
         }
+        Error::Malformed(format!(
+            "The body is not valid JSON: {}.",
+            wording::shortened(&cause.to_string())
+        ))
     })?;
     reader
         .end()
@@ -161,14 +154,6 @@ fn read_noting_path<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(cause, _)| cause.to_owned())
-}
-
-/// Errors quote what they do not like, which may be all of the body.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_QUOTE) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

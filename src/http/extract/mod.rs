@@ -10,6 +10,7 @@ pub mod json;
 pub mod message;
 pub mod optional_json;
 pub mod parameters;
+mod wording;
 
 pub use authorized::{AccountAuthorized, Authenticated, Authorized, Grant, Permitted, SignedIn};
 pub use idempotency::IdempotencyHeader;

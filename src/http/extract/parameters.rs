@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, rejection::PathRejection};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::domain::violations::Violations;
+use super::wording;
 use crate::error::Error;
 
 /// A parameter in the path. One that cannot be read names nothing that exists.
@@ -31,6 +31,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         axum::extract::Query::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|rejection| Error::Invalid(Violations::one("query", rejection.body_text())))
+            .map_err(|rejection| wording::of_query(&rejection.body_text()))
     }
 }

@@ -91,8 +91,10 @@ impl ListMailsQuery {
         };
         let (after, before) = (time("after", self.after), time("before", self.before));
         let tag = self.tag.and_then(|text| violations.check("tag", check_tag(text)));
-        let batch =
-            self.batch_id.and_then(|text| violations.check("batchId", text.parse::<Uuid>()));
+        let batch = self.batch_id.and_then(|text| {
+            let parsed = text.parse::<Uuid>().map_err(|_| "is not a valid id");
+            violations.check("batchId", parsed)
+        });
         if !violations.is_empty() {
             return Err(Error::Invalid(violations));
         }

@@ -133,7 +133,7 @@ impl Metadata {
 
 /// How important a mail is, in the words or the numbers that clients use.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be `high`, `normal` or `low`, or a number from 1 to 5")]
 pub(super) enum WrittenPriority {
     Number(i64),
     Word(String),
