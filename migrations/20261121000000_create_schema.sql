@@ -318,7 +318,7 @@ CREATE TABLE mails (
 CREATE INDEX mails_project_id ON mails (project_id, id);
 -- What a list of mails may be narrowed to. States change and are in none of them: see `events` and `deliveries`.
 CREATE INDEX mails_to_address ON mails (project_id, to_address, id);
-CREATE INDEX mails_from_address ON mails (project_id, from_address, id);
+CREATE INDEX mails_from_address ON mails (project_id, lower(from_address), id);
 CREATE INDEX mails_key_id ON mails (project_id, key_id, id);
 CREATE INDEX mails_test ON mails (project_id, id) WHERE test;
 

@@ -52,7 +52,7 @@ async fn a_list_can_be_narrowed() {
     let plain = app.accepted(&key, letter()).await;
     let test = app.accepted(&key, letter_with(json!({"test": true}))).await;
     let other = app
-        .accepted(&key, letter_with(json!({"to": "Bob@example.org", "from": "news@example.com"})))
+        .accepted(&key, letter_with(json!({"to": "Bob@example.org", "from": "News@example.com"})))
         .await;
     let bounced =
         app.accepted(&key, letter_with(json!({"to": "bounced@example.org", "test": true}))).await;
@@ -66,6 +66,8 @@ async fn a_list_can_be_narrowed() {
         ("status=captured", vec![&plain, &test, &other]),
         ("to=bob@EXAMPLE.org", vec![&other]),
         ("from=news@example.com", vec![&other]),
+        ("from=NEWS@example.com", vec![&other]),
+        ("q=News@Example.COM", vec![&other]),
         ("test=true", vec![&test, &bounced]),
         ("test=false&status=captured&to=ada@example.org", vec![&plain]),
         ("status=held", vec![]),

@@ -117,7 +117,7 @@ pub async fn of_key(
     .await
 }
 
-/// Mails from an address.
+/// Mails from an address, whatever case it is written in.
 pub async fn from(
     db: impl PgExecutor<'_>,
     project: ProjectId,
@@ -128,8 +128,10 @@ pub async fn from(
         r#"
         SELECT id AS "id: MailId"
         FROM mails
-        WHERE project_id = $1 AND from_address = $5 AND id < $2 AND id >= $3
-        ORDER BY id DESC
+        -- One stretch of its index, and an order that no other has: planned on an empty table, another would do as well.
+        WHERE project_id = $1 AND (lower(from_address), id) < (lower($5), $2)
+          AND (lower(from_address), id) >= (lower($5), $3)
+        ORDER BY lower(from_address) DESC, id DESC
         LIMIT $4
         "#,
         project as _,
@@ -271,7 +273,7 @@ pub async fn among(
                  FROM mails
                  WHERE mails.id = wanted.id AND project_id IS NOT DISTINCT FROM $1
                    AND (cardinality($3::text[]) = 0 OR status = ANY ($3))
-                   AND ($4::text IS NULL OR from_address = $4)
+                   AND ($4::text IS NULL OR lower(from_address) = lower($4))
                    AND ($5::boolean IS NULL OR test = $5)
                    AND ($6::uuid IS NULL OR key_id = $6)
                    AND ($7::timestamptz IS NULL OR created_at >= $7)
@@ -280,7 +282,7 @@ pub async fn among(
                            SELECT FROM mail_recipients
                            WHERE mail_recipients.project_id = $1 AND address = $9 AND mail_id = wanted.id
                            OFFSET 0))
-                   AND ($10::text IS NULL OR from_address = $10 OR to_address = lower($10) OR EXISTS (
+                   AND ($10::text IS NULL OR lower(from_address) = lower($10) OR to_address = lower($10) OR EXISTS (
                            SELECT FROM mail_recipients
                            WHERE mail_recipients.project_id = $1 AND address = lower($10) AND mail_id = wanted.id
                            OFFSET 0))
