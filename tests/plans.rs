@@ -189,6 +189,8 @@ async fn look_for(
     found.extend(search::to(&mut *db, project, address, page).await.unwrap());
     found.extend(search::unfinished(&mut *db, project, page).await.unwrap());
     found.extend(search::to_which_happened(&mut *db, project, &types, page).await.unwrap());
+    let complained = search::complained_of(&mut *db, project, &found).await.unwrap();
+    found.extend(complained);
     found.extend(search::labelled(&mut *db, project, "tag:a", page).await.unwrap());
     let filter = Filter { address: Some("nobody@example.org".into()), ..Filter::default() };
     search::among(&mut *db, project, &found, &filter, 21).await.unwrap();

@@ -138,6 +138,10 @@ async fn mails_are_found_by_the_state_that_they_are_in_now() {
     ] {
         assert_finds(&app, &key, query, &expected).await;
     }
+    let rows = app.get("/v1/mails", &key).await.body["data"]["mails"].clone();
+    for row in rows.as_array().unwrap() {
+        assert_eq!(row["complained"], json!(row["id"] == **complained), "{row}");
+    }
     let reply = app.get("/v1/mails?status=complained,bounced", &key).await;
     reply.assert_refused(400, "VALIDATION_FAILED");
     let stranger = app.key_of(app.another_project().await).await;

@@ -135,8 +135,8 @@ async fn empty_pages_look_right_to_everybody() {
 /// One pixel.
 const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-/// A house that is lived in: keys, mails in several states, somebody invited. Answers a key and two mails.
-async fn furnish(page: &Page) -> [String; 3] {
+/// A house that is lived in: keys, mails in several states, somebody invited. Answers a key and three mails.
+async fn furnish(page: &Page) -> [String; 4] {
     page.ask("POST", "/v1/account/projects", json!({"name": "Newsletter, staging"})).await;
     let projects = page.ask("GET", "/v1/account/projects", Value::Null).await;
     let project = projects["projects"].as_array().unwrap().last().unwrap()["id"].clone();
@@ -166,6 +166,9 @@ async fn furnish(page: &Page) -> [String; 3] {
     let captured = client.send(&mail("ada@example.org", false)).await.id();
     client.send(&mail("bounced@example.net", true)).await.id();
     let held = client.send(&mail("ambiguous@example.net", true)).await.id();
+    let mut labelled = mail("complained@example.net", true);
+    labelled["tags"] = json!(["receipt", "as-long-as-a-tag-may-be-".repeat(3)[..64]]);
+    let complained = client.send(&labelled).await.id();
     let refused = client.send(&mail("eve@example.com", false)).await;
     assert!(matches!(refused, Answer::Refused(403, _)), "{refused:?}");
     page.ask(
@@ -174,7 +177,7 @@ async fn furnish(page: &Page) -> [String; 3] {
         json!({"email": "grace@example.org", "role": "member"}),
     )
     .await;
-    [bound["id"].as_str().unwrap().to_owned(), captured, held]
+    [bound["id"].as_str().unwrap().to_owned(), captured, held, complained]
 }
 
 #[tokio::test]
@@ -183,12 +186,13 @@ async fn full_pages_look_right_to_everybody() {
         return;
     }
     let page = Page::signed_in().await;
-    let [key, captured, held] = furnish(&page).await;
+    let [key, captured, held, complained] = furnish(&page).await;
     page.open(&format!("/mails/{held}")).await;
     page.see("waits for your decision").await;
     for (path, seen, name) in [
         (format!("/mails/{held}"), "waits for your decision", "mail-held"),
         (format!("/mailbox/{captured}"), "It is in the capture mailbox", "mail-captured"),
+        (format!("/mails/{complained}"), "Complained", "mail-complained"),
         ("/mails".to_owned(), "Your receipt for order", "mails"),
         ("/mailbox".to_owned(), "Your receipt for order", "mailbox"),
         ("/keys".to_owned(), "Shop, production", "keys"),
@@ -204,6 +208,14 @@ async fn full_pages_look_right_to_everybody() {
         page.see(seen).await;
         if name == "mail-captured" {
             see_picture(&page).await;
+        }
+        if name == "mails" {
+            let badges = "return [...document.querySelectorAll('td .badge')].filter((one) => one.innerText === 'Complained').length";
+            assert_eq!(
+                page.browser.run(badges, json!([])).await,
+                json!(1),
+                "who complained is shown"
+            );
         }
         look(&page, name).await;
     }

@@ -94,6 +94,9 @@ const columns = (base, withState) => [
     },
   },
   { head: "From", look: "address", cell: ({ from }) => html`<span class="wrap">${from}</span>` },
-  withState && { head: "Status", cell: ({ status }) => html`<${MailState} state=${status} />` },
+  withState && {
+    head: "Status",
+    cell: ({ status, complained }) => html`<${MailState} state=${status} />${complained && html` <${MailState} state="complained" />`}`,
+  },
   { head: "Accepted", cell: ({ createdAt, scheduledAt, status }) => html`<${Moment} at=${createdAt} />${status === "scheduled" && html`<div class="soft small">to be sent <${Moment} at=${scheduledAt} /></div>`}` },
 ].filter(Boolean);

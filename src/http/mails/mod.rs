@@ -70,8 +70,8 @@ pub async fn list_mails(
     Query(query): Query<ListMailsQuery>,
 ) -> Result<Json<Success<MailListBody>>> {
     let (filter, limit) = query.check()?;
-    let page = mails.list(caller.project, &filter, limit).await?;
-    Ok(Json::new(Success::of(page.into())))
+    let (page, complained) = mails.list_with_complaints(caller.project, &filter, limit).await?;
+    Ok(Json::new(Success::of(MailListBody::new(page, &complained))))
 }
 
 /// Shows one mail: its content, each delivery with its attempts and what happens next, and its history.

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::details::DetailsView;
 use crate::domain::address::Mailbox;
+use crate::domain::id::MailId;
 use crate::domain::record::{Event, MailSummary};
 use crate::service::mails::{Accepted, MailPage};
 
@@ -110,10 +111,15 @@ pub struct MailListBody {
     next_cursor: Option<String>,
 }
 
-impl From<MailPage> for MailListBody {
-    fn from(MailPage { mails, next }: MailPage) -> Self {
+impl MailListBody {
+    /// A page, and the mails on it of which somebody complained.
+    pub fn new(MailPage { mails, next }: MailPage, complained: &[MailId]) -> Self {
+        let item = |mail: MailSummary| {
+            let complained = complained.contains(&mail.id);
+            MailListItem { complained, ..MailListItem::from(mail) }
+        };
         Self {
-            mails: mails.into_iter().map(MailListItem::from).collect(),
+            mails: mails.into_iter().map(item).collect(),
             has_more: next.is_some(),
             next_cursor: next.map(|id| id.to_string()),
         }
@@ -130,6 +136,8 @@ struct MailListItem {
     to: String,
     subject: String,
     test: bool,
+    /// Whether a recipient called it spam, whatever state it is in.
+    complained: bool,
     recipients: RecipientCounts,
     tags: Vec<String>,
     /// When it is, or was, to be sent; null for at once.
@@ -156,6 +164,7 @@ impl From<MailSummary> for MailListItem {
             to: mail.to_address,
             subject: mail.subject,
             test: mail.test,
+            complained: false,
             recipients: RecipientCounts {
                 pending: mail.pending,
                 sent: mail.sent,

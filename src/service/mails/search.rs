@@ -176,6 +176,19 @@ impl Mails {
         }
     }
 
+    /// The same, and those of the page of which somebody complained, which is no state that a mail is in.
+    pub async fn list_with_complaints(
+        &self,
+        project: ProjectId,
+        filter: &MailFilter,
+        limit: u16,
+    ) -> Result<(MailPage, Vec<MailId>)> {
+        let page = self.list(project, filter, limit).await?;
+        let ids: Vec<MailId> = page.mails.iter().map(|mail| mail.id).collect();
+        let complained = search::complained_of(&self.db, project, &ids).await;
+        Ok((page, complained.map_err(unavailable)?))
+    }
+
     async fn in_question(
         &self,
         project: ProjectId,

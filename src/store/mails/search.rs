@@ -253,6 +253,27 @@ pub async fn to_which_happened(
     .await
 }
 
+/// Those of some mails of which somebody complained.
+pub async fn complained_of(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    ids: &[MailId],
+) -> sqlx::Result<Vec<MailId>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT wanted.id AS "id!: MailId"
+        FROM UNNEST($2::uuid[]) AS wanted (id)
+        WHERE EXISTS (SELECT FROM events
+                      WHERE project_id = $1 AND type = 'complained' AND mail_id = wanted.id
+                      OFFSET 0)
+        "#,
+        project as _,
+        ids as _,
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// Those of some mails that pass the whole filter, newest first.
 pub async fn among(
     db: impl PgExecutor<'_>,
