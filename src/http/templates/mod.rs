@@ -232,7 +232,7 @@ pub async fn preview_parts(
 /// Shows what a version of a template would make: the newest, or the one that is named.
 #[utoipa::path(
     post, path = "/v1/templates/{id}/preview", tag = "templates", operation_id = "previewTemplate",
-    request_body = PreviewTemplateRequest, params(("id" = String, Path, description = "The template's id")),
+    request_body = Option<PreviewTemplateRequest>, params(("id" = String, Path, description = "The template's id")),
     responses((status = 200, body = Success<PreviewBody>), (status = "4XX", body = ErrorEnvelope)),
 )]
 pub async fn preview_template(
@@ -240,8 +240,9 @@ pub async fn preview_template(
     State(templates): State<Templates>,
     Path(id): Path<String>,
     share: BodyShare,
-    Json { value, .. }: Json<PreviewTemplateRequest>,
+    OptionalJson(value): OptionalJson<PreviewTemplateRequest>,
 ) -> Result<Json<Success<PreviewBody>>> {
+    let value = value.unwrap_or_default();
     share.take(value.weight())?;
     let (id, (version, data)) = (template_id(&id)?, value.check()?);
     let filled = templates.preview_of(caller.project, id, version, data).await?;

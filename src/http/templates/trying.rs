@@ -19,9 +19,11 @@ use crate::service::templates::Parts;
 pub struct PreviewRequest {
     /// The subject.
     subject: Option<String>,
-    /// The HTML part.
+    /// The HTML part; `emailTemplate` is the same.
+    #[serde(alias = "emailTemplate")]
     html: Option<String>,
-    /// The text part; made from `html` where it is absent.
+    /// The text part; made from `html` where it is absent. `plainTextTemplate` is the same.
+    #[serde(alias = "plainTextTemplate")]
     text: Option<String>,
     /// What mailboxes show beside the subject.
     preview_text: Option<String>,
@@ -64,7 +66,7 @@ impl PreviewRequest {
 }
 
 /// With which values a template is to be shown.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PreviewTemplateRequest {
     /// From 1; the newest, if none is named.

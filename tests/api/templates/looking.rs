@@ -1,5 +1,6 @@
 //! Making templates, and looking at them.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{made, path, shown, welcome, welcome_with};
@@ -180,6 +181,26 @@ async fn templates_are_listed_and_searched() {
     ] {
         assert_eq!(app.get(&path(query), &key).await.fields(), [field], "{query}");
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_preview_takes_the_names_that_templates_have_and_needs_no_body() {
+    let app = TestApp::start().await;
+    let key = app.full_key().await;
+    let parts = json!({
+        "subject": "Hi {{name}}", "emailTemplate": "<p>{{name}}</p>", "plainTextTemplate": "Dear {{name}}",
+        "dynamicData": {"name": "Ada"},
+    });
+    let shown = app.post(&path("preview"), &key, parts).await.body["data"].clone();
+    assert_eq!(shown["html"], "<p>Ada</p>");
+    assert_eq!(shown["text"], "Dear Ada");
+
+    let id = made(&app, &key, welcome()).await;
+    let place = path(&format!("{id}/preview"));
+    let empty = app.ask(app.request(Method::POST, &place).bearer_auth(key.text())).await;
+    assert_eq!(empty.status, 200, "{}", empty.body);
+    assert_eq!(empty.body["data"]["missingVariables"], json!(["companyName", "firstName"]));
     app.stop().await;
 }
 
