@@ -29,6 +29,9 @@ const INDEX: &str = "index.html";
 /// The empty page that a page of ours fills with the HTML of a template, to show what it looks like.
 const FRAME: &str = "frame.html";
 
+/// The same, for those who want to see pictures from elsewhere.
+const PICTURE_FRAME: &str = "frame-with-pictures.html";
+
 /// Scripts and styles come from us alone and never stand inside a page, so that text of strangers that got into one
 /// would still run nothing. A mail's HTML is shown in a frame, which its own answer puts into a sandbox.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -40,6 +43,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const FRAME_POLICY: &str = "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
                             form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
 
+/// Who wrote the HTML learns from a picture that somebody looked, so this is nothing but what a person asked for.
+const PICTURE_FRAME_POLICY: &str = "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; \
+                                    img-src data: http: https:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
+
 /// What every answer carries. A browser asks each time whether its copy is still the one of this binary.
 const HEADERS: [(HeaderName, &str); 5] = [
     (CACHE_CONTROL, "no-cache"),
@@ -48,6 +55,9 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
+
+/// Pages that have another policy than all others.
+const FRAMES: [(&str, &str); 2] = [(FRAME, FRAME_POLICY), (PICTURE_FRAME, PICTURE_FRAME_POLICY)];
 
 /// A file, ready to be sent.
 struct File {
@@ -106,8 +116,8 @@ async fn page(request: Request) -> Response {
     let mut headers: HeaderMap =
         HEADERS.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
     headers.insert(ETAG, file.tag.clone());
-    if path == FRAME {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(FRAME_POLICY));
+    if let Some((_, policy)) = FRAMES.iter().find(|(frame, _)| *frame == path) {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }
     if is_known(request.headers(), &file.tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();

@@ -21,8 +21,9 @@ async fn every_file_is_served_with_its_type_and_every_guard() {
         assert_eq!((status, body.as_slice()), (StatusCode::OK, file.content), "{path}");
         assert_eq!(headers[CONTENT_TYPE], file.media_type, "{path}");
         for (name, value) in HEADERS {
-            let is_frame = path == FRAME && name == CONTENT_SECURITY_POLICY;
-            assert_eq!(headers[&name], if is_frame { FRAME_POLICY } else { value }, "{path}");
+            let own = FRAMES.iter().find(|(frame, _)| frame == path).map(|(_, policy)| *policy);
+            let own = own.filter(|_| name == CONTENT_SECURITY_POLICY);
+            assert_eq!(headers[&name], own.unwrap_or(value), "{path}");
         }
     }
     assert_eq!(media_type("pages/keys.js"), "text/javascript; charset=utf-8");
@@ -122,9 +123,15 @@ fn the_page_names_every_module_for_loading_at_once() {
 
 #[tokio::test]
 async fn the_page_for_html_of_strangers_runs_nothing() {
-    let (status, headers, _) = ask("/dashboard/frame.html", &[]).await;
-    assert_eq!(status, StatusCode::OK);
-    let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
-    assert!(policy.starts_with("sandbox allow-same-origin; default-src 'none';"), "{policy}");
-    assert!(!policy.contains("script") && policy.contains("frame-ancestors 'self'"), "{policy}");
+    for (path, loads_pictures) in [("frame.html", false), ("frame-with-pictures.html", true)] {
+        let (status, headers, _) = ask(&format!("/dashboard/{path}"), &[]).await;
+        assert_eq!(status, StatusCode::OK);
+        let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.starts_with("sandbox allow-same-origin; default-src 'none';"), "{policy}");
+        assert!(
+            !policy.contains("script") && policy.contains("frame-ancestors 'self'"),
+            "{policy}"
+        );
+        assert_eq!(policy.contains("img-src data: http: https:;"), loads_pictures, "{policy}");
+    }
 }

@@ -27,6 +27,13 @@ async fn shows(page: &Page, words: &str) -> Value {
     page.browser.wait(&format!("a preview with {words}"), SHOWN, json!([words])).await
 }
 
+/// Waits until the page in this frame says this.
+async fn shows_in(page: &Page, frame: &str, words: &str) {
+    let script = "const shown = document.querySelector('iframe')?.contentDocument;
+        return shown?.location.pathname.endsWith(arguments[0]) && shown.body.innerText.includes(arguments[1])";
+    page.browser.wait(&format!("{words} in {frame}"), script, json!([frame, words])).await;
+}
+
 #[tokio::test]
 async fn a_template_is_written_published_taken_back_and_tried() {
     if !has_browser() {
@@ -123,13 +130,20 @@ async fn what_is_in_a_template_runs_nowhere() {
     shows(&page, "Offer").await;
     let press = "const shown = document.querySelector('iframe').contentDocument;
         for (const id of ['way-out', 'way-in']) shown.getElementById(id).click();";
-    page.browser.run(press, json!([])).await;
-    page.settled().await;
     let found =
         "return [window.caught ?? null, document.querySelectorAll('img').length, location.pathname,
         document.querySelector('iframe').contentDocument.location.pathname]";
-    let found = page.browser.run(found, json!([])).await;
-    assert_eq!(found, json!([null, 0, format!("/dashboard{path}"), "/dashboard/frame.html"]));
+    for frame in ["frame.html", "frame-with-pictures.html"] {
+        if frame != "frame.html" {
+            page.click("button", "Load pictures").await;
+            shows_in(&page, frame, "Offer").await;
+        }
+        page.browser.run(press, json!([])).await;
+        page.settled().await;
+        let found = page.browser.run(found, json!([])).await;
+        let expected = json!([null, 0, format!("/dashboard{path}"), format!("/dashboard/{frame}")]);
+        assert_eq!(found, expected);
+    }
     page.open("/settings").await;
     page.see_heading("Settings").await;
     page.stop().await;
@@ -145,6 +159,34 @@ async fn published(page: &Page, html: &str) -> String {
 async fn is_sent(page: &Page, id: &str) -> Value {
     let now = page.ask_in_project("GET", &format!("/v1/templates/{id}"), Value::Null).await;
     now["publishedVersion"].clone()
+}
+
+#[tokio::test]
+async fn pictures_from_elsewhere_are_loaded_for_those_who_ask_and_files_have_a_place() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let html = r#"<h1>Shop</h1><img src="cid:logo&lt;b&gt;"><img src="https://127.0.0.1:1/a.png">"#;
+    let id = published(&page, html).await;
+    page.browser.complaints().await;
+    page.open(&format!("/templates/{id}")).await;
+    shows(&page, "Shop").await;
+    let drawn =
+        "return document.querySelector('iframe').contentDocument.images[0].naturalWidth > 0";
+    page.browser.wait("a place for the file", drawn, json!([])).await;
+    let complained_of = async |words: &str| {
+        let complaints = page.browser.complaints().await;
+        complaints.iter().any(|one| one.contains("/a.png") && one.contains(words))
+    };
+    assert!(complained_of("Content Security Policy").await, "it is loaded unasked");
+    page.click("button", "Load pictures").await;
+    shows_in(&page, "frame-with-pictures.html", "Shop").await;
+    let over = "return document.querySelector('iframe').contentDocument.images[1].complete";
+    page.browser.wait("the end of loading", over, json!([])).await;
+    assert!(complained_of("net::ERR_").await, "it is not loaded");
+    look(&page, "template-pictures").await;
+    page.stop().await;
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@ import { html, useEffect, useRef, useState } from "../../html.js";
 import { Notice } from "../../parts/notice.js";
 import { Tabs } from "../../parts/tabs.js";
 
-/** The empty page that the HTML is written into. */
+/** The empty pages that the HTML is written into: the policy of the second lets pictures be loaded. */
 const FRAME = "/dashboard/frame.html";
+const PICTURE_FRAME = "/dashboard/frame-with-pictures.html";
 
 /** How often it is loaded again where it does not come. */
 const TRIES = 3;
@@ -67,6 +68,17 @@ export function Preview({ preview: { result, failure, dataProblem } }) {
   </section>`;
 }
 
+/** Stands for a picture that is a file of the mail: templates have no files, sends bring them. */
+function pictureToCome(name) {
+  const words = name.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const width = Math.min(Math.max(name.length * 7 + 24, 72), 360);
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="48">
+    <rect x="0.5" y="0.5" width="${width - 1}" height="47" fill="#f3f3f1" stroke="#8a8a85"/>
+    <text x="50%" y="28" font-family="sans-serif" font-size="12" fill="#55554f" text-anchor="middle">${words}</text>
+  </svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
+}
+
 /**
  * The HTML in a page that can do nothing: its own answer and the frame forbid scripts, forms and loading. It is written into,
  * and not reloaded, so that it stays where the reader has scrolled to.
@@ -76,6 +88,8 @@ function Seen({ source }) {
   const tries = useRef(0);
   const [there, setThere] = useState(false);
   const [isNarrow, setNarrow] = useState(false);
+  const [withPictures, setWithPictures] = useState(false);
+  const page = withPictures ? PICTURE_FRAME : FRAME;
   useEffect(() => {
     const shown = there && frame.current.contentDocument;
     if (!shown) return;
@@ -84,21 +98,23 @@ function Seen({ source }) {
     const written = new frame.current.contentWindow.DOMParser().parseFromString(source, "text/html");
     // A link would lead the frame to a page that may not be shown in it; a new window is what its sandbox forbids.
     for (const link of written.querySelectorAll("a, area")) link.setAttribute("target", "_blank");
+    for (const picture of written.querySelectorAll('img[src^="cid:" i]')) picture.src = pictureToCome(picture.getAttribute("src").slice(4));
     shown.replaceChild(shown.importNode(written.documentElement, true), shown.documentElement);
     if (shown.scrollingElement) shown.scrollingElement.scrollTop = top;
   }, [source, there]);
   const loaded = () => {
-    const isOurs = frame.current.contentDocument?.location.pathname === FRAME;
+    const isOurs = frame.current.contentDocument?.location.pathname === page;
     setThere(isOurs && {});
     if (isOurs) tries.current = 0;
     else if (tries.current < TRIES) {
       // Something led it away: begin anew.
       tries.current += 1;
-      frame.current.src = FRAME;
+      frame.current.src = page;
     }
   };
   return html`
-    <p><span class="soft small">Nothing is loaded from elsewhere, so pictures that are not part of the HTML are missing.</span>
-      <button type="button" class="button small" aria-pressed=${isNarrow} onClick=${() => setNarrow(!isNarrow)}>As wide as a phone</button></p>
-    <iframe ref=${frame} class=${isNarrow ? "narrow" : ""} title="The mail as its recipient sees it" src=${FRAME} sandbox="allow-same-origin" referrerpolicy="no-referrer" onLoad=${loaded}></iframe>`;
+    <p><span class="soft small">${withPictures ? "Pictures are loaded from where they are, as mailboxes do." : "Nothing is loaded from elsewhere until you ask for it."} A box stands for a picture that each mail brings along.</span>
+      <span class="pair"><button type="button" class="button small" aria-pressed=${withPictures} onClick=${() => setWithPictures(!withPictures)}>Load pictures</button>
+      <button type="button" class="button small" aria-pressed=${isNarrow} onClick=${() => setNarrow(!isNarrow)}>As wide as a phone</button></span></p>
+    <iframe ref=${frame} class=${isNarrow ? "narrow" : ""} title="The mail as its recipient sees it" src=${page} sandbox="allow-same-origin" referrerpolicy="no-referrer" onLoad=${loaded}></iframe>`;
 }
