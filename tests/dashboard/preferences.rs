@@ -6,6 +6,7 @@ use crate::api_client::{ApiClient, plain};
 use crate::appearance::look_at;
 use crate::has_browser;
 use crate::page::Page;
+use crate::webdriver::PATIENCE;
 
 /// A desk, and the narrowest window in which WCAG 2.2 (1.4.10, reflow) wants a page to work.
 const SIZES: &[(u32, u32)] = &[(1280, 860), (320, 640)];
@@ -41,6 +42,45 @@ async fn link_in_a_mail(page: &Page) -> String {
         plain().get(captured).bearer_auth(key).send().await.unwrap().text().await.unwrap();
     let (_, rest) = message.split_once("List-Unsubscribe: <").unwrap();
     rest.split_once('>').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn a_timeline_says_which_link_was_followed() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    let project = page.project().await;
+    let named = json!({"name": "Shop", "type": "project", "projectId": project, "permissions": "full_access"});
+    let key = page.ask("POST", "/v1/account/api-keys", named).await;
+    let key = key["key"].as_str().unwrap();
+    let target = page.server.url("/healthz?order=1");
+    let mail = json!({
+        "from": {"email": "shop@example.com"}, "to": {"email": "ada@example.org"}, "subject": "News",
+        "html": format!("<a href=\"{target}\">Order</a>"), "trackingClick": true,
+    });
+    let id = ApiClient::new(&page.server.url(""), key).send(&mail).await.id();
+    page.open(&format!("/mailbox/{id}")).await;
+    page.see("It is in the capture mailbox").await;
+    let captured = page.server.url(&format!("/v1/mails/{id}/captured/0"));
+    let message = plain().get(captured).bearer_auth(key).send().await.unwrap();
+    let message = message.bytes().await.unwrap();
+    let message = mail_parser::MessageParser::default().parse(&message).unwrap();
+    let html = message.body_html(0).unwrap().into_owned();
+    let link = html.split('"').nth(1).unwrap();
+
+    // Whoever follows a link within a second is no reader, so it is followed until somebody is.
+    let followed = "return [...document.querySelectorAll('.timeline li')].some((one) =>
+        one.innerText.includes('Clicked') && one.innerText.includes(arguments[0]))";
+    let begun = std::time::Instant::now();
+    while page.browser.run(followed, json!([target])).await != json!(true) {
+        assert!(begun.elapsed() < PATIENCE, "no click is told");
+        let reader = "Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0";
+        plain().get(link).header("user-agent", reader).send().await.unwrap();
+        page.open(&format!("/mailbox/{id}")).await;
+        page.settled().await;
+    }
+    page.stop().await;
 }
 
 #[tokio::test]

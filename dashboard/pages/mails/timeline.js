@@ -36,6 +36,7 @@ export function Timeline({ mail: { events, deliveries } }) {
         ${event.attempt > 0 && html`<span class="soft small">attempt ${event.attempt}</span>`}
         <span class="soft small when"><${Moment} at=${event.at} precise /></span></div>
       ${MEANINGS[event.type] && html`<p class="soft small">${MEANINGS[event.type]}</p>`}
+      ${event.url && html`<p class="small wrap">${event.url}</p>`}
       ${event.reply && html`<${Reply} reply=${event.reply} />`}
     </li>`)}
     ${held.map(({ recipient }) => html`<li key=${`held ${recipient}`} class="warn ahead"><div><b>Waits for you</b><span class="wrap">${recipient}</span></div>
