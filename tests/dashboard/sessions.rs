@@ -1,7 +1,10 @@
 //! Getting in, being sent away, and coming back.
 
+use chrono::Utc;
+use posthaste::domain::totp::{TotpSecret, step_at};
 use serde_json::json;
 
+use crate::appearance::look;
 use crate::has_browser;
 use crate::page::{OWNER, PASSWORD, Page};
 
@@ -51,6 +54,63 @@ async fn whoever_is_sent_to_sign_in_comes_back_to_the_same_page() {
     page.click("button", "Sign in").await;
     page.see_heading("Team").await;
     assert_eq!(page.place().await, "/dashboard/team");
+    page.stop().await;
+}
+
+/// The secret that a person would type into an authenticator app.
+fn typed(base32: &str) -> TotpSecret {
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut bits = base32.chars().flat_map(|c| {
+        let value = alphabet.find(c).unwrap();
+        (0..5).rev().map(move |bit| u8::from(value >> bit & 1 == 1))
+    });
+    let mut byte = || bits.by_ref().take(8).fold(0, |byte, bit| byte << 1 | bit);
+    let bytes: Vec<u8> = (0..20).map(|_| byte()).collect();
+    TotpSecret::from_bytes(&bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_second_step_asks_for_a_code_or_one_of_those_that_were_kept() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::signed_in().await;
+    page.open("/settings").await;
+    page.click("button", "Turn on…").await;
+    page.fill("Your password", PASSWORD).await;
+    page.click("button", "Continue").await;
+    page.see("scan the picture").await;
+    let secret = typed(&page.text("dialog[open] code").await);
+    page.fill("Code that the app shows", "12 34").await;
+    page.click("button", "Turn on").await;
+    page.see("Is not the code").await;
+    let step = step_at(Utc::now());
+    page.fill("Code that the app shows", &secret.code(step)).await;
+    page.click("button", "Turn on").await;
+    let kept = page.text("pre.codes").await;
+    look(&page, "dialog-recovery-codes").await;
+    page.click("button", "I have kept them").await;
+    page.see("Turn off…").await;
+
+    // The code that was used is good no more, and an app is as well a little ahead.
+    let (ahead, first_kept) = (secret.code(step + 1), kept.lines().next().unwrap());
+    for (wrong, right) in [(secret.code(step), ahead.as_str()), ("000 000".into(), first_kept)] {
+        page.click("button", "Sign out").await;
+        page.see_heading("Sign in").await;
+        page.fill("Email", OWNER).await;
+        page.fill("Password", PASSWORD).await;
+        page.click("button", "Sign in").await;
+        page.see_heading("Enter your code").await;
+        let focused = "return document.activeElement.labels?.[0]?.innerText.trim() === 'Code'";
+        page.browser.wait("the focus in the field", focused, json!([])).await;
+        page.fill("Code", &wrong).await;
+        page.click("button", "Continue").await;
+        page.see("Request ").await;
+        look(&page, "sign-in-code").await;
+        page.fill("Code", right).await;
+        page.click("button", "Continue").await;
+        page.see_heading("Overview").await;
+    }
     page.stop().await;
 }
 
