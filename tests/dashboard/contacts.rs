@@ -21,8 +21,10 @@ async fn a_contact_is_added_noted_of_put_on_a_list_and_deleted() {
     page.click("button", "Properties").await;
     page.click("button", "New property").await;
     page.fill("Name", "plan").await;
+    page.fill("Description", "What they pay for").await;
     page.click("button", "Make it").await;
     page.see("plan is added.").await;
+    page.see("What they pay for").await;
     look(&page, "contact-properties").await;
 
     page.click("button", "Contacts").await;

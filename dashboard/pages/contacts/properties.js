@@ -28,7 +28,7 @@ export function Properties() {
     <div class="filters"><p class="soft grow">A property holds its values to one type. What programs note under other names is kept as it comes.</p>
       ${mayWrite && html`<span class="last"><button type="button" class="button primary" onClick=${() => setOpen({ add: true })}><${Icon} name="plus" />New property</button></span>`}</div>
     <${Listing} list=${list} caption="Properties" rowKey="name" empty=${html`<${Empty} title="No properties yet"><p>For instance <code>plan</code>, or <code>signedUpAt</code>.</p><//>`} columns=${[
-      { head: "Name", look: "main", cell: (one) => html`<code class="wrap strong">${one.name}</code>` },
+      { head: "Name", look: "main", cell: (one) => html`<code class="wrap strong">${one.name}</code>${one.description && html`<div class="soft small wrap">${one.description}</div>`}` },
       { head: "Type", cell: (one) => TYPES[one.type] ?? one.type },
       { head: "Made", cell: (one) => html`<${Moment} at=${one.createdAt} never="" />` },
       {
@@ -45,8 +45,9 @@ export function Properties() {
 }
 
 function PropertyDialog({ onClose, onDone }) {
-  const form = useForm({ name: "", type: "string" }, async ({ name, type }) => {
-    await ask("POST", "/v1/contact-properties", { body: { name: name.trim(), type }, scoped: true });
+  const form = useForm({ name: "", type: "string", description: "" }, async ({ name, type, description }) => {
+    const body = { name: name.trim(), type, description: description.trim() || undefined };
+    await ask("POST", "/v1/contact-properties", { body, scoped: true });
     onDone(`${name.trim()} is added.`);
   });
   return html`<${Dialog} title="New property" onClose=${onClose}>
@@ -54,7 +55,8 @@ function PropertyDialog({ onClose, onDone }) {
       <div class="body">
         <${Text} form=${form} name="name" label="Name" hint="As programs write it: letters, digits, _ and -." required maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false" />
         <${Select} form=${form} name="type" label="Type" options=${Object.entries(TYPES)} />
-        <${FormFailure} form=${form} fields=${["name", "type"]} />
+        <${Text} form=${form} name="description" label="Description" maxlength="500" autocomplete="off" />
+        <${FormFailure} form=${form} fields=${["name", "type", "description"]} />
       </div>
       <footer><button type="button" class="button" onClick=${onClose}>Cancel</button><${Submit} form=${form}>Make it<//></footer>
     </form>
