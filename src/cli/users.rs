@@ -1,6 +1,6 @@
 //! `posthaste users`: listing people, and making the links that let them in.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use chrono::SecondsFormat;
 use serde_json::json;
 use sqlx::PgPool;
@@ -12,11 +12,9 @@ use crate::app::Database;
 use crate::config::Config;
 use crate::domain::address::EmailAddress;
 use crate::domain::id::AccountId;
+use crate::error::Error;
 use crate::service::people;
 use crate::service::projects;
-
-/// What helps whoever names somebody who is not there.
-const WHO: &str = "`posthaste users list` shows who signs in with which address";
 
 /// Does what is asked with people.
 pub async fn run(config: &Config, command: UsersCommand) -> Result<()> {
@@ -47,19 +45,26 @@ async fn set_up_link(db: &PgPool, account: AccountId, public_url: &str) -> Resul
 }
 
 async fn reset_link(db: &PgPool, account: AccountId, email: &str, public_url: &str) -> Result<()> {
-    let made = people::make_reset_link(db, account, &address(email)?).await.map_err(in_words);
-    let token = made.context(WHO)?;
+    let token = people::make_reset_link(db, account, &address(email)?).await.map_err(with_help)?;
     say(&people::link(public_url, &token))?;
     Ok(())
 }
 
 async fn disable_totp(db: &PgPool, account: AccountId, email: &str) -> Result<()> {
-    let done = people::take_totp_away(db, account, &address(email)?).await.map_err(in_words);
-    if !done.context(WHO)? {
+    if !people::take_totp_away(db, account, &address(email)?).await.map_err(with_help)? {
         bail!("there is no second factor to take away");
     }
     say("The password alone is enough from now on.")?;
     Ok(())
+}
+
+/// An error, and what helps whoever names somebody who is not there.
+fn with_help(error: Error) -> anyhow::Error {
+    let who = "`posthaste users list` shows who signs in with which address";
+    match error {
+        Error::NotFound(_) => anyhow!("{error} {who}"),
+        error => in_words(error),
+    }
 }
 
 fn address(text: &str) -> Result<EmailAddress> {

@@ -126,6 +126,8 @@ async fn the_first_owner_joins_by_the_newest_link_and_then_no_more_are_made() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("no second factor"));
     let output = server.run(&["users", "reset-link", "eve@example.com"]).await;
     assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("There is no such person. `posthaste users list` shows"), "{said}");
 
     server.terminate();
     assert!(server.ended().await.success(), "{}", server.log());
