@@ -16,6 +16,8 @@ export function SignInPage() {
     try {
       await ask("POST", "/v1/auth/sign-in", { body, quiet: true });
     } catch (failure) {
+      // The password was right a moment ago; an app shows the same code for half a minute, and it is good once.
+      if (needsCode && failure.status === 401) failure.message = "The code is not right, or was used already. Wait for the next one.";
       if (failure.code !== "TOTP_REQUIRED" || needsCode) throw failure;
       setNeedsCode(true);
       return;

@@ -105,7 +105,7 @@ async fn a_second_step_asks_for_a_code_or_one_of_those_that_were_kept() {
         page.browser.wait("the focus in the field", focused, json!([])).await;
         page.fill("Code", &wrong).await;
         page.click("button", "Continue").await;
-        page.see("Request ").await;
+        page.see("The code is not right").await;
         look(&page, "sign-in-code").await;
         page.fill("Code", right).await;
         page.click("button", "Continue").await;
