@@ -6,7 +6,7 @@ use crate::domain::id::ProjectId;
 
 /// The answer that a repeated request gets again.
 #[derive(Debug)]
-pub struct Remembered {
+pub struct KeptAnswer {
     /// The digest of the request's key.
     pub key: String,
     /// What is answered, as JSON.
@@ -14,14 +14,14 @@ pub struct Remembered {
 }
 
 /// Some answers that repeated requests of a project get again, after a key, in their order.
-pub async fn answers(
+pub async fn list(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     after: &str,
     limit: i64,
-) -> sqlx::Result<Vec<Remembered>> {
+) -> sqlx::Result<Vec<KeptAnswer>> {
     sqlx::query_as!(
-        Remembered,
+        KeptAnswer,
         r#"
         SELECT key, answer::text AS answer
         FROM idempotency_keys
@@ -38,14 +38,13 @@ pub async fn answers(
 }
 
 /// Writes such answers anew, each under the digest of its key.
-pub async fn rewrite_answers(
+pub async fn rewrite(
     db: impl PgExecutor<'_>,
     project: ProjectId,
-    rewritten: &[Remembered],
+    rewritten: &[KeptAnswer],
 ) -> sqlx::Result<()> {
     let keys: Vec<&str> = rewritten.iter().map(|answer| answer.key.as_str()).collect();
-    let answers: Vec<Option<&str>> =
-        rewritten.iter().map(|remembered| remembered.answer.as_deref()).collect();
+    let answers: Vec<Option<&str>> = rewritten.iter().map(|kept| kept.answer.as_deref()).collect();
     sqlx::query!(
         r#"
         UPDATE idempotency_keys

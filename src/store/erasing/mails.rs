@@ -7,7 +7,7 @@ use crate::domain::delivery::Reply;
 use crate::domain::id::{EventId, MailId, ProjectId};
 
 /// Removes a mail of which nothing is under way; whether there was one. What other tables have of it goes by triggers.
-pub async fn remove_mail(
+pub async fn remove(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     mail: MailId,
@@ -26,7 +26,7 @@ pub async fn remove_mail(
 
 /// A mail, and what its author said of it beside its content.
 #[derive(Debug)]
-pub struct Described {
+pub struct DescribedMail {
     /// The mail.
     pub id: MailId,
     /// As JSON.
@@ -34,14 +34,14 @@ pub struct Described {
 }
 
 /// Mails of a project after one, oldest first.
-pub async fn mails_after(
+pub async fn list_after(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     after: MailId,
     limit: i64,
-) -> sqlx::Result<Vec<Described>> {
+) -> sqlx::Result<Vec<DescribedMail>> {
     sqlx::query_as!(
-        Described,
+        DescribedMail,
         r#"
         SELECT id AS "id: MailId", details::text AS details
         FROM mails
@@ -59,7 +59,7 @@ pub async fn mails_after(
 
 /// What a mail says of itself once somebody is forgotten.
 #[derive(Debug)]
-pub struct Rewritten {
+pub struct RewrittenMail {
     /// Stands for the first recipient, where that was who is forgotten.
     pub to_address: Option<String>,
     /// The subject.
@@ -73,12 +73,12 @@ pub struct Rewritten {
 }
 
 /// Writes a mail anew, and takes the address, in the form in which addresses are compared, from its recipients.
-pub async fn rewrite_mail(
+pub async fn rewrite(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     mail: MailId,
     address: &str,
-    rewritten: &Rewritten,
+    rewritten: &RewrittenMail,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"

@@ -15,9 +15,9 @@ pub struct Parts<'a> {
     pub domain: &'a str,
 }
 
-/// Something that a webhook was told, or is to be told, which may name an address.
+/// The texts of one webhook delivery, past or to come, which may name an address.
 #[derive(Debug)]
-pub struct Told {
+pub struct DeliveryTexts {
     /// Names it.
     pub id: WebhookDeliveryId,
     /// What is told, unless that is an event of a mail.
@@ -28,8 +28,8 @@ pub struct Told {
     pub trouble: Option<String>,
 }
 
-/// Where `limit` things end that webhooks were told after `after`, whatever project they are of; nothing at the end.
-pub async fn end_of_tellings(
+/// The last of up to `limit` webhook deliveries after `after`, whatever project they are of; nothing at the end.
+pub async fn end_of_batch(
     db: impl PgExecutor<'_>,
     after: Uuid,
     limit: i64,
@@ -48,15 +48,15 @@ pub async fn end_of_tellings(
     .await
 }
 
-/// Those of a project that may name an address, after `after` and up to `until`.
-pub async fn tellings(
+/// The webhook deliveries of a project that may name an address, after `after` and up to `until`.
+pub async fn that_may_name(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     (after, until): (Uuid, Uuid),
     parts: Parts<'_>,
-) -> sqlx::Result<Vec<Told>> {
+) -> sqlx::Result<Vec<DeliveryTexts>> {
     sqlx::query_as!(
-        Told,
+        DeliveryTexts,
         r#"
         SELECT id AS "id: WebhookDeliveryId", payload, answer, trouble
         FROM webhook_deliveries
@@ -75,8 +75,8 @@ pub async fn tellings(
     .await
 }
 
-/// Removes things that webhooks were told, or are to be told.
-pub async fn remove_tellings(
+/// Removes webhook deliveries, past or to come.
+pub async fn remove(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     ids: &[WebhookDeliveryId],
@@ -91,18 +91,19 @@ pub async fn remove_tellings(
     .map(drop)
 }
 
-/// Writes what webhooks were told, and what came of it, anew.
-pub async fn rewrite_tellings(
+/// Writes the texts of webhook deliveries anew.
+pub async fn rewrite(
     db: impl PgExecutor<'_>,
     project: ProjectId,
-    rewritten: &[Told],
+    rewritten: &[DeliveryTexts],
 ) -> sqlx::Result<()> {
-    let ids: Vec<WebhookDeliveryId> = rewritten.iter().map(|told| told.id).collect();
+    let ids: Vec<WebhookDeliveryId> = rewritten.iter().map(|texts| texts.id).collect();
     let payloads: Vec<Option<&str>> =
-        rewritten.iter().map(|told| told.payload.as_deref()).collect();
-    let answers: Vec<Option<&str>> = rewritten.iter().map(|told| told.answer.as_deref()).collect();
+        rewritten.iter().map(|texts| texts.payload.as_deref()).collect();
+    let answers: Vec<Option<&str>> =
+        rewritten.iter().map(|texts| texts.answer.as_deref()).collect();
     let troubles: Vec<Option<&str>> =
-        rewritten.iter().map(|told| told.trouble.as_deref()).collect();
+        rewritten.iter().map(|texts| texts.trouble.as_deref()).collect();
     sqlx::query!(
         r#"
         UPDATE webhook_deliveries
