@@ -22,6 +22,7 @@ pub mod engagement;
 pub mod erasure;
 pub mod file_name;
 pub mod header;
+pub mod hmac_sha256;
 pub mod id;
 pub mod idempotency;
 pub mod key_change;
