@@ -29,6 +29,7 @@ pub mod suppressions;
 pub mod templates;
 pub mod tracking;
 pub mod webhooks;
+pub mod wire;
 
 use std::sync::Arc;
 

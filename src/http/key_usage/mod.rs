@@ -16,10 +16,10 @@ use super::Api;
 use super::error::ErrorEnvelope;
 use super::extract::authorized::ReadKeys;
 use super::extract::{AccountAuthorized, Authorized, Json, Path, Query};
-use super::mails::response::Success;
 use super::page::Found;
 use crate::domain::id::ApiKeyId;
 use crate::error::{Error, Result};
+use crate::http::wire::Success;
 use crate::service::usage::{KeysOf, Usage};
 
 /// All of it.

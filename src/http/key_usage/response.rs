@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use super::request::Steps;
 use crate::domain::usage::{BlockedAddress, Bucket, EndpointCount, LoggedRequest};
-use crate::http::mails::response::timestamp;
 use crate::http::page::Found;
+use crate::http::wire::timestamp;
 use crate::service::usage::UsageOfKey;
 
 /// The requests of a key in a stretch of time.
