@@ -6,6 +6,7 @@ mod mailsage;
 mod matrix;
 mod postmark;
 mod repeated;
+mod reply_to;
 mod resend;
 mod resend_kept;
 mod resend_resources;
