@@ -10,6 +10,7 @@ mod reply_to;
 mod resend;
 mod resend_kept;
 mod resend_resources;
+mod resend_told;
 mod round_trips;
 mod sendgrid;
 mod sendmailos;
