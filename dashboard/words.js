@@ -125,6 +125,7 @@ export const ACTIONS = {
   "webhook.deleted": "Webhook deleted",
   "webhook.disabled": "Webhook switched off by the server",
   "webhook.secret_revealed": "Webhook secret looked at",
+  "webhook.secret_rotated": "Webhook secret replaced",
   "webhook.replayed": "Webhook told again",
   "template.created": "Template made",
   "template.updated": "Template changed",

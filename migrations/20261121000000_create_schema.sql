@@ -627,6 +627,8 @@ CREATE TABLE templates (
     id                uuid PRIMARY KEY,
     project_id        uuid NOT NULL REFERENCES projects (id),
     name              text NOT NULL,
+    -- What programs may call it by, in place of its id.
+    alias             text,
     description       text NOT NULL,
     type              text NOT NULL CONSTRAINT templates_type CHECK (type IN ('transactional', 'marketing')),
     builder           text NOT NULL CONSTRAINT templates_builder CHECK (builder IN ('code', 'visual')),
@@ -641,6 +643,7 @@ CREATE TABLE templates (
 
 CREATE INDEX templates_project_id ON templates (project_id, id);
 CREATE INDEX templates_sender_id ON templates (sender_id) WHERE sender_id IS NOT NULL;
+CREATE UNIQUE INDEX templates_alias ON templates (alias, project_id) WHERE alias IS NOT NULL;
 
 -- What templates say and said. Rows never change.
 CREATE TABLE template_versions (

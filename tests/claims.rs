@@ -72,7 +72,7 @@ impl Scene {
             to: vec![mailbox("ada@example.org")],
             cc: Vec::new(),
             bcc: Vec::new(),
-            reply_to: None,
+            reply_to: Vec::new(),
             subject: Subject::parse("Large").unwrap(),
             html: None,
             text: Some("x".repeat(bytes)),

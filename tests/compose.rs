@@ -29,7 +29,7 @@ fn content() -> Content {
         to: vec![mailbox("Ada", "ada@example.org")],
         cc: Vec::new(),
         bcc: Vec::new(),
-        reply_to: None,
+        reply_to: Vec::new(),
         subject: Subject::parse("Your receipt").unwrap(),
         html: None,
         text: Some("Thank you!".into()),
@@ -89,7 +89,7 @@ fn check_form(content: &Content, bytes: &[u8]) {
         .map(|line| line.split_once(':').unwrap().0.to_ascii_lowercase())
         .collect();
     let mut expected = vec!["date", "from"];
-    expected.extend(content.reply_to.iter().map(|_| "reply-to"));
+    expected.extend((!content.reply_to.is_empty()).then_some("reply-to"));
     expected.push("to");
     expected.extend((!content.cc.is_empty()).then_some("cc"));
     expected.extend(["subject", "message-id", "mime-version"]);
@@ -281,7 +281,8 @@ fn names_of_every_kind_survive() {
         let mut content = content();
         content.to = vec![mailbox(name, "ada@example.org"), mailbox("", "bob@example.org")];
         content.cc = vec![mailbox(name, "cc@example.org")];
-        content.reply_to = Some(mailbox(name, "answers@example.org"));
+        content.reply_to =
+            vec![mailbox(name, "answers@example.org"), mailbox(name, "help@example.org")];
         check_fields(&content, &composed(&content));
     }
 }
@@ -384,7 +385,7 @@ proptest! {
 
     #[test]
     fn whatever_is_accepted_arrives_as_it_was_meant(
-        from in mailboxes(), to in mailbox_list(6), cc in mailbox_list(3), reply_to in mailboxes(),
+        from in mailboxes(), to in mailbox_list(6), cc in mailbox_list(3), reply_to in mailbox_list(4),
         subject in line(998), text in body(), html in body(),
         headers in prop::collection::vec(("X-[A-Za-z0-9-]{1,74}", line(1000)), 0..6),
         attachments in prop::collection::vec(files(), 0..3),

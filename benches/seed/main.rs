@@ -153,7 +153,7 @@ fn people() -> (Vec<String>, Vec<Vec<u8>>) {
         let content = serde_json::json!({
             "from": {"address": "shop@example.com", "name": "The Shop"},
             "to": [{"address": format!("person{number}@example.org"), "name": format!("Person {number}")}],
-            "cc": [], "bcc": [], "reply_to": null, "subject": "Your order is on its way",
+            "cc": [], "bcc": [], "reply_to": [], "subject": "Your order is on its way",
             "html": format!("<h1>Thank you!</h1><p>Your order <b>{order}</b> is on its way.</p>{}", "<p>Come again.</p>".repeat(40)),
             "text": format!("Thank you! Your order {order} is on its way."),
             "headers": [], "attachments": [],

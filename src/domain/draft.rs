@@ -24,7 +24,7 @@ pub struct Draft {
     /// The recipients whom nobody else sees.
     pub bcc: Vec<Mailbox>,
     /// Where answers go instead of to the author.
-    pub reply_to: Option<Mailbox>,
+    pub reply_to: Vec<Mailbox>,
     /// The subject, perhaps with variables; empty at most until the template has given one.
     pub subject: String,
     /// What mailboxes show beside the subject, perhaps with variables; may be empty.

@@ -25,8 +25,8 @@ pub struct Content {
     pub cc: Vec<Mailbox>,
     /// The recipients whom nobody else sees.
     pub bcc: Vec<Mailbox>,
-    /// Where answers go instead of to the author.
-    pub reply_to: Option<Mailbox>,
+    /// Where answers go instead of to the author (RFC 5322, section 3.6.2); mostly empty.
+    pub reply_to: Vec<Mailbox>,
     /// The subject, rendered.
     pub subject: Subject,
     /// The HTML part, rendered.
@@ -48,6 +48,9 @@ pub struct Content {
 impl Content {
     /// The most recipients one mail may have, `to`, `cc` and `bcc` together.
     pub const MAX_RECIPIENTS: usize = 50;
+
+    /// The most addresses that answers may go to.
+    pub const MAX_REPLY_TO: usize = 50;
 
     /// Everyone who is to receive the mail, in the order to, cc, bcc: who is named twice receives it once. A delivery's
     /// position is an index into this.
@@ -78,7 +81,7 @@ mod tests {
             to: mailboxes(&["Ada@example.org", "bob@bücher.example"]),
             cc: mailboxes(&["ada@EXAMPLE.org", "Ada <ada@example.net>"]),
             bcc: mailboxes(&["x@example.org", "BOB@xn--bcher-kva.example", "x@example.org"]),
-            reply_to: None,
+            reply_to: Vec::new(),
             subject: Subject::parse("hi".to_owned()).unwrap(),
             html: None,
             text: Some("hi".to_owned()),

@@ -4,6 +4,7 @@ pub mod id;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::id::{ProjectId, SenderId};
 use super::one_line::{changes_direction, is_one_line};
@@ -100,6 +101,35 @@ impl TemplateName {
     }
 }
 
+/// What programs may call a template by in place of its id: 1 to 128 letters, digits, `-`, `_`, `.` and `:`. What reads as
+/// an id is none, so that nobody names a template by the id of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateAlias(String);
+
+impl TemplateAlias {
+    /// The longest alias, in characters.
+    pub const LONGEST: usize = 128;
+
+    /// Reads an alias; space around it is no part of it. The refusal completes the sentence that the field begins.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim();
+        let fits = (1..=Self::LONGEST).contains(&text.chars().count())
+            && text.chars().all(|c| c.is_alphanumeric() || "-_.:".contains(c));
+        if !fits {
+            return Err("must be 1 to 128 letters, digits, `-`, `_`, `.` or `:`");
+        }
+        if text.parse::<TemplateId>().is_ok() || Uuid::try_parse(text).is_ok() {
+            return Err("must not be the id of a template");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The alias as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Reads a text of one line that may be empty: a description or a preview text.
 pub fn short_line(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
@@ -143,6 +173,8 @@ pub struct Template {
     pub project: ProjectId,
     /// What people call it.
     pub name: String,
+    /// What programs may call it by; no other template of the project has the same.
+    pub alias: Option<String>,
     /// What people say of it; may be empty.
     pub description: String,
     /// What it is for.
@@ -229,6 +261,20 @@ pub struct ChosenTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_alias_is_a_word_and_no_id() {
+        for good in ["order-confirmation", " welcome ", "Grüße_2.v1:b", &"x".repeat(128)] {
+            assert_eq!(TemplateAlias::parse(good).unwrap().as_str(), good.trim());
+        }
+        let (id, long) = (TemplateId::generate(), "x".repeat(129));
+        let uuid = id.as_uuid();
+        let ids = [id.to_string(), uuid.to_string(), uuid.simple().to_string()];
+        let words = ["", " ", "a b", "a/b", "a?b", "a#b", "a%20b", "a\u{202e}b", "a\0", &long];
+        for bad in words.into_iter().chain(ids.iter().map(String::as_str)) {
+            assert!(TemplateAlias::parse(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn names_and_subjects_are_counted_in_characters() {

@@ -102,7 +102,7 @@ fn expected_length(content: &Content, parts: &Parts<'_>) -> usize {
     let bodies = length(&parts.text) + length(&parts.html);
     let files: usize =
         content.attachments.iter().map(|file| file.content().len() / 57 * 78 + 1024).sum();
-    let recipients = content.to.len() + content.cc.len();
+    let recipients = content.to.len() + content.cc.len() + content.reply_to.len();
     2048 + bodies + bodies / 8 + files + recipients * 64
 }
 

@@ -200,6 +200,25 @@ impl Suppressions {
         Ok(SuppressionPage { entries, total })
     }
 
+    /// The last `limit` of what is looked for, newest first, and how many there are in all: the page in front of
+    /// [`SuppressionFilter::newer_than`].
+    pub async fn last_of(
+        &self,
+        project: ProjectId,
+        filter: &SuppressionFilter,
+        limit: u16,
+    ) -> Result<SuppressionPage> {
+        let total = in_time(store::suppressions::count(&self.db, project, filter))
+            .await
+            .map_err(unavailable)?;
+        let limit = i64::from(limit);
+        let stretch = Stretch { skipped: (total - limit).max(0), limit };
+        let entries = in_time(store::suppressions::list(&self.db, project, filter, stretch))
+            .await
+            .map_err(unavailable)?;
+        Ok(SuppressionPage { entries, total })
+    }
+
     /// What keeps these addresses from all mail of a project, and the mail that it came of, if it was one.
     pub async fn of_addresses(
         &self,

@@ -10,7 +10,7 @@ use super::{commit, in_time, unavailable};
 use crate::domain::caller::Caller;
 use crate::domain::id::ProjectId;
 use crate::domain::template::{
-    TemplateId, TemplateSummary, TemplateType, TemplateVersion, VersionSummary,
+    TemplateAlias, TemplateId, TemplateSummary, TemplateType, TemplateVersion, VersionSummary,
 };
 use crate::error::{Error, Result};
 use crate::store;
@@ -67,6 +67,14 @@ impl Templates {
         version: Option<i32>,
     ) -> Result<ShownTemplate> {
         self.version(project, id, version).await.map(ShownTemplate::new)
+    }
+
+    /// The template that has this alias.
+    pub async fn of_alias(&self, project: ProjectId, alias: &TemplateAlias) -> Result<TemplateId> {
+        in_time(store::templates::of_alias(&self.db, project, alias.as_str()))
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("template"))
     }
 
     /// The number of the newest version.

@@ -178,6 +178,26 @@ impl Webhooks {
         Ok(secret)
     }
 
+    /// Gives a webhook another secret, which signs all that is told from then on.
+    pub async fn rotate(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        id: WebhookId,
+    ) -> Result<WebhookSecret> {
+        let secret = WebhookSecret::generate();
+        let sealed = self.seal.seal(&owner(id), secret.reveal().as_bytes());
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let url = store::webhooks::set_secret(&mut *transaction, project, id, &sealed)
+            .await
+            .map_err(unavailable)?
+            .ok_or(Error::NotFound("webhook"))?;
+        let action = "webhook.secret_rotated";
+        write_down(&mut transaction, caller, project, action, (id, &url), json!({})).await?;
+        commit(transaction).await?;
+        Ok(secret)
+    }
+
     /// A page of the log of a webhook, newest first, and how long the log is, counted up to [`MOST_COUNTED`].
     pub async fn log(
         &self,

@@ -5,6 +5,7 @@ use sqlx::PgExecutor;
 
 use crate::domain::engagement::{Engagement, Seen, Tally};
 use crate::domain::id::{EventId, MailId, ProjectId};
+use crate::store::webhook_deliveries;
 
 /// Counts what was seen, and writes the first so many times that a recipient did something by themselves into the
 /// history of the mail, where webhooks are told of it. What belongs to no mail any more is passed over.
@@ -25,6 +26,7 @@ pub async fn record(
     let times: Vec<i64> = seen.iter().map(|(_, engagement)| engagement.times).collect();
     let first: Vec<DateTime<Utc>> = seen.iter().map(|(_, engagement)| engagement.first).collect();
     let last: Vec<DateTime<Utc>> = seen.iter().map(|(_, engagement)| engagement.last).collect();
+    let (told_kinds, told_types) = webhook_deliveries::told();
     sqlx::query!(
         r#"
         WITH seen AS (
@@ -74,14 +76,16 @@ pub async fn record(
             SELECT event_id, mail_id, position, type, url, first_at FROM noted
         )
         INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
-        SELECT noted.project_id, webhook.id, 'email.' || noted.type, event_id, mail_id, now()
+        SELECT noted.project_id, subscription.id, subscription.type, event_id, mail_id, now()
         FROM noted
         CROSS JOIN LATERAL (
-            SELECT id
+            SELECT webhooks.id, told.type
             FROM webhooks
-            WHERE project_id = noted.project_id AND active AND 'email.' || noted.type = ANY (events)
+            JOIN UNNEST($12::text[], $13::text[]) AS told (event, type)
+              ON told.event = noted.type AND told.type = ANY (events)
+            WHERE project_id = noted.project_id AND active
             OFFSET 0
-        ) AS webhook
+        ) AS subscription
         "#,
         event_ids as _,
         mails as _,
@@ -94,6 +98,8 @@ pub async fn record(
         &first,
         &last,
         most_events,
+        told_kinds as _,
+        told_types as _,
     )
     .execute(db)
     .await

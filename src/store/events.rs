@@ -39,7 +39,7 @@ pub async fn list(db: impl PgExecutor<'_>, mail: MailId) -> sqlx::Result<Vec<Eve
         .collect())
 }
 
-/// These events of these mails.
+/// These events of these mails. That a mail was scheduled carries the id of the mail, and is nowhere stored.
 pub async fn find(
     db: impl PgExecutor<'_>,
     mails: &[MailId],
@@ -47,9 +47,14 @@ pub async fn find(
 ) -> sqlx::Result<Vec<Event>> {
     let rows = sqlx::query!(
         r#"
-        SELECT id AS "id: EventId", position, type AS kind, attempt, reply AS "reply: Json<Reply>", url, at
+        SELECT id AS "id!: EventId", position, type AS "kind!", attempt AS "attempt!", reply AS "reply: Json<Reply>", url,
+               at AS "at!"
         FROM events
         WHERE mail_id = ANY ($1) AND id = ANY ($2)
+        UNION ALL
+        SELECT id, NULL, 'scheduled', 0::smallint, NULL, NULL, created_at
+        FROM mails
+        WHERE id = ANY ($1) AND id = ANY ($2)
         "#,
         mails as _,
         ids as _,

@@ -19,10 +19,14 @@ mod search;
 /// The constraint that keeps a sender whom a template names.
 pub const SENDER_CONSTRAINT: &str = "templates_sender";
 
+/// The constraint that gives an alias to one template of a project.
+pub const ALIAS_CONSTRAINT: &str = "templates_alias";
+
 struct Row {
     id: TemplateId,
     project: ProjectId,
     name: String,
+    alias: Option<String>,
     description: String,
     kind: String,
     builder: String,
@@ -39,6 +43,7 @@ impl From<Row> for Template {
             id: row.id,
             project: row.project,
             name: row.name,
+            alias: row.alias,
             description: row.description,
             // The table holds no other names.
             kind: TemplateType::named(&row.kind).unwrap_or_default(),
@@ -57,8 +62,8 @@ pub async fn insert(db: impl PgExecutor<'_>, template: &Template) -> sqlx::Resul
     let inserted = sqlx::query!(
         r#"
         INSERT INTO templates (id, project_id, name, description, type, builder, sender_id, latest_version,
-                               published_version)
-        SELECT $1, id, $3, $4, $5, $6, $7, $8, $9
+                               published_version, alias)
+        SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $11
         FROM projects
         WHERE id = $2 AND deleted_at IS NULL AND (SELECT count(*) FROM templates WHERE project_id = $2) < $10
         "#,
@@ -72,6 +77,7 @@ pub async fn insert(db: impl PgExecutor<'_>, template: &Template) -> sqlx::Resul
         template.latest,
         template.published,
         MOST_PER_PROJECT,
+        template.alias,
     )
     .execute(db)
     .await?;
@@ -87,8 +93,8 @@ pub async fn find(
 ) -> sqlx::Result<Option<TemplateVersion>> {
     let found = sqlx::query!(
         r#"
-        SELECT templates.id AS "id: TemplateId", project_id AS "project: ProjectId", name, description, type AS kind,
-               builder, sender_id AS "sender: SenderId", latest_version, published_version, templates.created_at,
+        SELECT templates.id AS "id: TemplateId", project_id AS "project: ProjectId", name, alias, description,
+               type AS kind, builder, sender_id AS "sender: SenderId", latest_version, published_version, templates.created_at,
                updated_at, version, subject, preview_text, html, text,
                variables AS "variables: Json<Map<String, Value>>"
         FROM templates
@@ -114,6 +120,7 @@ pub async fn find(
             id: row.id,
             project: row.project,
             name: row.name,
+            alias: row.alias,
             description: row.description,
             kind: row.kind,
             builder: row.builder,
@@ -127,6 +134,23 @@ pub async fn find(
     }))
 }
 
+/// The template of a project that has this alias.
+pub async fn of_alias(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    alias: &str,
+) -> sqlx::Result<Option<TemplateId>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT id AS "id: TemplateId" FROM templates WHERE project_id IS NOT DISTINCT FROM $1 AND alias = $2
+        "#,
+        project as _,
+        alias,
+    )
+    .fetch_optional(db)
+    .await
+}
+
 /// One template of a project, held so that nobody else changes it until the transaction ends.
 pub async fn lock(
     db: impl PgExecutor<'_>,
@@ -136,8 +160,8 @@ pub async fn lock(
     let row = sqlx::query_as!(
         Row,
         r#"
-        SELECT id AS "id: TemplateId", project_id AS "project: ProjectId", name, description, type AS kind, builder,
-               sender_id AS "sender: SenderId", latest_version AS latest, published_version AS published, created_at,
+        SELECT id AS "id: TemplateId", project_id AS "project: ProjectId", name, alias, description, type AS kind,
+               builder, sender_id AS "sender: SenderId", latest_version AS latest, published_version AS published, created_at,
                updated_at
         FROM templates
         WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
@@ -157,7 +181,7 @@ pub async fn update(db: impl PgExecutor<'_>, template: &Template) -> sqlx::Resul
         r#"
         UPDATE templates
         SET name = $3, description = $4, type = $5, sender_id = $6, latest_version = $7, published_version = $8,
-            updated_at = now()
+            alias = $9, updated_at = now()
         WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
         "#,
         template.project as _,
@@ -168,6 +192,7 @@ pub async fn update(db: impl PgExecutor<'_>, template: &Template) -> sqlx::Resul
         template.sender as _,
         template.latest,
         template.published,
+        template.alias,
     )
     .execute(db)
     .await

@@ -212,6 +212,28 @@ pub async fn secret(
     Ok(row.map(|row| (row.secret, row.url)))
 }
 
+/// Gives a webhook another secret, encrypted; answers where it is told, if there is such a webhook.
+pub async fn set_secret(
+    db: impl PgExecutor<'_>,
+    project: ProjectId,
+    id: WebhookId,
+    secret: &[u8],
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"
+        UPDATE webhooks
+        SET secret = $3, updated_at = now()
+        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
+        RETURNING url
+        "#,
+        project as _,
+        id as _,
+        secret,
+    )
+    .fetch_optional(db)
+    .await
+}
+
 /// What is needed to tell a webhook something.
 #[derive(Debug)]
 pub struct EndpointRow {

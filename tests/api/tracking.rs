@@ -102,6 +102,31 @@ async fn a_reader_who_opens_a_mail_and_follows_a_link_is_told_of() {
 }
 
 #[tokio::test]
+async fn readers_are_told_of_in_resends_words_too() {
+    let (app, endpoint) =
+        (Setup::default().telling_this_machine().start().await, WebhookEndpoint::start().await);
+    let key = app.full_key().await;
+    let hook = json!({"endpoint": endpoint.url(), "events": ["email.opened", "email.clicked"]});
+    assert_eq!(app.post("/webhooks", &key, hook).await.status, 201);
+    let (id, image, link) = tracked(&app, &key).await;
+    ask_as(&app, FIREFOX, Method::GET, &image).await;
+    ask_as(&app, FIREFOX, Method::GET, &link).await;
+    let mut told: Vec<Value> =
+        endpoint.wait_for(2).await.iter().map(super::webhook_endpoint::Received::json).collect();
+    told.sort_by_key(|told| told["type"].to_string());
+    assert_eq!(
+        (&told[0]["type"], &told[1]["type"]),
+        (&json!("email.clicked"), &json!("email.opened"))
+    );
+    assert_eq!(told[0]["data"]["click"]["link"], "https://shop.example/order?id=1&x=2#top");
+    assert_eq!(
+        (&told[1]["data"]["email_id"], &told[1]["data"]["to"]),
+        (&json!(id), &json!(["ada@example.org"]))
+    );
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn programs_are_counted_apart_and_told_to_nobody() {
     let app = TestApp::start().await;
     let key = app.full_key().await;

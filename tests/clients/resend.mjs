@@ -59,7 +59,7 @@ const one = await sending(1, () => resend.emails.send({
   to: ["Ada <ada@example.org>", "bob@example.org"],
   cc: "cyd@example.org",
   bcc: ["dan@example.org"],
-  replyTo: "answers@example.com",
+  replyTo: ["answers@example.com", "Help <help@example.com>"],
   text: "Hello",
   headers: { "X-Entity-Ref-ID": "1" },
   tags: [{ name: "category", value: "confirm_email" }],
@@ -70,15 +70,16 @@ const one = await sending(1, () => resend.emails.send({
 }));
 assert.deepEqual(Object.keys(one), ["id"]);
 const written = await message(one.id);
-for (const part of ["X-Entity-Ref-ID: 1", "aGVsbG8=", "Content-ID: <logo>", "Reply-To: answers@example.com"]) {
+for (const part of ["X-Entity-Ref-ID: 1", "aGVsbG8=", "Content-ID: <logo>", "Reply-To: answers@example.com, Help <help@example.com>"]) {
   assert.ok(written.includes(part), `${part} in ${written}`);
 }
 assert.ok(!written.includes("dan@example.org"));
 const shown = good(await resend.emails.get(one.id));
+assert.ok(written.includes(`Message-ID: ${shown.message_id}\r\n`), shown.message_id);
 assert.deepEqual(
   [shown.object, shown.id, shown.from, shown.to, shown.cc, shown.bcc, shown.reply_to, shown.subject, shown.last_event, shown.tags],
   ["email", one.id, letter.from, ["Ada <ada@example.org>", "bob@example.org"], ["cyd@example.org"], ["dan@example.org"],
-    ["answers@example.com"], "Hi", "delivered", [{ name: "category", value: "confirm_email" }]],
+    ["answers@example.com", "Help <help@example.com>"], "Hi", "delivered", [{ name: "category", value: "confirm_email" }]],
 );
 
 // Idempotency.
@@ -87,6 +88,18 @@ const first = await sending(1, () => resend.emails.send(letter, once));
 assert.deepEqual(await sending(0, () => resend.emails.send(letter, once)), first);
 await refused(409, "invalid_idempotent_request", () => resend.emails.send({ ...letter, subject: "Other" }, once));
 await refused(400, "invalid_idempotency_key", () => resend.emails.send(letter, { idempotencyKey: "x".repeat(257) }));
+
+/** Ten calls at once under one key, which get the same answer. */
+async function racing(mails, call) {
+  const before = (await stored()).length;
+  const answers = await Promise.all(Array.from({ length: 10 }, () => call()));
+  assert.equal((await stored()).length - before, mails);
+  assert.equal(new Set(answers.map((answer) => JSON.stringify(good(answer)))).size, 1);
+}
+const race = { idempotencyKey: `race/${crypto.randomUUID()}` };
+await racing(1, () => resend.emails.send(letter, race));
+const races = { idempotencyKey: `races/${crypto.randomUUID()}` };
+await racing(2, () => resend.batch.send([letter, letter], races));
 
 // Scheduled mail.
 const later = await sending(1, () => resend.emails.send({ ...letter, scheduledAt: "in 1 hour" }));
@@ -146,10 +159,10 @@ const fetched = await sending(1, () => resend.emails.send({ ...letter, attachmen
 assert.ok((await message(fetched.id)).includes(Buffer.from("fetched").toString("base64")));
 
 // Webhooks.
-const events = ["email.sent", "email.delivered", "email.bounced", "email.suppressed", "email.complained"];
+const events = ["email.scheduled", "email.sent", "email.delivered", "email.bounced", "email.suppressed", "email.complained"];
 const hook = good(await resend.webhooks.create({ endpoint: `${own}/hook`, events }));
 assert.match(hook.signing_secret, /^whsec_/);
-const { signing_secret: webhookSecret } = good(await resend.webhooks.get(hook.id));
+let { signing_secret: webhookSecret } = good(await resend.webhooks.get(hook.id));
 assert.equal(webhookSecret, hook.signing_secret);
 assert.ok(good(await resend.webhooks.list()).data.some(({ id, status }) => id === hook.id && status === "enabled"));
 const verified = [];
@@ -173,6 +186,21 @@ assert.ok((await message(watched.id)).includes(`Message-ID: ${message_id}`) && D
 await sending(1, () => resend.emails.send({ ...letter, to: "bounced@example.org" }));
 const [bounced] = await tellings(1);
 assert.deepEqual([bounced.type, bounced.data.to, bounced.data.bounce.type], ["email.bounced", ["bounced@example.org"], "Permanent"]);
+const planned = await sending(1, () => resend.emails.send({ ...letter, scheduledAt: "in 1 hour" }));
+const [scheduled] = await tellings(1);
+assert.deepEqual([scheduled.type, scheduled.data.email_id, scheduled.data.to], ["email.scheduled", planned.id, ["ada@example.org"]]);
+good(await resend.emails.cancel(planned.id));
+good(await resend.suppressions.add({ email: "eve@example.org" }));
+await sending(1, () => resend.emails.send({ ...letter, to: "eve@example.org" }));
+const [suppressed] = await tellings(1);
+assert.deepEqual([suppressed.type, suppressed.data.to], ["email.suppressed", ["eve@example.org"]]);
+good(await resend.suppressions.remove("eve@example.org"));
+const rotated = good(await resend.webhooks.rotateSigningSecret(hook.id));
+assert.deepEqual([rotated.object, rotated.id], ["webhook", hook.id]);
+assert.notEqual(rotated.signing_secret, webhookSecret);
+webhookSecret = rotated.signing_secret;
+await sending(1, () => resend.emails.send({ ...letter, to: "bounced@example.org" }));
+assert.equal((await tellings(1))[0].type, "email.bounced");
 assert.equal(good(await resend.webhooks.update(hook.id, { events: ["email.sent"], status: "disabled" })).id, hook.id);
 const { events: fewer, status } = good(await resend.webhooks.get(hook.id));
 assert.deepEqual([fewer, status], [["email.sent"], "disabled"]);
@@ -184,25 +212,33 @@ files.close();
 
 // Templates.
 const variables = [{ key: "NAME", type: "string", fallbackValue: "friend" }, { key: "SEATS", type: "number" }];
-const text = { name: "Welcome", subject: "Hi {{{NAME}}}", html: "<p>{{{NAME}}} has {{{SEATS}}}</p>", from: "Team <team@example.com>", variables };
+const text = { name: "Welcome", alias: "welcome", subject: "Hi {{{NAME}}}", html: "<p>{{{NAME}}} has {{{SEATS}}}</p>", from: "Team <team@example.com>", variables };
 const template = good(await resend.templates.create(text));
 const draft = good(await resend.templates.get(template.id));
 assert.deepEqual([draft.name, draft.html, draft.from, draft.status, draft.published_at], ["Welcome", text.html, text.from, "draft", null]);
+assert.deepEqual([draft.alias, good(await resend.templates.get("welcome")).id], ["welcome", template.id]);
+await refused(422, "validation_error", () => resend.templates.create(text));
 assert.deepEqual(draft.variables.map(({ key, type, fallback_value }) => [key, type, fallback_value]), [["NAME", "string", "friend"], ["SEATS", "number", null]]);
 const filled = { to: "ada@example.org", template: { id: template.id, variables: { SEATS: 3 } } };
 await refused(400, "validation_error", () => resend.emails.send(filled));
-assert.equal(good(await resend.templates.publish(template.id)).id, template.id);
+assert.equal(good(await resend.templates.publish("welcome")).id, template.id);
 const greeting = await sending(1, () => resend.emails.send(filled));
 const greeted = good(await resend.emails.get(greeting.id));
 assert.deepEqual([greeted.subject, greeted.html, greeted.from], ["Hi friend", "<p>friend has 3</p>", text.from]);
-await sending(2, () => resend.batch.send([filled, filled]));
+const called = { ...filled, template: { ...filled.template, id: "welcome" } };
+await sending(1, () => resend.emails.send(called));
+await sending(2, () => resend.batch.send([filled, called]));
 await refused(422, "validation_error", () => resend.emails.send({ ...filled, template: { id: template.id } }));
 await refused(404, "not_found", () => resend.emails.send({ ...filled, template: { id: "nothing" } }));
-assert.equal(good(await resend.templates.update(template.id, { name: "Other", html: "<p>{{{SEATS}}}</p>" })).id, template.id);
+const change = { name: "Other", alias: "other", html: "<p>{{{SEATS}}}</p>" };
+assert.equal(good(await resend.templates.update("welcome", change)).id, template.id);
+await refused(404, "not_found", () => resend.templates.get("welcome"));
 const other = good(await resend.templates.get(template.id));
 assert.deepEqual([other.name, other.html, other.has_unpublished_versions, other.from], ["Other", "<p>{{{SEATS}}}</p>", true, text.from]);
-const copy = good(await resend.templates.duplicate(template.id).publish());
-assert.deepEqual(good(await resend.templates.list({ limit: 1 })).data.map(({ id, status }) => [id, status]), [[copy.id, "published"]]);
+const copy = good(await resend.templates.duplicate("other").publish());
+const both = good(await resend.templates.list({ limit: 2 }));
+assert.deepEqual(both.data.map(({ id, status, alias }) => [id, status, alias]), [[copy.id, "published", null], [template.id, "published", "other"]]);
+assert.deepEqual(good(await resend.templates.list({ limit: 2, before: template.id })).data.map(({ id }) => id), [copy.id]);
 for (const { id } of [template, copy]) assert.equal(good(await resend.templates.remove(id)).deleted, true);
 await refused(404, "not_found", () => resend.templates.remove(template.id));
 await refused(422, "missing_required_field", () => resend.templates.create({ name: "Welcome" }));
@@ -224,6 +260,8 @@ const firstOfTwo = good(await resend.suppressions.list({ limit: 1 }));
 assert.deepEqual([firstOfTwo.data.length, firstOfTwo.has_more], [1, true]);
 const nextOfTwo = good(await resend.suppressions.list({ limit: 1, after: firstOfTwo.data[0].id }));
 assert.deepEqual([...firstOfTwo.data, ...nextOfTwo.data].map(({ id }) => id).sort(), added.map(({ id }) => id).sort());
+const backAgain = good(await resend.suppressions.list({ limit: 1, before: nextOfTwo.data[0].id }));
+assert.deepEqual([ids(backAgain), backAgain.has_more], [ids(firstOfTwo), false]);
 good(await resend.suppressions.batch.remove({ ids: [added[0].id] }));
 assert.deepEqual(good(await resend.suppressions.batch.remove({ emails })).data.map(({ id }) => id), [added[1].id]);
 await refused(422, "validation_error", () => resend.suppressions.add({ email: "nobody" }));

@@ -1,5 +1,6 @@
 """Uses Resend's own client for Python, as far as its API is spoken, against the server in BASE_URL with the key in KEY."""
 
+import concurrent.futures
 import http.server
 import json
 import os
@@ -62,12 +63,12 @@ letter = {"from": "Acme <hello@example.com>", "to": ["ada@example.org"], "subjec
 
 # Mail.
 sent = storing(1, lambda: resend.Emails.send(letter | {
-    "cc": "cyd@example.org", "bcc": "dan@example.org", "reply_to": "answers@example.com", "headers": {"X-Entity-Ref-ID": "1"},
+    "cc": "cyd@example.org", "bcc": "dan@example.org", "reply_to": ["answers@example.com", "help@example.com"], "headers": {"X-Entity-Ref-ID": "1"},
     "tags": [{"name": "category", "value": "confirm"}],
     "attachments": [{"filename": "a.txt", "content": list(b"hello")}],
 }))
 written = message(sent["id"])
-for part in ("X-Entity-Ref-ID: 1", "aGVsbG8=", "Reply-To: answers@example.com"):
+for part in ("X-Entity-Ref-ID: 1", "aGVsbG8=", "Reply-To: answers@example.com, help@example.com"):
     hold(f"{part} is in the message", part in written)
 shown = resend.Emails.get(sent["id"])
 hold("it is shown", shown["last_event"] == "delivered" and shown["bcc"] == ["dan@example.org"])
@@ -75,6 +76,11 @@ once = {"idempotency_key": str(uuid.uuid4())}
 first = storing(1, lambda: resend.Emails.send(letter, once))
 hold("the same again", storing(0, lambda: resend.Emails.send(letter, once))["id"] == first["id"])
 refused(ResendError, 409, "invalid_idempotent_request", lambda: resend.Emails.send(letter | {"subject": "Other"}, once))
+race = {"idempotency_key": str(uuid.uuid4())}
+
+with concurrent.futures.ThreadPoolExecutor(10) as pool:
+    raced = storing(1, lambda: list(pool.map(lambda _: resend.Emails.send(letter, race)["id"], range(10))))
+hold("all at once get one answer", len(set(raced)) == 1)
 later = storing(1, lambda: resend.Emails.send(letter | {"scheduled_at": "in 1 hour"}))
 hold("it is moved", resend.Emails.update({"id": later["id"], "scheduled_at": "in 2 hours"})["id"] == later["id"])
 hold("it is cancelled", resend.Emails.cancel(later["id"])["id"] == later["id"])
@@ -149,14 +155,14 @@ hold("it is deleted", resend.Webhooks.remove(hook["id"])["deleted"])
 
 # Templates.
 template = resend.Templates.create({
-    "name": "Welcome", "subject": "Hi {{{NAME}}}", "html": "<p>{{{NAME}}}</p>",
+    "name": "Welcome", "alias": "python", "subject": "Hi {{{NAME}}}", "html": "<p>{{{NAME}}}</p>",
     "variables": [{"key": "NAME", "type": "string", "fallback_value": "friend"}],
 })["id"]
 hold("it is published", resend.Templates.publish(template)["id"] == template)
 filled = {"from": letter["from"], "to": "ada@example.org", "template": {"id": template, "variables": {"NAME": "Ada"}}}
 greeting = storing(1, lambda: resend.Emails.send(filled))
 hold("it is filled", resend.Emails.get(greeting["id"])["subject"] == "Hi Ada")
-hold("it is shown", resend.Templates.get(template)["variables"][0]["fallback_value"] == "friend")
+hold("it is shown", resend.Templates.get("python")["variables"][0]["fallback_value"] == "friend")
 hold("it is updated", resend.Templates.update({"id": template, "name": "Other"})["id"] == template)
 copy = resend.Templates.duplicate(template)["id"]
 hold("both are listed", {template, copy} <= {other["id"] for other in resend.Templates.list()["data"]})

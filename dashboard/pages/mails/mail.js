@@ -48,7 +48,7 @@ export function MailPage({ id }) {
           ["To", html`<${Mailboxes} list=${mail.to} />`],
           mail.cc.length > 0 && ["Cc", html`<${Mailboxes} list=${mail.cc} />`],
           mail.bcc.length > 0 && ["Bcc", html`<${Mailboxes} list=${mail.bcc} />`],
-          mail.replyTo && ["Reply to", html`<${Mailbox} ...${mail.replyTo} />`],
+          mail.replyTo && ["Reply to", html`<${Mailboxes} list=${[mail.replyTo].flat()} />`],
           mail.attachments.length > 0 && ["Files", html`<ul class="plain">${mail.attachments.map((file) => html`<li class="wrap"><bdi>${file.fileName}</bdi> <span class="soft">${size(file.size)}</span></li>`)}</ul>`],
           ...detailsOf(mail),
           ["Mail id", html`<${Copyable} text=${mail.id} what="mail id" />`],

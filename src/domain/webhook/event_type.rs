@@ -58,6 +58,8 @@ event_types! {
     ResendSent = "resend.email.sent",
     /// The same.
     ResendDelivered = "resend.email.delivered",
+    /// It is to be sent later. The native API has no such event.
+    ResendScheduled = "resend.email.scheduled",
     /// It did not arrive yet, and is tried again.
     ResendDelayed = "resend.email.delivery_delayed",
     /// It was refused.
@@ -101,6 +103,7 @@ pub const TOLD: &[(&str, EventType)] = &[
     ("complained", EventType::ResendSent),
     ("complained", EventType::ResendDelivered),
     ("complained", EventType::ResendComplained),
+    ("scheduled", EventType::ResendScheduled),
     ("deferred", EventType::ResendDelayed),
     ("bounced", EventType::ResendBounced),
     ("failed", EventType::ResendFailed),

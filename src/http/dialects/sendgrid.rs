@@ -21,8 +21,8 @@ use crate::http::error::FieldError;
 use crate::http::extract::authorized::SendMails;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json};
 use crate::http::mails::request::{
-    Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, attachments,
-    custom_headers, read_files, single,
+    Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, answers_to,
+    attachments, custom_headers, read_files, single,
 };
 use crate::service::mails::Mails;
 
@@ -261,14 +261,22 @@ impl SendBody {
             violations.add("subject", "must have at most 998 characters");
         }
         single("from", self.from.clone(), violations);
-        let answers_to = self.reply_to.as_ref().or(self.reply_to_list.as_ref());
-        single("replyTo", answers_to.cloned(), violations);
+        answers_to("reply_to", self.reply_to.clone(), violations);
+        answers_to("reply_to_list", self.reply_to_list.clone(), violations);
+        if [&self.reply_to, &self.reply_to_list].iter().all(|given| has_any(given.as_ref())) {
+            violations.add("reply_to_list", "must be left out where there is a reply_to");
+        }
         custom_headers(self.headers.clone(), violations);
         check_arguments(self.custom_args.as_ref().map_or(0, Pairs::length), violations);
         if let Some(settings) = &self.mail_settings {
             settings.check(violations);
         }
     }
+}
+
+/// Whether there is any address.
+fn has_any(addresses: Option<&Addresses>) -> bool {
+    addresses.is_some_and(|addresses| !addresses.is_empty())
 }
 
 /// The path of a field, where it is one of an envelope's own.
@@ -311,7 +319,11 @@ impl Common {
             request.to = own.to;
             request.cc = own.cc;
             request.bcc = own.bcc;
-            request.reply_to = body.reply_to.clone().or_else(|| body.reply_to_list.clone());
+            request.reply_to = if has_any(body.reply_to.as_ref()) {
+                body.reply_to.clone()
+            } else {
+                body.reply_to_list.clone()
+            };
             request.subject = own.subject.or_else(|| body.subject.clone());
             request.html.clone_from(&self.html);
             request.text.clone_from(&self.text);

@@ -26,7 +26,7 @@ pub struct MailBody {
     to: Vec<AddressView>,
     cc: Vec<AddressView>,
     bcc: Vec<AddressView>,
-    reply_to: Option<AddressView>,
+    reply_to: Option<ReplyToView>,
     subject: String,
     html: Option<String>,
     text: Option<String>,
@@ -40,6 +40,24 @@ pub struct MailBody {
     created_at: String,
     #[serde(flatten)]
     details: DetailsView,
+}
+
+/// Where answers go: an object where that is one address, a list of them where there are several.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum ReplyToView {
+    One(AddressView),
+    Several(Vec<AddressView>),
+}
+
+impl ReplyToView {
+    fn of(mailboxes: &[Mailbox]) -> Option<Self> {
+        match mailboxes {
+            [] => None,
+            [one] => Some(Self::One(one.into())),
+            several => Some(Self::Several(several.iter().map(AddressView::from).collect())),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -156,7 +174,7 @@ impl MailBody {
             to: views(&content.to),
             cc: views(&content.cc),
             bcc: views(&content.bcc),
-            reply_to: content.reply_to.as_ref().map(AddressView::from),
+            reply_to: ReplyToView::of(&content.reply_to),
             subject: content.subject.as_str().to_owned(),
             attachments: content
                 .attachments

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 pub use self::addresses::AddressBody;
 pub(in crate::http) use self::addresses::Addresses;
 use self::addresses::mailboxes;
-pub(in crate::http) use self::addresses::single;
+pub(in crate::http) use self::addresses::{answers_to, single};
 pub use self::bulk::{BulkMailRequest, BulkRecipientBody};
 use self::details::{
     Metadata, Tags, UnsubscribeBody, WrittenPriority, priority, tags, unsubscribe_group,
@@ -53,7 +53,7 @@ pub struct SendMailRequest {
     /// The author; with a `templateId`, the template's own sender if it is left out.
     #[schema(value_type = AddressBody)]
     pub(in crate::http) from: Option<Addresses>,
-    /// Where answers go.
+    /// Where answers go: one address, or a list of at most 50.
     #[schema(value_type = Option<AddressBody>)]
     pub(in crate::http) reply_to: Option<Addresses>,
     /// The template that says what the request does not: subject, HTML, text, author and where answers go.
@@ -184,7 +184,7 @@ impl SendMailRequest {
     fn without_recipients(self, violations: &mut Violations) -> Result<Draft> {
         let Self { from, reply_to, subject, html, text, .. } = self;
         let from = single("from", from, violations);
-        let reply_to = single("replyTo", reply_to, violations);
+        let reply_to = answers_to("replyTo", reply_to, violations);
         let template = self.template_id.filter(|id| !id.is_empty());
         let has_template = template.is_some();
         let mut subject = subject.unwrap_or_default();

@@ -81,6 +81,7 @@ impl TryFrom<CreateTemplateRequest> for NewTemplate {
         match name {
             Some(name) if violations.is_empty() => Ok(Self {
                 name,
+                alias: None,
                 description: description.unwrap_or_default(),
                 kind: kind.unwrap_or_default(),
                 builder: builder.unwrap_or_default(),
@@ -155,6 +156,7 @@ impl TryFrom<UpdateTemplateRequest> for TemplateUpdate {
         let text = changed("plainTextTemplate", request.plain_text_template);
         let update = Self {
             name: name.and_then(|name| violations.check("templateName", name)),
+            alias: Change::Keep,
             description: line("description", request.description, &mut violations),
             kind: kind.and_then(|kind| violations.check("templateType", kind)),
             sender: match request.sender_id {

@@ -12,7 +12,7 @@ use super::sending::is_final;
 use super::suppressed::{self, Suppressed};
 use crate::domain::api_key::KeyMode;
 use crate::domain::bulk::{BulkAnswer, BulkDraft, BulkResult};
-use crate::domain::caller::Caller;
+use crate::domain::caller::{ApiKey, Caller};
 use crate::domain::id::{MailId, ProjectId};
 use crate::domain::idempotency::Idempotency;
 use crate::error::{Error, Result};
@@ -40,27 +40,30 @@ impl Mails {
         &self,
         caller: &Caller,
         project: ProjectId,
-        mut draft: BulkDraft,
+        draft: BulkDraft,
         idempotency: Option<Idempotency>,
     ) -> Result<BulkAccepted> {
         let key = super::sending::key_of(caller)?;
-        let scheduled_at = draft.common.details.scheduled_at;
-        if let Err(refusal) = super::sending::check_schedule(scheduled_at) {
-            // The same request may have come before its time was over.
-            return match self.first_bulk_answer(project, idempotency.as_ref()).await? {
-                Some(first) => Ok(first),
-                None => Err(refusal),
-            };
-        }
-        draft.common = match self.templates.fill(project, draft.common).await {
-            Ok(common) => common,
+        match self.accept_bulk(key, project, draft, idempotency.as_ref()).await {
             Err(refusal) if is_final(&refusal) => {
-                // What was accepted once is answered again, whatever became of its template since.
+                // As with one mail.
                 let first = self.first_bulk_answer(project, idempotency.as_ref()).await?;
-                return first.ok_or(refusal);
+                first.ok_or(refusal)
             }
-            Err(error) => return Err(error),
-        };
+            outcome => outcome,
+        }
+    }
+
+    async fn accept_bulk(
+        &self,
+        key: &ApiKey,
+        project: ProjectId,
+        mut draft: BulkDraft,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<BulkAccepted> {
+        let scheduled_at = draft.common.details.scheduled_at;
+        super::sending::check_schedule(scheduled_at)?;
+        draft.common = self.templates.fill(project, draft.common).await?;
         allow_sender(key, &draft.common)?;
         suppressions::permit_group(&self.db, project, &draft.common.details).await?;
         let test = draft.common.test || key.mode == KeyMode::Test;
@@ -73,7 +76,7 @@ impl Mails {
         let _held = if draft.common.remote_files.is_empty() {
             None
         } else {
-            if let Some(first) = self.first_bulk_answer(project, idempotency.as_ref()).await? {
+            if let Some(first) = self.first_bulk_answer(project, idempotency).await? {
                 return Ok(first);
             }
             Some(self.files.fetch(project, &mut draft.common).await?)
@@ -93,9 +96,9 @@ impl Mails {
         project: ProjectId,
         mut submission: BulkSubmission,
         answer: BulkAnswer,
-        idempotency: Option<Idempotency>,
+        idempotency: Option<&Idempotency>,
     ) -> Result<BulkAccepted> {
-        claim(&mut submission.mails, idempotency.as_ref(), &answer);
+        claim(&mut submission.mails, idempotency, &answer);
         let recipients = submission.mails.iter().map(|mail| {
             let addresses = mail.row.recipients.iter().map(|(_, address)| address.clone());
             (mail.row.id, addresses.collect())
@@ -116,7 +119,7 @@ impl Mails {
                 "The API key was revoked or switched off. Use another key.",
             ));
         }
-        match self.first_bulk_answer(project, idempotency.as_ref()).await? {
+        match self.first_bulk_answer(project, idempotency).await? {
             Some(first) => Ok(first),
             None => Err(Error::Unavailable(anyhow::anyhow!(
                 "the idempotency key was given up while it was looked at"

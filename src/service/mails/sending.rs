@@ -35,23 +35,30 @@ impl Mails {
     ) -> Result<Accepted> {
         let key = key_of(caller)?;
         let scheduled_at = draft.details.scheduled_at;
-        let mut draft = match self.templates.fill(project, draft).await {
-            Ok(draft) => draft,
+        match self.accept(key, project, draft, idempotency.as_ref()).await {
             Err(refusal) if is_final(&refusal) => {
-                // What was accepted once is answered again, whatever became of its template since.
+                // What was accepted once is answered again, whatever became of its template, its time or its key since: a
+                // refusal would say that no mail was made.
                 let first = self.first_answer(project, idempotency.as_ref(), scheduled_at).await?;
-                return first.ok_or(refusal);
+                first.ok_or(refusal)
             }
-            Err(error) => return Err(error),
-        };
+            outcome => outcome,
+        }
+    }
+
+    async fn accept(
+        &self,
+        key: &ApiKey,
+        project: ProjectId,
+        draft: Draft,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Accepted> {
+        let scheduled_at = draft.details.scheduled_at;
+        let mut draft = self.templates.fill(project, draft).await?;
         let test = draft.test || key.mode == KeyMode::Test;
         let hold = draft.on_ambiguous == OnAmbiguous::Hold;
         let details = draft.details.clone().without_what_is_off();
-        if let Err(refusal) = check_schedule(scheduled_at) {
-            // The same request may have come before its time was over.
-            let first = self.first_answer(project, idempotency.as_ref(), scheduled_at).await?;
-            return first.ok_or(refusal);
-        }
+        check_schedule(scheduled_at)?;
         allow(key, &draft)?;
         suppressions::permit_group(&self.db, project, &draft.details).await?;
         // Test mail goes nowhere, so it needs no domain; and its keys are given to many, who are not to get signed mail.
@@ -65,8 +72,7 @@ impl Mails {
             None
         } else {
             // The files of a request that came before need not be there any more.
-            let first = self.first_answer(project, idempotency.as_ref(), scheduled_at).await?;
-            if let Some(first) = first {
+            if let Some(first) = self.first_answer(project, idempotency, scheduled_at).await? {
                 return Ok(first);
             }
             Some(self.files.fetch(project, &mut draft).await?)
@@ -90,7 +96,7 @@ impl Mails {
                 missing_variables: missing_variables.clone(),
                 details: (!details.is_empty()).then(|| details.clone()),
                 body: body.clone(),
-                idempotency: idempotency.as_ref().map(|claim| ClaimedKey {
+                idempotency: idempotency.map(|claim| ClaimedKey {
                     key: claim.key.as_str().to_owned(),
                     request_digest: claim.request_digest.to_vec(),
                     answer: None,
@@ -124,8 +130,7 @@ impl Mails {
                     "a mail without an idempotency key was not stored"
                 )));
             }
-            let first = self.first_answer(project, idempotency.as_ref(), scheduled_at).await?;
-            if let Some(first) = first {
+            if let Some(first) = self.first_answer(project, idempotency, scheduled_at).await? {
                 return Ok(first);
             }
         }
@@ -198,5 +203,12 @@ pub(super) fn check_schedule(at: Option<DateTime<Utc>>) -> Result<()> {
 
 /// Whether trying again would be refused as well.
 pub(super) fn is_final(refusal: &Error) -> bool {
-    matches!(refusal, Error::NotFound(_) | Error::Impossible { .. } | Error::Invalid(_))
+    matches!(
+        refusal,
+        Error::NotFound(_)
+            | Error::Forbidden { .. }
+            | Error::Impossible { .. }
+            | Error::Invalid(_)
+            | Error::InvalidResource { .. }
+    )
 }

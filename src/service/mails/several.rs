@@ -76,8 +76,8 @@ impl Mails {
                 BulkAccepted { answer, suppressed, accepted_at: Utc::now(), replayed: false };
             return Ok(first.unwrap_or(nothing));
         }
-        self.store_together(project, BulkSubmission { mails, shared: None }, answer, idempotency)
-            .await
+        let submission = BulkSubmission { mails, shared: None };
+        self.store_together(project, submission, answer, idempotency.as_ref()).await
     }
 
     async fn prepare_one(

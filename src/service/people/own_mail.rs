@@ -60,7 +60,7 @@ impl OwnMails {
             to: vec![Mailbox::new(address, None)],
             cc: Vec::new(),
             bcc: Vec::new(),
-            reply_to: None,
+            reply_to: Vec::new(),
             subject: Subject::parse(subject).map_err(|_| broken("subject"))?,
             // Plain text: names that people chose stay text in it, and every program makes links of URLs.
             html: None,

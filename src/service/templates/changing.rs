@@ -10,8 +10,8 @@ use crate::domain::caller::Caller;
 use crate::domain::id::{ProjectId, SenderId};
 use crate::domain::key_change::Change;
 use crate::domain::template::{
-    BuilderType, MOST_PER_PROJECT, Template, TemplateContent, TemplateId, TemplateName,
-    TemplateType,
+    BuilderType, MOST_PER_PROJECT, Template, TemplateAlias, TemplateContent, TemplateId,
+    TemplateName, TemplateType,
 };
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
@@ -24,6 +24,8 @@ use crate::store::template_versions::Origin;
 pub struct NewTemplate {
     /// What people call it.
     pub name: TemplateName,
+    /// What programs may call it by.
+    pub alias: Option<TemplateAlias>,
     /// What people say of it.
     pub description: String,
     /// What it is for.
@@ -51,6 +53,7 @@ impl Templates {
             id: TemplateId::generate(),
             project,
             name: new.name.as_str().to_owned(),
+            alias: new.alias.map(|alias| alias.as_str().to_owned()),
             description: new.description,
             kind: new.kind,
             builder: new.builder,
@@ -113,6 +116,10 @@ impl Templates {
         if let Some(name) = update.name {
             fields.push("templateName");
             name.as_str().clone_into(&mut template.name);
+        }
+        if let Change::Set(alias) = update.alias {
+            fields.push("alias");
+            template.alias = alias.map(|alias| alias.as_str().to_owned());
         }
         if let Some(description) = update.description {
             fields.push("description");
@@ -250,13 +257,14 @@ fn no_such_sender() -> Error {
     Error::Invalid(Violations::one("senderId", "names no sender of this project"))
 }
 
-/// A sender may be deleted between our look and our writing.
+/// A sender may be deleted between our look and our writing, and an alias be taken.
 fn refused(error: sqlx::Error) -> Error {
-    let violated = error.as_database_error().and_then(|error| error.constraint());
-    if violated == Some(store::templates::SENDER_CONSTRAINT) {
-        no_such_sender()
-    } else {
-        unavailable(error)
+    match error.as_database_error().and_then(|error| error.constraint()) {
+        Some(store::templates::SENDER_CONSTRAINT) => no_such_sender(),
+        Some(store::templates::ALIAS_CONSTRAINT) => {
+            Error::Invalid(Violations::one("alias", "is that of another template of this project"))
+        }
+        _ => unavailable(error),
     }
 }
 

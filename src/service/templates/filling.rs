@@ -57,7 +57,9 @@ fn filled(mut draft: Draft, choice: TemplateChoice, chosen: ChosenTemplate) -> R
         let Writer { from, reply_to } =
             writer(sender).map_err(|error| Error::Internal(anyhow::anyhow!(error)))?;
         // Answers go to the template's address even where the request names another author.
-        draft.reply_to = draft.reply_to.or(reply_to);
+        if draft.reply_to.is_empty() {
+            draft.reply_to.extend(reply_to);
+        }
         draft.from = draft.from.or(Some(from));
     }
     // Braces that nobody fills in are nothing for a recipient.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::id::SenderId;
 use crate::domain::key_change::Change;
-use crate::domain::template::{TemplateContent, TemplateName, TemplateType};
+use crate::domain::template::{TemplateAlias, TemplateContent, TemplateName, TemplateType};
 use crate::mail::plain_text;
 
 /// What is to be different of a template; `None` leaves it as it is.
@@ -12,6 +12,8 @@ use crate::mail::plain_text;
 pub struct TemplateUpdate {
     /// What people call it.
     pub name: Option<TemplateName>,
+    /// What programs may call it by.
+    pub alias: Change<Option<TemplateAlias>>,
     /// What people say of it.
     pub description: Option<String>,
     /// What it is for.

@@ -8,6 +8,7 @@ mod rows;
 use self::columns::Columns;
 pub use self::rows::{AcceptedRow, ClaimedKey, NewMailRow, SharedBodyRow};
 use crate::domain::id::MailId;
+use crate::store::webhook_deliveries;
 
 /// Stores mails with their bodies, deliveries and idempotency records: all that is needed to promise that each will be
 /// delivered, in one statement and one commit.
@@ -22,6 +23,7 @@ pub async fn accept(
     lease_seconds: f64,
 ) -> sqlx::Result<Vec<AcceptedRow>> {
     let columns = Columns::of(mails);
+    let (told_kinds, told_types) = webhook_deliveries::told();
     sqlx::query_as!(
         AcceptedRow,
         r#"
@@ -160,15 +162,26 @@ pub async fn accept(
         ),
         told AS (
             INSERT INTO webhook_deliveries (project_id, webhook_id, type, event_id, mail_id, due_at)
-            SELECT accepted.project_id, webhook.id, 'email.bounced', suppressed.id, mail_id, now()
-            FROM suppressed
-            JOIN accepted ON accepted.id = mail_id
+            SELECT happened.project_id, subscription.id, subscription.type, event_id, mail_id, now()
+            FROM (
+                SELECT project_id, suppressed.id AS event_id, mail_id, 'suppressed' AS event
+                FROM suppressed
+                JOIN accepted ON accepted.id = mail_id
+                UNION ALL
+                -- That a mail is scheduled is said by its own row, whose id stands for the event.
+                SELECT project_id, accepted.id, accepted.id, 'scheduled'
+                FROM accepted
+                LEFT JOIN suppressions_by_mail ON mail_id = accepted.id
+                WHERE due_at IS NOT NULL AND recipients > coalesce(cardinality(positions), 0)
+            ) AS happened
             CROSS JOIN LATERAL (
-                SELECT id
+                SELECT webhooks.id, told.type
                 FROM webhooks
-                WHERE project_id = accepted.project_id AND active AND 'email.bounced' = ANY (events)
+                JOIN UNNEST($30::text[], $31::text[]) AS told (event, type)
+                  ON told.event = happened.event AND told.type = ANY (events)
+                WHERE project_id = happened.project_id AND active
                 OFFSET 0
-            ) AS webhook
+            ) AS subscription
         ),
         counted AS (
             INSERT INTO mail_changes (project_id, accepted, failed)
@@ -216,6 +229,8 @@ pub async fn accept(
         &columns.answers as _,
         shared.map(|body| body.id),
         shared.map(|body| body.content.as_slice()),
+        told_kinds as _,
+        told_types as _,
     )
     .fetch_all(db)
     .await

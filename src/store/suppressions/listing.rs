@@ -26,6 +26,8 @@ pub struct Filter {
     pub to: Option<DateTime<Utc>>,
     /// Only those before this one, in the order newest first.
     pub before: Option<SuppressionId>,
+    /// Only those newer than this one.
+    pub newer_than: Option<SuppressionId>,
     /// Only this one.
     pub id: Option<SuppressionId>,
 }
@@ -71,7 +73,9 @@ impl Filter {
     /// Where the entries of the time begin: their ids sort by it.
     fn first(&self) -> SuppressionId {
         let first = SuppressionId::first_at(self.from.unwrap_or(DateTime::UNIX_EPOCH));
-        self.id.map_or(first, |id| id.max(first))
+        let newer = self.newer_than.map(|id| id.as_uuid().as_u128().saturating_add(1));
+        let newer = newer.map(|id| SuppressionId::from(uuid::Uuid::from_u128(id)));
+        [self.id, newer].into_iter().flatten().fold(first, SuppressionId::max)
     }
 
     /// Where they end. An id is made a little later than the beginning of its transaction.

@@ -53,8 +53,8 @@ pub async fn search(
     };
     let rows = sqlx::query!(
         r#"
-        SELECT templates.id AS "id: TemplateId", project_id AS "project: ProjectId", name, description, type AS kind,
-               builder, sender_id AS "sender: SenderId", latest_version, published_version, templates.created_at,
+        SELECT templates.id AS "id: TemplateId", project_id AS "project: ProjectId", name, alias, description,
+               type AS kind, builder, sender_id AS "sender: SenderId", latest_version, published_version, templates.created_at,
                updated_at, subject, preview_text
         FROM templates
         CROSS JOIN LATERAL (
@@ -94,6 +94,7 @@ pub async fn search(
                 id: row.id,
                 project: row.project,
                 name: row.name,
+                alias: row.alias,
                 description: row.description,
                 kind: row.kind,
                 builder: row.builder,

@@ -173,7 +173,7 @@ pub async fn repeat_span(
         Repeated,
         r#"
         WITH looked AS MATERIALIZED (
-            SELECT id
+            SELECT id, created_at, details ? 'scheduledAt' AND status <> 'suppressed' AS scheduled
             FROM mails
             WHERE project_id = $1 AND id > $3 AND id < $4
             ORDER BY id
@@ -184,9 +184,13 @@ pub async fn repeat_span(
             SELECT $1, $2, told.type, happened.id, looked.id, now()
             FROM looked
             CROSS JOIN LATERAL (
-                SELECT id, type, attempt
+                SELECT id, type, attempt, at
                 FROM events
                 WHERE events.mail_id = looked.id AND at >= $5 AND at < $6
+                UNION ALL
+                -- What the mail's own row says, see `events::find`.
+                SELECT looked.id, 'scheduled', 0::smallint, looked.created_at
+                WHERE looked.scheduled AND looked.created_at >= $5 AND looked.created_at < $6
                 ORDER BY at, id
                 OFFSET 0
             ) AS happened

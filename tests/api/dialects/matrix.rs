@@ -140,6 +140,34 @@ async fn a_request_repeated_under_its_name_makes_one_mail() {
 }
 
 #[tokio::test]
+async fn what_was_accepted_once_is_answered_again_to_a_key_that_may_less_by_now() {
+    let app = TestApp::start().await;
+    with_sender(&app).await;
+    let account = app.account_key().await;
+    let key = app.full_key().await;
+    let mut answers = Vec::new();
+    let ask = async |way: &Way| {
+        let request = way.request(&app, key.text(), "ada@example.org");
+        app.ask(request.header("idempotency-key", way.path)).await
+    };
+    for way in WAYS {
+        answers.push(ask(way).await);
+    }
+    let narrow = json!({"domains": ["example.net"]});
+    let path = format!("/v1/account/api-keys/{}", key.id);
+    assert_eq!(app.patch(&path, &account, narrow).await.status, 200);
+    for (way, first) in WAYS.iter().zip(&answers) {
+        let again = ask(way).await;
+        assert_eq!((again.status, &again.bytes), (first.status, &first.bytes), "{}", way.path);
+        assert_eq!(again.header("idempotent-replayed"), "true", "{}", way.path);
+        let new = app.ask(way.request(&app, key.text(), "ada@example.org")).await;
+        assert_eq!(new.status, way.told[4], "{}", way.path);
+    }
+    assert_eq!(app.mails_stored().await, i64::try_from(WAYS.len()).unwrap());
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn limits_hold_across_all_of_them() {
     let app = Setup::default().limits(100, 3).standing_clock().start().await;
     with_sender(&app).await;

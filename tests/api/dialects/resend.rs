@@ -29,6 +29,7 @@ async fn a_mail_is_sent_and_read_again() {
     let received = server.wait_for(4).await;
     let message = String::from_utf8_lossy(&received[0].data).into_owned();
     assert!(message.contains("X-Entity-Ref-ID: 1") && message.contains("aGVsbG8="), "{message}");
+    assert!(message.contains(&format!("Message-ID: <{id}@example.com>")), "{message}");
     assert!(message.contains("x {{y}}"), "nothing is substituted where nothing was given");
 
     app.mail_in(&key, &id, "sent").await;
@@ -36,6 +37,7 @@ async fn a_mail_is_sent_and_read_again() {
     assert_eq!(read.status, 200);
     for (member, value) in [
         ("object", json!("email")),
+        ("message_id", json!(format!("<{id}@example.com>"))),
         ("from", json!("Acme <a@example.com>")),
         ("to", json!(["d@example.org", "e@example.org"])),
         ("cc", json!(["c@example.org"])),

@@ -85,7 +85,7 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
 }
 
 /// Checks both signatures of a request.
-fn is_signed(received: &Received, secret: &str) -> bool {
+pub fn is_signed(received: &Received, secret: &str) -> bool {
     use std::fmt::Write;
 
     use base64::Engine;

@@ -35,7 +35,7 @@ const NAMES: &[(&str, &str)] = &[
     ("to", "recipient"),
     ("html", "body"),
     ("text", "body"),
-    ("dynamicData", "variables"),
+    ("dynamicData", "recipient.variables"),
     ("templateId", "template_id"),
 ];
 
@@ -250,9 +250,20 @@ struct QueuedBody {
     status: &'static str,
 }
 
+/// Their name of a field. In a batch only the recipients differ, and all else is said once.
+fn renamed(field: &str) -> String {
+    let name = names::renamed(field, NAMES);
+    let within = name.strip_prefix('[').and_then(|rest| rest.split_once("]."));
+    match within.map(|(place, own)| (place, own, own.strip_prefix("recipient"))) {
+        Some((place, _, Some(rest))) => format!("recipients[{place}]{rest}"),
+        Some((_, own, None)) => own.to_owned(),
+        None => name,
+    }
+}
+
 /// A refusal in this dialect.
 pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
-    let error = facts.sentence(|field| names::renamed(field, NAMES));
+    let error = facts.sentence(renamed);
     let code = match (facts.status, facts.code) {
         (StatusCode::UNAUTHORIZED, _) if facts.message.contains("expired") => "expired_api_key",
         (StatusCode::UNAUTHORIZED, _) => "invalid_api_key",
@@ -273,6 +284,20 @@ pub(super) fn refusal(facts: &Facts<'_>) -> (StatusCode, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_are_called_as_in_the_request() {
+        for (native, told) in [
+            ("to.email", "recipient.email"),
+            ("dynamicData.a", "recipient.variables.a"),
+            ("[3].to.email", "recipients[3].email"),
+            ("[3].dynamicData", "recipients[3].variables"),
+            ("[3].subject", "subject"),
+            ("recipients", "recipients"),
+        ] {
+            assert_eq!(renamed(native), told);
+        }
+    }
 
     #[test]
     fn a_body_with_a_tag_is_html() {

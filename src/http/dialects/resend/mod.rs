@@ -8,6 +8,7 @@ mod request;
 mod response;
 mod suppressions;
 mod template_notes;
+mod template_request;
 mod templates;
 mod webhooks;
 

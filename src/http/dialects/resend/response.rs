@@ -61,6 +61,8 @@ pub(super) struct EmailBody {
 
 #[derive(Debug, Serialize)]
 struct Shown {
+    /// As it stands in the header of the mail.
+    message_id: String,
     from: String,
     to: Vec<String>,
     cc: Vec<String>,
@@ -119,7 +121,9 @@ impl Shown {
     /// As much as lists know: the first recipient only.
     fn of(mail: MailSummary) -> Self {
         let MailDetails { metadata, scheduled_at, .. } = mail.details.unwrap_or_default();
+        let domain = mail.from_address.rsplit_once('@').map_or("", |(_, domain)| domain);
         Self {
+            message_id: format!("<{}@{domain}>", mail.id),
             from: named(mail.from_name.as_deref(), &mail.from_address),
             to: vec![named(mail.to_name.as_deref(), &mail.to_address)],
             cc: Vec::new(),

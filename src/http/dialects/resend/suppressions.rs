@@ -65,10 +65,6 @@ async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<List<SuppressionBody>>> {
     let (place, limit) = query.place::<SuppressionId>()?;
-    let Place::After(before) = place else {
-        let problem = "is not supported in this list; page forward with `after`";
-        return Err(Error::Invalid(Violations::one("before", problem)));
-    };
     let reason = match query.origin.as_deref() {
         None => None,
         Some("bounce") => Some(Reason::Bounce),
@@ -79,13 +75,18 @@ async fn list(
             return Err(Error::Invalid(Violations::one("origin", problem)));
         }
     };
-    let filter = SuppressionFilter {
-        group: Some(GroupCode::global()),
-        reason,
-        before,
-        ..Default::default()
+    let filter =
+        SuppressionFilter { group: Some(GroupCode::global()), reason, ..Default::default() };
+    let found = match place {
+        Place::After(before) => {
+            let filter = SuppressionFilter { before, ..filter };
+            suppressions.search(caller.project, &filter, 1, limit).await?
+        }
+        Place::Before(newer_than) => {
+            let filter = SuppressionFilter { newer_than: Some(newer_than), ..filter };
+            suppressions.last_of(caller.project, &filter, limit).await?
+        }
     };
-    let found = suppressions.search(caller.project, &filter, 1, limit).await?;
     let has_more = found.total > i64::from(limit);
     let page = Page { items: found.entries, has_more };
     Ok(Json::new(page.of(|entry| SuppressionBody::new(entry, None))))

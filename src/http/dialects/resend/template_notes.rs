@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::address::Mailbox;
+use crate::domain::mail::Content;
 use crate::domain::template::MAX_VARIABLES;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
@@ -72,6 +73,9 @@ impl Notes {
             .chain(self.reply_to.iter().flatten().map(|text| ("reply_to", text)))
         {
             violations.check(field, text.parse::<Mailbox>());
+        }
+        if self.reply_to.as_ref().is_some_and(|texts| texts.len() > Content::MAX_REPLY_TO) {
+            violations.add("reply_to", "may be 50 addresses at most");
         }
         if self.variables.len() > MOST_VARIABLES {
             violations.add("variables", format!("may be {MOST_VARIABLES} at most"));

@@ -5,28 +5,24 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::super::few::Words;
 use super::domains::ReferenceBody;
 use super::paging::{List, ListQuery};
 use super::request::Known;
 use super::template_notes::{Notes, VariableBody};
+use super::template_request::TemplateRequest;
 use crate::domain::id::ProjectId;
-use crate::domain::key_change::Change;
-use crate::domain::template::{MOST_PER_PROJECT, Template, TemplateId, TemplateName};
-use crate::domain::violations::Violations;
+use crate::domain::template::{
+    MOST_PER_PROJECT, Template, TemplateAlias, TemplateId, TemplateName,
+};
 use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadTemplates, WriteTemplates};
 use crate::http::extract::{Authorized, Json, Path, Query};
 use crate::http::mails::response::timestamp;
-use crate::http::templates::request::{CreateTemplateRequest, UpdateTemplateRequest};
-use crate::service::templates::{NewTemplate, ShownTemplate, TemplateUpdate, Templates};
-
-/// Stands in for a subject that is left out, which is no mistake here: each mail may have its own.
-const NO_SUBJECT: &str = "-";
+use crate::service::templates::{NewTemplate, ShownTemplate, Templates};
 
 /// The routes of this resource.
 pub(super) fn routes() -> Router<Api> {
@@ -63,7 +59,8 @@ async fn find(
     State(templates): State<Templates>,
     Path(id): Path<String>,
 ) -> Result<Json<TemplateBody>> {
-    let found = templates.find(caller.project, template_id(&id)?, None).await?;
+    let id = template_named(&templates, caller.project, &id).await?;
+    let found = templates.find(caller.project, id, None).await?;
     Ok(Json::new(TemplateBody::new(found)))
 }
 
@@ -73,7 +70,7 @@ async fn update(
     Path(id): Path<String>,
     Json { value, .. }: Json<TemplateRequest>,
 ) -> Result<Json<ReferenceBody>> {
-    let id = template_id(&id)?;
+    let id = template_named(&templates, caller.project, &id).await?;
     let found = templates.find(caller.project, id, None).await?;
     let update = value.into_update(Notes::of(&found.version.content.variables))?;
     templates.update(&caller, caller.project, id, update).await?;
@@ -85,7 +82,7 @@ async fn delete(
     State(templates): State<Templates>,
     Path(id): Path<String>,
 ) -> Result<Json<ReferenceBody>> {
-    let id = template_id(&id)?;
+    let id = template_named(&templates, caller.project, &id).await?;
     templates.find(caller.project, id, None).await?;
     templates.delete(&caller, caller.project, id).await?;
     Ok(Json::new(reference(id, Some(true))))
@@ -96,7 +93,7 @@ async fn publish(
     State(templates): State<Templates>,
     Path(id): Path<String>,
 ) -> Result<Json<ReferenceBody>> {
-    let id = template_id(&id)?;
+    let id = template_named(&templates, caller.project, &id).await?;
     templates.publish(&caller, caller.project, id, None).await?;
     Ok(Json::new(reference(id, None)))
 }
@@ -106,13 +103,16 @@ async fn duplicate(
     State(templates): State<Templates>,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<ReferenceBody>)> {
-    let found = templates.find(caller.project, template_id(&id)?, None).await?.version;
+    let id = template_named(&templates, caller.project, &id).await?;
+    let found = templates.find(caller.project, id, None).await?.version;
     let name: String =
         format!("Copy of {}", found.template.name).chars().take(TemplateName::LONGEST).collect();
     let name = TemplateName::parse(&name)
         .map_err(|problem| Error::Internal(anyhow::anyhow!("the name of a copy {problem}")))?;
     let new = NewTemplate {
         name,
+        // Each has its own.
+        alias: None,
         description: found.template.description,
         kind: found.template.kind,
         builder: found.template.builder,
@@ -126,7 +126,7 @@ async fn duplicate(
 
 /// What is known of what is sent of a template: of the version that was published.
 pub(super) async fn sent_of(templates: &Templates, project: ProjectId, id: &str) -> Result<Known> {
-    let id = template_id(id)?;
+    let id = template_named(templates, project, id).await?;
     let newest = templates.find(project, id, None).await?.version;
     let sent = match newest.template.published {
         Some(version) if version != newest.version => {
@@ -140,11 +140,19 @@ pub(super) async fn sent_of(templates: &Templates, project: ProjectId, id: &str)
     Ok(Known { id, notes, has_subject })
 }
 
-/// Its clients want ids to be UUIDs; ours are understood as well. What is neither names no template.
-fn template_id(text: &str) -> Result<TemplateId> {
+/// Its clients want ids to be UUIDs; ours are understood as well, and aliases. What is none of them names no template.
+async fn template_named(
+    templates: &Templates,
+    project: ProjectId,
+    text: &str,
+) -> Result<TemplateId> {
     let ours = text.parse::<TemplateId>().ok();
     let id = ours.or_else(|| uuid::Uuid::try_parse(text).ok().map(TemplateId::from));
-    id.ok_or(Error::NotFound("template"))
+    if let Some(id) = id {
+        return Ok(id);
+    }
+    let alias = TemplateAlias::parse(text).map_err(|_| Error::NotFound("template"))?;
+    templates.of_alias(project, &alias).await
 }
 
 fn written(id: TemplateId) -> String {
@@ -153,73 +161,6 @@ fn written(id: TemplateId) -> String {
 
 fn reference(id: TemplateId, deleted: Option<bool>) -> ReferenceBody {
     ReferenceBody { object: "template", id: written(id), deleted }
-}
-
-#[derive(Debug, Deserialize)]
-struct TemplateRequest {
-    name: Option<String>,
-    alias: Option<String>,
-    from: Option<String>,
-    subject: Option<String>,
-    reply_to: Option<Words>,
-    html: Option<String>,
-    text: Option<String>,
-    variables: Option<Vec<VariableBody>>,
-}
-
-impl TemplateRequest {
-    fn into_new(mut self) -> Result<NewTemplate> {
-        let notes = self.notes(Notes::default())?;
-        let mut violations = Violations::default();
-        for (field, value) in [("name", &self.name), ("html", &self.html)] {
-            if value.as_ref().is_none_or(|text| text.trim().is_empty()) {
-                violations.add(field, "is required");
-            }
-        }
-        if !violations.is_empty() {
-            return Err(Error::Invalid(violations));
-        }
-        let subject = self.subject.take().filter(|text| !text.trim().is_empty());
-        let has_subject = subject.is_some();
-        let mut new = NewTemplate::try_from(CreateTemplateRequest::with(|request| {
-            request.template_name = self.name;
-            request.subject = Some(subject.unwrap_or_else(|| NO_SUBJECT.into()));
-            request.email_template = self.html;
-            request.plain_text_template = self.text;
-            request.publish = Some(false);
-        }))?;
-        if !has_subject {
-            new.content.subject.clear();
-        }
-        new.content.variables = notes;
-        Ok(new)
-    }
-
-    fn into_update(mut self, current: Notes) -> Result<TemplateUpdate> {
-        let notes = self.notes(current)?;
-        let part = |part: Option<String>| part.map_or(Change::Keep, |text| Change::Set(Some(text)));
-        let update = TemplateUpdate::try_from(UpdateTemplateRequest::with(|request| {
-            request.template_name = self.name;
-            request.subject = self.subject.filter(|text| !text.trim().is_empty());
-            request.email_template = part(self.html);
-            request.plain_text_template = part(self.text);
-            request.publish = Some(false);
-        }))?;
-        Ok(TemplateUpdate { variables: Some(notes), ..update })
-    }
-
-    fn notes(&mut self, current: Notes) -> Result<Map<String, Value>> {
-        if self.alias.is_some() {
-            let problem = "is not supported; leave it out, and name the template by its id";
-            return Err(Error::Invalid(Violations::one("alias", problem)));
-        }
-        let notes = Notes {
-            from: self.from.take().or(current.from),
-            reply_to: self.reply_to.take().map(|words| words.0).or(current.reply_to),
-            variables: self.variables.take().unwrap_or(current.variables),
-        };
-        notes.checked()
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -239,7 +180,7 @@ impl SummaryBody {
         Self {
             id: written(template.id),
             name: template.name.clone(),
-            alias: None,
+            alias: template.alias.clone(),
             status: if is_published { "published" } else { "draft" },
             published_at: is_published.then(|| timestamp(template.updated_at)),
             created_at: timestamp(template.created_at),

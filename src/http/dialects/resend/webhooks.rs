@@ -26,6 +26,7 @@ pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/webhooks", post(create).get(list))
         .route("/webhooks/{id}", get(find).patch(update).delete(delete))
+        .route("/webhooks/{id}/signing-secret/rotate", post(rotate))
 }
 
 async fn create(
@@ -100,6 +101,18 @@ async fn update(
     Ok(Json::new(ReferenceBody { object: "webhook", id, deleted: None }))
 }
 
+/// From then on the new secret signs, and the old one nothing more.
+async fn rotate(
+    caller: Authorized<WriteWebhooks>,
+    State(webhooks): State<Webhooks>,
+    Path(id): Path<String>,
+) -> Result<Json<CreatedBody>> {
+    let webhook = told_so(&webhooks, caller.project, &id).await?;
+    let secret = webhooks.rotate(&caller, caller.project, webhook.id).await?;
+    let signing_secret = secret.reveal().to_owned();
+    Ok(Json::new(CreatedBody { object: "webhook", id: webhook.id.to_string(), signing_secret }))
+}
+
 async fn delete(
     caller: Authorized<WriteWebhooks>,
     State(webhooks): State<Webhooks>,
@@ -143,8 +156,8 @@ impl WebhookRequest {
                 Some(_) => {}
                 None => violations.add(
                     format!("events[{place}]"),
-                    "is no event that happens here: email.sent, email.delivered, email.delivery_delayed, email.bounced, \
-                     email.failed, email.suppressed, email.complained, email.opened and email.clicked do",
+                    "is no event that happens here: email.sent, email.scheduled, email.delivered, \
+                     email.delivery_delayed, email.bounced, email.failed, email.suppressed, email.complained, email.opened and email.clicked do",
                 ),
             }
         }

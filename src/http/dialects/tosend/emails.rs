@@ -140,6 +140,24 @@ impl From<&Mailbox> for PersonBody {
     }
 }
 
+/// Where answers go: an object where that is one address, as it is there, and a list where there are several.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum ReplyToBody {
+    One(PersonBody),
+    Several(Vec<PersonBody>),
+}
+
+impl ReplyToBody {
+    fn of(mailboxes: &[Mailbox]) -> Option<Self> {
+        match mailboxes {
+            [] => None,
+            [one] => Some(Self::One(one.into())),
+            several => Some(Self::Several(several.iter().map(PersonBody::from).collect())),
+        }
+    }
+}
+
 /// A mail, as lists show it: with its first recipient.
 #[derive(Debug, Serialize)]
 struct EmailBody {
@@ -186,7 +204,7 @@ struct DetailBody {
     email: EmailBody,
     cc: Vec<PersonBody>,
     bcc: Vec<PersonBody>,
-    reply_to: Option<PersonBody>,
+    reply_to: Option<ReplyToBody>,
     html: Option<String>,
     text: Option<String>,
     events: Vec<EventBody>,
@@ -214,7 +232,7 @@ impl From<MailDetail> for DetailBody {
             email,
             cc: everyone(&content.cc),
             bcc: everyone(&content.bcc),
-            reply_to: content.reply_to.as_ref().map(PersonBody::from),
+            reply_to: ReplyToBody::of(&content.reply_to),
             html: content.html,
             text: content.text,
             events: events.into_iter().map(EventBody::from).collect(),

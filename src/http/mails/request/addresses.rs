@@ -42,6 +42,11 @@ impl Addresses {
         Self { written: vec![Written::Object(AddressBody { email, name })], is_list: false }
     }
 
+    /// Whether it is a list without entries.
+    pub(in crate::http) fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+
     /// Texts such as `Ada <ada@example.com>`, one for each address.
     pub(in crate::http) fn of_texts(texts: impl IntoIterator<Item = String>) -> Self {
         Self { written: texts.into_iter().map(Written::Text).collect(), is_list: true }
@@ -163,10 +168,24 @@ pub(in crate::http) fn single(
     violations: &mut Violations,
 ) -> Option<Mailbox> {
     // An empty list is what some programs write for nobody.
-    let addresses = addresses.filter(|addresses| !addresses.written.is_empty())?;
+    let addresses = addresses.filter(|addresses| !addresses.is_empty())?;
     if addresses.written.len() != 1 {
         violations.add(field, "must be one address");
         return None;
     }
     mailboxes(field, Some(addresses), violations).pop()
+}
+
+/// The addresses that answers go to.
+pub(in crate::http) fn answers_to(
+    field: &str,
+    addresses: Option<Addresses>,
+    violations: &mut Violations,
+) -> Vec<Mailbox> {
+    let count = addresses.as_ref().map_or(0, |addresses| addresses.written.len());
+    if count > Content::MAX_REPLY_TO {
+        violations.add(field, format!("may be 50 addresses, and has {count}"));
+        return Vec::new();
+    }
+    mailboxes(field, addresses, violations)
 }

@@ -33,7 +33,7 @@ pub struct BulkMailRequest {
     /// The author.
     #[schema(value_type = AddressBody)]
     from: Option<Addresses>,
-    /// Where answers go.
+    /// Where answers go: one address, or a list of at most 50.
     #[schema(value_type = Option<AddressBody>)]
     reply_to: Option<Addresses>,
     /// At most 998 characters; may have `{{variables}}`.

@@ -95,6 +95,11 @@ async fn mails(server: &Server, resend: &Resend) -> Outcome<()> {
     let first = server.storing(1, resend.emails.send(once())).await??;
     let again = server.storing(0, resend.emails.send(once())).await??;
     assert_eq!(first.id, again.id);
+    let at_once = format!("rust/{}/at-once", sent.id);
+    let racing = || resend.emails.send(letter().with_idempotency_key(&at_once));
+    let (one, two) = server.storing(1, async { tokio::join!(racing(), racing()) }).await?;
+    assert_eq!(one?.id, two?.id);
+
     let other = letter().with_text("Other").with_idempotency_key(&key);
     refused(resend.emails.send(other).await, 409, "invalid_idempotent_request");
 
