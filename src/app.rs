@@ -189,7 +189,9 @@ impl App {
         let domains = domains(&config, &db, &seal)?;
         let links = Links::new(&public_url, link_key);
         let guard = Guard::new(config.outbound_allow.clone());
-        let client = Client::new(guard.clone()).context("cannot prepare requests to others")?;
+        let dns = config.dns_server.map(|server| Dns::new(Some(server))).transpose()?;
+        let client =
+            Client::new(guard.clone(), dns).context("cannot prepare requests to others")?;
         let files = Files::new(client.clone());
         let handoff = delivers.then_some(handoff);
         let mails =
