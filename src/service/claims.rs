@@ -57,6 +57,10 @@ impl Deliveries {
     /// Leases up to `limit` deliveries that are due and have room, and says of every lease that ran out before how that
     /// attempt ended: nobody knows.
     pub async fn claim(&self, limit: i64, room: &Room) -> Result<Claims> {
+        // What this node works on, and what it is about to record, must not be taken for what somebody left behind.
+        if self.leases.have_run_out() {
+            self.renew_leases().await?;
+        }
         let (token, asked) = (Uuid::new_v4(), Instant::now());
         let mut leased = Vec::new();
         let claiming = self.take(token, limit, room, &mut leased);

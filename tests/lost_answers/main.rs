@@ -10,6 +10,7 @@ mod database;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
+mod outage;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server_process.rs"]
 mod server_process;
@@ -50,14 +51,20 @@ impl Scene {
     }
 
     async fn with_leases_of(seconds: &str) -> Self {
+        Self::with(&[("LEASE_SECONDS", seconds)]).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
         let relay = SmtpServer::start().await;
         let database = TestDatabase::create().await;
         let proxy = DatabaseProxy::start(&database.options).await;
         let mut server = Server::new()
             .with("DATABASE_URL", proxy.url())
             .with("SECRET_KEY", &"k".repeat(64))
-            .with("SMTP_URL", &relay.url())
-            .with("LEASE_SECONDS", seconds);
+            .with("SMTP_URL", &relay.url());
+        for (name, value) in settings {
+            server = server.with(name, value);
+        }
         server.start().await;
         let key = server.create_key(&[]).await;
         let client = ApiClient::new(&server.url(""), &key);
