@@ -53,14 +53,14 @@ enum Names {
     /// The system's resolver, by so many threads.
     System(Arc<Semaphore>),
     /// The DNS server that the operator named.
-    Server(Dns),
+    Server(Arc<Dns>),
 }
 
 impl Connector {
     /// Asks `dns` where hosts are; without it, the system's resolver.
     pub(super) fn new(guard: Guard, dns: Option<Dns>) -> Self {
         let by_system = || Names::System(Arc::new(Semaphore::new(LOOK_UPS)));
-        Self { guard, names: dns.map_or_else(by_system, Names::Server) }
+        Self { guard, names: dns.map_or_else(by_system, |dns| Names::Server(Arc::new(dns))) }
     }
 
     /// Connects to the host of a URL. It may take as long as the caller lets it.

@@ -1,5 +1,7 @@
 //! What a key is to be like: `posthaste keys create`.
 
+#![expect(clippy::doc_markdown, reason = "`--help` prints these texts as they are")]
+
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -56,10 +58,10 @@ pub struct CreateKey {
     /// Refuse nobody by the allowlist, and only count whom it would have refused
     #[arg(long, requires = "ip_allowlist")]
     pub ip_allowlist_dry_run: bool,
-    /// Requests in any second, if not as `RATE_LIMIT_PER_SECOND` says
+    /// Requests in any second, if not as RATE_LIMIT_PER_SECOND says
     #[arg(long, value_name = "NUMBER", value_parser = figure())]
     pub per_second: Option<u32>,
-    /// Requests in any minute, if not as `RATE_LIMIT_PER_MINUTE` says
+    /// Requests in any minute, if not as RATE_LIMIT_PER_MINUTE says
     #[arg(long, value_name = "NUMBER", value_parser = figure())]
     pub per_minute: Option<u32>,
     /// After how long it expires, such as 12h or 90d [default: never]
