@@ -201,6 +201,11 @@ impl Leases {
         unwanted
     }
 
+    /// Whether a lease of this delivery is held, whichever.
+    pub fn has(&self, id: DeliveryId) -> bool {
+        self.lock().contains_key(&id)
+    }
+
     /// Whether what is held here may look abandoned to others: its leases have run out, or are still to be given back. So it
     /// is when the database was away for long.
     pub fn have_run_out(&self) -> bool {
