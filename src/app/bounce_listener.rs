@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{certificates, own_name};
+use super::configured::{certificates, own_name};
 use crate::config::Config;
 use crate::http::listener::Listener;
 use crate::inbound::{self, CurrentTls};

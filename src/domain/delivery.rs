@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{DeliveryId, MailId};
-
 /// What a delivery does after an attempt whose end is not known, because the relay took the message and its answer
 /// never came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,13 +66,4 @@ impl Reply {
             text: text.into().chars().take(Self::MAX_TEXT).collect(),
         }
     }
-}
-
-/// Names a delivery and the recipient's place in the mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DeliveryRef {
-    /// The delivery.
-    pub id: DeliveryId,
-    /// The mail it belongs to.
-    pub mail: MailId,
 }

@@ -9,10 +9,10 @@ use std::fmt;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::hmac;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::hmac_sha256::{derived_key, hmac_sha256};
 use super::id::{MailId, ProjectId};
 use super::suppression::GroupCode;
 
@@ -85,11 +85,9 @@ impl fmt::Debug for LinkKey {
 impl LinkKey {
     /// Derives the keys, each under a label of its own.
     pub fn derive(secret_key: &SecretString) -> Self {
-        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret_key.expose_secret().as_bytes());
-        let derive = |label: &[u8]| digest(&secret, &[label]);
         Self {
-            encryption: derive(b"posthaste links in mails v1"),
-            nonces: derive(b"posthaste nonces of links in mails v1"),
+            encryption: derived_key(secret_key, b"posthaste links in mails v1"),
+            nonces: derived_key(secret_key, b"posthaste nonces of links in mails v1"),
         }
     }
 
@@ -102,8 +100,7 @@ impl LinkKey {
     pub fn seal(&self, token: &LinkToken) -> String {
         let (purpose, mut sealed) = written(token);
         // Drawn from what is encrypted: it repeats only where all does, which tells no more than that.
-        let nonces = hmac::Key::new(hmac::HMAC_SHA256, &self.nonces);
-        let digest = digest(&nonces, &[&[purpose], &sealed]);
+        let digest = hmac_sha256(&self.nonces, &[&[purpose], &sealed]);
         let nonce: [u8; NONCE_LEN] =
             digest[..NONCE_LEN].try_into().expect("a digest is longer than a nonce");
         self.key()
@@ -135,14 +132,6 @@ impl LinkKey {
         let key = UnboundKey::new(&CHACHA20_POLY1305, &self.encryption);
         LessSafeKey::new(key.expect("the key is as long as the cipher wants it"))
     }
-}
-
-fn digest(key: &hmac::Key, pieces: &[&[u8]]) -> [u8; 32] {
-    let mut context = hmac::Context::with_key(key);
-    for piece in pieces {
-        context.update(piece);
-    }
-    context.sign().as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 /// The purpose, and the rest: the place, and what only this purpose has.

@@ -1,10 +1,9 @@
 //! Addresses that bounces come back to, each of which says whose mail it was (variable envelope return paths, VERP).
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::hmac_sha256::hmac_sha256;
 use super::id::MailId;
 
 /// What every local part of ours begins with.
@@ -80,11 +79,8 @@ impl ReturnPath {
 }
 
 fn proof(key: &[u8; 32], named: &[u8; NAMED]) -> [u8; PROOF] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(named);
-    let whole: [u8; 32] = mac.finalize().into_bytes().into();
     let mut half = [0; PROOF];
-    half.copy_from_slice(&whole[..PROOF]);
+    half.copy_from_slice(&hmac_sha256(key, &[named])[..PROOF]);
     half
 }
 

@@ -11,11 +11,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::error::ErrorEnvelope;
 use super::extract::authorized::{ReadKeys, WriteKeys};
 use super::extract::{AccountAuthorized, Json, Path, Query};
-use super::mails::response::Success;
 use crate::domain::id::AlertId;
 use crate::domain::usage::Alert;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+use crate::http::wire::Success;
 use crate::service::usage::Usage;
 
 /// Which of them, and which page.

@@ -16,8 +16,8 @@ use crate::http::Api;
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::ReadAudit;
 use crate::http::extract::{AccountAuthorized, Json, Query};
-use crate::http::mails::response::{Success, timestamp};
 use crate::http::page::{Found, Wanted};
+use crate::http::wire::{Success, timestamp};
 use crate::service::audit::{self, AuditFilter};
 
 /// The routes about the log.

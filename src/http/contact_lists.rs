@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadContacts, WriteContacts};
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::contacts::Contacts;
 
 /// The resource.

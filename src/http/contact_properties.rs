@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadContacts, WriteContacts};
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::{Success, timestamp};
+use crate::http::wire::{Success, timestamp};
 use crate::service::contacts::Contacts;
 
 /// The resource under both of its names.

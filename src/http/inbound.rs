@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::WriteBounces;
 use crate::http::extract::{Anything, Authorized, Json, Message};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::bounces::{Bounces, Source, Taken};
 use crate::service::ses::Ses;
 

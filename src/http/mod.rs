@@ -29,6 +29,7 @@ pub mod suppressions;
 pub mod templates;
 pub mod tracking;
 pub mod webhooks;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -241,12 +242,7 @@ pub fn router(api: Api, pages: Router<Api>) -> Router {
         .routes(routes!(mails::cancel_mail))
         .routes(routes!(mails::reschedule::update_mail))
         .routes(routes!(mails::preview::preview_mail))
-        .routes(routes!(key_usage::get_account_key_usage))
-        .routes(routes!(key_usage::get_key_usage))
-        .routes(routes!(key_usage::list_account_key_requests))
-        .routes(routes!(key_usage::list_key_requests))
-        .routes(routes!(key_usage::list_account_key_would_have_blocked))
-        .routes(routes!(key_usage::list_key_would_have_blocked))
+        .merge(key_usage::routes())
         .routes(routes!(alerts::list_alerts))
         .routes(routes!(alerts::dismiss_alert))
         .routes(routes!(overview::get_overview))

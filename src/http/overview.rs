@@ -8,9 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::error::ErrorEnvelope;
 use super::extract::authorized::ReadMails;
 use super::extract::{AccountAuthorized, Json, Query};
-use super::mails::response::Success;
 use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
+use crate::http::wire::Success;
 use crate::service::overview::{DayOfMail, Overview, Overviews};
 
 /// How far back.

@@ -25,8 +25,8 @@ use crate::http::domains::response::{REGION, verification_status};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadProjects, WriteProjects};
 use crate::http::extract::{AccountAuthorized, Json, Path, Query};
-use crate::http::mails::response::{Success, timestamp};
 use crate::http::page::{Found, Wanted};
+use crate::http::wire::{Success, timestamp};
 use crate::service::keys::Keys;
 use crate::service::projects::{self, ProjectChange};
 

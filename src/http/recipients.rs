@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::EraseRecipients;
 use crate::http::extract::{Authorized, Json, Path};
-use crate::http::mails::response::{Success, timestamp};
+use crate::http::wire::{Success, timestamp};
 use crate::service::erasing::Erasing;
 
 /// The resource.

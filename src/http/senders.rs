@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadSenders, WriteSenders};
 use crate::http::extract::{Authorized, Json, Path};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::senders::Senders;
 
 /// The longest name of a sender, in characters.

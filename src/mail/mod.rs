@@ -2,6 +2,7 @@
 
 pub mod compose;
 pub mod dkim;
+mod html;
 pub mod personal;
 pub mod plain_text;
 pub mod preheader;

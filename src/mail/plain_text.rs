@@ -3,11 +3,11 @@
 //! One pass over the document, because it is a stranger's: the small libraries that were tried take time that grows
 //! with the square of a hostile document (minutes for 400 KB), and the large ones bring a browser's parser.
 
-pub(super) mod markup;
-pub(super) mod reference;
 mod text;
 
 use text::Text;
+
+use super::html::{is_silent, markup};
 
 /// How much of a document is read, in bytes: more than anyone reads, little enough to take a fraction of a second.
 const MAX_HTML: usize = 4 * 1024 * 1024;
@@ -58,11 +58,6 @@ pub fn from_html(html: &str) -> Option<String> {
         text.link(&target, began);
     }
     Some(text.finish()).filter(|text| !text.trim().is_empty())
-}
-
-/// Whether nobody reads what is in the element.
-pub(super) fn is_silent(name: &str) -> bool {
-    matches!(name, "iframe" | "script" | "style" | "svg" | "template" | "textarea" | "title")
 }
 
 /// Whether an empty line is around the element.

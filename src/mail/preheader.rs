@@ -1,7 +1,6 @@
 //! The preview text of a mail: what mailboxes show beside its subject, hidden at the beginning of its HTML.
 
-use super::plain_text::is_silent;
-use super::plain_text::markup;
+use super::html::{is_silent, markup};
 
 /// Keeps the text from everybody who has opened the mail; some readers know only the one, some only the other.
 const HIDDEN: &str = "display:none;font-size:1px;color:transparent;line-height:1px;max-height:0;max-width:0;opacity:0;\

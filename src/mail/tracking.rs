@@ -7,8 +7,9 @@ use std::borrow::Cow;
 
 use url::Url;
 
-use super::plain_text::markup::{after_closing, attribute, is_space, tag};
-use super::plain_text::reference::decoded;
+use super::html::is_space;
+use super::html::markup::{after_closing, attribute, tag};
+use super::html::reference::decoded;
 
 /// Links of one part that lead past us; each is some hundred bytes longer then.
 const MOST_LINKS: usize = 500;

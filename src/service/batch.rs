@@ -157,6 +157,7 @@ impl<T, R> Shared<T, R> {
         true
     }
 
+    /// Runs one batch after the other. The first lane takes whatever waits, the others only crowds.
     async fn work<F, Fut>(&self, lane: usize, run: &F, stop: &CancellationToken)
     where
         F: Fn(Vec<T>) -> Fut,
@@ -180,6 +181,7 @@ impl<T, R> Shared<T, R> {
         }
     }
 
+    /// Runs a batch, and answers everyone in it.
     async fn run_batch<F, Fut>(&self, batch: Vec<Waiting<T, R>>, run: &F)
     where
         F: Fn(Vec<T>) -> Fut,

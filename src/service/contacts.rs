@@ -1,25 +1,25 @@
 //! Contacts: whom a project knows. What happens to them is told to webhooks in the same transaction, and stands in no
 //! audit log, which keeps names longer than they may be kept.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+pub mod lists;
+pub mod properties;
+mod telling;
+mod upserting;
 
 use chrono::Utc;
-use serde_json::json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
+use self::telling::{tell, tell_deleted, told};
+pub use self::upserting::Upserted;
+use self::upserting::upsert_in;
 use super::{commit, unavailable};
 use crate::domain::address::EmailAddress;
-use crate::domain::contact::{Contact, ContactDraft, note};
-use crate::domain::custom_fields::{self, FieldType};
-use crate::domain::id::{ContactId, ContactListId, ProjectId};
+use crate::domain::contact::{Contact, ContactDraft};
+use crate::domain::id::{ContactId, ProjectId};
 use crate::domain::violations::Violations;
 use crate::domain::webhook::event_type::EventType;
 use crate::error::{Error, Result};
 use crate::store;
-use crate::store::contacts::Deleted;
-
-pub mod lists;
-pub mod properties;
 
 /// How often a request is tried whose contacts were deleted between two of its statements.
 const TRIES: usize = 3;
@@ -28,17 +28,6 @@ const TRIES: usize = 3;
 #[derive(Clone)]
 pub struct Contacts {
     db: PgPool,
-}
-
-/// A contact that was made or changed.
-#[derive(Debug)]
-pub struct Upserted {
-    /// As it is now.
-    pub contact: Contact,
-    /// Whether it was made just now.
-    pub created: bool,
-    /// The lists that it was put on just now.
-    pub added_to: Vec<ContactListId>,
 }
 
 impl Contacts {
@@ -191,190 +180,6 @@ impl Contacts {
         commit(transaction).await?;
         Ok(gone.len())
     }
-}
-
-/// Makes or changes contacts; nothing if somebody deleted one of them meanwhile, and then nothing may be committed.
-async fn upsert_in(
-    transaction: &mut PgConnection,
-    project: ProjectId,
-    drafts: &[ContactDraft],
-) -> Result<Option<Vec<Result<Upserted, Violations>>>> {
-    let refused = refusals(transaction, project, drafts).await?;
-    let taken: Vec<&ContactDraft> = drafts
-        .iter()
-        .zip(&refused)
-        .filter(|(_, why)| why.is_empty())
-        .map(|(draft, _)| draft)
-        .collect();
-    let emails: Vec<String> = {
-        let all: BTreeSet<String> = taken.iter().map(|draft| draft.email.folded()).collect();
-        all.into_iter().collect()
-    };
-    let created = store::contacts::insert_missing(&mut *transaction, project, &emails).await;
-    let created: HashSet<ContactId> = created.map_err(unavailable)?.into_iter().collect();
-    let held = store::contacts::lock(&mut *transaction, project, &emails).await;
-    let held = held.map_err(unavailable)?;
-    if held.len() < emails.len() {
-        return Ok(None);
-    }
-    let mut by_email: HashMap<String, (Contact, Vec<&'static str>)> =
-        held.into_iter().map(|contact| (contact.email.clone(), (contact, Vec::new()))).collect();
-
-    let mut pairs = Vec::new();
-    let mut done: Vec<Result<ContactId, Violations>> = Vec::with_capacity(drafts.len());
-    for (draft, why) in drafts.iter().zip(refused) {
-        if !why.is_empty() {
-            done.push(Err(why));
-            continue;
-        }
-        let Some((contact, changed)) = by_email.get_mut(&draft.email.folded()) else {
-            return Ok(None);
-        };
-        let applied = draft.apply(contact, changed);
-        if applied.is_ok() {
-            pairs.extend(draft.lists.iter().map(|list| (*list, contact.id)));
-        }
-        let applied = applied.map_err(|problem| Violations::one("customFields", problem));
-        done.push(applied.map(|()| contact.id));
-    }
-    let added = store::contact_lists::add(&mut *transaction, &pairs).await.map_err(unavailable)?;
-    let mut added_to: HashMap<ContactId, Vec<ContactListId>> = HashMap::new();
-    for (list, contact) in added {
-        added_to.entry(contact).or_default().push(list);
-    }
-    write_and_tell(transaction, project, by_email, &created, &added_to).await?;
-
-    let ids: Vec<ContactId> = done.iter().filter_map(|one| one.as_ref().ok().copied()).collect();
-    let stored = store::contacts::by_ids(&mut *transaction, project, &ids).await;
-    let stored: HashMap<ContactId, Contact> =
-        stored.map_err(unavailable)?.into_iter().map(|contact| (contact.id, contact)).collect();
-    let upserted = |id: ContactId| {
-        let contact = stored.get(&id)?.clone();
-        let added_to = added_to.get(&id).cloned().unwrap_or_default();
-        Some(Upserted { contact, created: created.contains(&id), added_to })
-    };
-    let mut result = Vec::with_capacity(done.len());
-    for one in done {
-        result.push(match one {
-            Err(violations) => Err(violations),
-            Ok(id) => match upserted(id) {
-                Some(upserted) => Ok(upserted),
-                None => return Ok(None),
-            },
-        });
-    }
-    Ok(Some(result))
-}
-
-/// Writes those that are different now, and tells of them and of the new ones.
-async fn write_and_tell(
-    transaction: &mut PgConnection,
-    project: ProjectId,
-    contacts: HashMap<String, (Contact, Vec<&'static str>)>,
-    created: &HashSet<ContactId>,
-    added_to: &HashMap<ContactId, Vec<ContactListId>>,
-) -> Result<()> {
-    let now = Utc::now();
-    let mut different = Vec::new();
-    let mut tellings = Vec::new();
-    for (mut contact, mut changed) in contacts.into_values() {
-        let is_new = created.contains(&contact.id);
-        if added_to.contains_key(&contact.id) {
-            note(&mut changed, "listIds");
-        }
-        if is_new {
-            tellings.push(told(EventType::ContactCreated, &contact, &[]));
-        } else if !changed.is_empty() {
-            tellings.push(told(EventType::ContactUpdated, &contact, &changed));
-        }
-        if !changed.is_empty() {
-            contact.updated_at = if is_new { contact.updated_at } else { now };
-            different.push(contact);
-        }
-    }
-    let different: Vec<&Contact> = different.iter().collect();
-    if !different.is_empty() {
-        store::contacts::update(&mut *transaction, project, &different)
-            .await
-            .map_err(unavailable)?;
-    }
-    tell(transaction, project, tellings).await
-}
-
-/// What is wrong with each draft beyond what can be seen in it: types of fields, and lists that there are not.
-async fn refusals(
-    transaction: &mut PgConnection,
-    project: ProjectId,
-    drafts: &[ContactDraft],
-) -> Result<Vec<Violations>> {
-    let types: HashMap<String, FieldType> =
-        if drafts.iter().any(|draft| draft.custom_fields.iter().next().is_some()) {
-            let known = store::contact_properties::list(&mut *transaction, project).await;
-            known.map_err(unavailable)?.into_iter().map(|one| (one.name, one.kind)).collect()
-        } else {
-            HashMap::new()
-        };
-    let wanted: BTreeSet<ContactListId> =
-        drafts.iter().flat_map(|draft| draft.lists.iter().copied()).collect();
-    let wanted: Vec<ContactListId> = wanted.into_iter().collect();
-    let held: HashSet<ContactListId> = if wanted.is_empty() {
-        HashSet::new()
-    } else {
-        let held = store::contact_lists::hold(&mut *transaction, project, &wanted).await;
-        held.map_err(unavailable)?.into_iter().collect()
-    };
-    let check = |draft: &ContactDraft| {
-        let mut violations = Violations::default();
-        let type_of = |name: &str| types.get(name).copied();
-        custom_fields::check_types(&draft.custom_fields, type_of, &mut violations);
-        for (place, list) in draft.lists.iter().enumerate() {
-            if !held.contains(list) {
-                violations
-                    .add(format!("listIds[{place}]"), "names no contact list of this project");
-            }
-        }
-        violations
-    };
-    Ok(drafts.iter().map(check).collect())
-}
-
-/// What is told of a contact, in the shape of the upstream API.
-fn told(kind: EventType, contact: &Contact, changed: &[&str]) -> (EventType, String) {
-    let mut data = json!({
-        "contactId": contact.id.to_string(), "email": contact.email, "name": contact.name(),
-    });
-    if !changed.is_empty() {
-        data["changedFields"] = json!(changed);
-    }
-    (kind, data.to_string())
-}
-
-async fn tell_deleted(
-    transaction: &mut PgConnection,
-    project: ProjectId,
-    gone: &[Deleted],
-) -> Result<()> {
-    let told = gone.iter().map(|contact| {
-        let names = [contact.first_name.as_deref(), contact.last_name.as_deref()];
-        let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
-        let id = contact.id.to_string();
-        let data = json!({"contactId": id, "email": contact.email, "name": name});
-        (EventType::ContactDeleted, data.to_string())
-    });
-    tell(transaction, project, told.collect()).await
-}
-
-async fn tell(
-    transaction: &mut PgConnection,
-    project: ProjectId,
-    told: Vec<(EventType, String)>,
-) -> Result<()> {
-    if told.is_empty() {
-        return Ok(());
-    }
-    store::webhook_deliveries::insert_for_all(transaction, project, &told)
-        .await
-        .map_err(unavailable)
 }
 
 fn folded(emails: &[EmailAddress]) -> Vec<String> {

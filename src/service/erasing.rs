@@ -161,7 +161,7 @@ impl Erasing {
         // Whoever is named in mails to others alone, as whoever wrote to a shop is in its mails to itself, is in no index.
         loop {
             let after = turn.mails_looked_until;
-            let found = store::erasing::mails_after(&self.db, project, after, MAILS).await;
+            let found = store::erasing::mails::list_after(&self.db, project, after, MAILS).await;
             let found = found.map_err(unavailable)?;
             if found.is_empty() {
                 break;
@@ -185,7 +185,7 @@ impl Erasing {
         }
         self.forget_in_answers(project, &forgotten).await?;
         while let Some(until) =
-            self.forget_in_tellings(project, turn.looked_until, &forgotten).await?
+            self.forget_in_webhook_deliveries(project, turn.looked_until, &forgotten).await?
         {
             turn.looked_until = until;
             if started.elapsed() >= TURN {

@@ -182,7 +182,7 @@ impl Keys {
                 used.entry(key).or_insert((at, from));
             }
         });
-        in_time(store::api_keys::record_usage(&self.db, &usage)).await.map_err(unavailable)?;
+        in_time(store::api_key_usage::record(&self.db, &usage)).await.map_err(unavailable)?;
         usage.written();
         Ok(())
     }

@@ -2,12 +2,11 @@
 //!
 //! A stolen database alone does not help to test guesses; a stolen `SECRET_KEY` alone does not either.
 
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
+use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
 use crate::domain::api_key::ApiKeyToken;
+use crate::domain::hmac_sha256::{derived_key, hmac_sha256};
 
 /// The pepper of one `SECRET_KEY`.
 #[derive(Clone)]
@@ -19,10 +18,9 @@ pub struct Pepper {
 impl Pepper {
     /// Derives the pepper and the name of its version, each under a label of its own.
     pub fn derive(secret_key: &SecretString) -> Self {
-        let derive = |label: &[u8]| hmac_sha256(secret_key.expose_secret().as_bytes(), label);
         Self {
-            key: derive(b"posthaste api key pepper v1"),
-            version: derive(b"posthaste api key pepper version v1")[..8].to_vec(),
+            key: derived_key(secret_key, b"posthaste api key pepper v1"),
+            version: derived_key(secret_key, b"posthaste api key pepper version v1")[..8].to_vec(),
         }
     }
 
@@ -33,19 +31,13 @@ impl Pepper {
 
     /// The digest of a key.
     pub fn digest(&self, token: &ApiKeyToken) -> [u8; 32] {
-        hmac_sha256(&self.key, token.reveal().as_bytes())
+        hmac_sha256(&self.key, &[token.reveal().as_bytes()])
     }
 
     /// Whether a stored digest is that of the presented key, in a time that does not depend on where they differ.
     pub fn matches(&self, token: &ApiKeyToken, stored: &[u8]) -> bool {
         self.digest(token).as_slice().ct_eq(stored).into()
     }
-}
-
-fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(message);
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
+use secrecy::SecretString;
 
 use crate::domain::address::EmailAddress;
 use crate::domain::domain_name::DomainName;
+use crate::domain::hmac_sha256::derived_key;
 use crate::domain::id::MailId;
 use crate::domain::return_path::ReturnPath;
 
@@ -21,16 +20,8 @@ pub struct ReturnPaths {
 impl ReturnPaths {
     /// Return paths at `domain`, under a key derived from `SECRET_KEY`. Without a domain none are made, and those that
     /// were made before are still read.
-    ///
-    /// # Panics
-    ///
-    /// Never: HMAC takes a key of any length.
     pub fn derive(secret_key: &SecretString, domain: Option<&DomainName>) -> Self {
-        let secret = secret_key.expose_secret().as_bytes();
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
-        mac.update(b"posthaste return path v1");
-        let key: [u8; 32] = mac.finalize().into_bytes().into();
+        let key = derived_key(secret_key, b"posthaste return path v1");
         Self { key: Arc::new(key), domain: domain.map(|name| name.as_str().into()) }
     }
 

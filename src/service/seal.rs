@@ -1,10 +1,9 @@
 //! What must be read again but not by a thief of the database: encrypted under a key derived from `SECRET_KEY`.
 
-use hmac::{Hmac, KeyInit, Mac};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
+use secrecy::SecretString;
 
+use crate::domain::hmac_sha256::{derived_key, hmac_sha256};
 use crate::domain::randomness::random_bytes;
 
 /// Encrypts with ChaCha20-Poly1305 (RFC 8439), each time under a nonce of its own, and signs what others keep for us.
@@ -22,10 +21,9 @@ pub struct Broken;
 impl Seal {
     /// Derives the keys, each under a label of its own.
     pub fn derive(secret_key: &SecretString) -> Self {
-        let derive = |label: &[u8]| hmac_sha256(secret_key.expose_secret().as_bytes(), label);
         Self {
-            encryption: derive(b"posthaste encryption at rest v1"),
-            signature: derive(b"posthaste signature of known browsers v1"),
+            encryption: derived_key(secret_key, b"posthaste encryption at rest v1"),
+            signature: derived_key(secret_key, b"posthaste signature of known browsers v1"),
         }
     }
 
@@ -60,19 +58,13 @@ impl Seal {
 
     /// Signs what a browser keeps for us.
     pub fn sign(&self, message: &[u8]) -> [u8; 32] {
-        hmac_sha256(&self.signature, message)
+        hmac_sha256(&self.signature, &[message])
     }
 
     fn key(&self) -> LessSafeKey {
         let key = UnboundKey::new(&CHACHA20_POLY1305, &self.encryption);
         LessSafeKey::new(key.expect("the key is as long as the cipher wants it"))
     }
-}
-
-fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(message);
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

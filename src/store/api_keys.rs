@@ -1,20 +1,15 @@
-//! The tables `api_keys` and `api_key_usage`.
+//! The table `api_keys`.
 
 pub mod listing;
+mod notifications;
 mod row;
 
-use std::net::IpAddr;
-use std::time::Duration;
-
-use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
+pub use self::notifications::{changes, notify_all_changed, notify_changed};
 use self::row::{Lists, Row};
 use crate::domain::caller::ApiKey;
 use crate::domain::id::{AccountId, ApiKeyId, ProjectId};
-
-/// How long the connection on which changes arrive is waited for.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a presented key is compared with.
 #[derive(Clone, Debug)]
@@ -282,58 +277,6 @@ pub async fn renew_digest(
         id as _,
         digest,
         version,
-    )
-    .execute(db)
-    .await
-    .map(drop)
-}
-
-/// Tells every node that what it remembers of a key may be out of date.
-pub async fn notify_changed(db: impl PgExecutor<'_>, id: ApiKeyId) -> sqlx::Result<()> {
-    sqlx::query!("SELECT pg_notify('posthaste_api_keys', $1)", id.to_string())
-        .execute(db)
-        .await
-        .map(drop)
-}
-
-/// Tells every node that all that it remembers of keys and projects may be out of date.
-pub async fn notify_all_changed(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
-    sqlx::query!("SELECT pg_notify('posthaste_api_keys', 'all')").execute(db).await.map(drop)
-}
-
-/// A connection of its own on which changes of keys arrive: one of `db` would be missing there for as long as somebody
-/// listens, and might be the only one.
-pub async fn changes(db: &sqlx::PgPool) -> sqlx::Result<sqlx::postgres::PgListener> {
-    let alone = sqlx::postgres::PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(CONNECT_PATIENCE)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .connect_lazy_with((*db.connect_options()).clone());
-    let mut listener = sqlx::postgres::PgListener::connect_with(&alone).await?;
-    listener.listen("posthaste_api_keys").await?;
-    Ok(listener)
-}
-
-/// Writes down when and from where keys were last used, for many keys at once.
-pub async fn record_usage(
-    db: impl PgExecutor<'_>,
-    usage: &[(ApiKeyId, DateTime<Utc>, IpAddr)],
-) -> sqlx::Result<()> {
-    let keys: Vec<ApiKeyId> = usage.iter().map(|(key, ..)| *key).collect();
-    let times: Vec<DateTime<Utc>> = usage.iter().map(|(_, at, _)| *at).collect();
-    let addresses: Vec<String> = usage.iter().map(|(.., from)| from.to_string()).collect();
-    sqlx::query!(
-        r#"
-        INSERT INTO api_key_usage (key_id, last_used_at, last_used_ip)
-        SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[], $3::text[])
-        ON CONFLICT (key_id) DO UPDATE
-        SET last_used_at = EXCLUDED.last_used_at, last_used_ip = EXCLUDED.last_used_ip
-        WHERE api_key_usage.last_used_at < EXCLUDED.last_used_at
-        "#,
-        keys as _,
-        &times,
-        &addresses,
     )
     .execute(db)
     .await

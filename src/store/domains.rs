@@ -1,29 +1,16 @@
 //! The table `domains`.
 
-use chrono::{DateTime, TimeDelta, Utc};
+mod checking;
+mod row;
+
+use chrono::TimeDelta;
 use sqlx::PgExecutor;
 use sqlx::types::Json;
 
+pub use self::checking::{ask, claim_due, record_check};
+use self::row::Row;
 use crate::domain::id::{AccountId, DomainId, ProjectId};
-use crate::domain::sending_domain::{Findings, ProjectDomain, SendingDomain, Step};
-
-struct Row {
-    id: DomainId,
-    account_id: AccountId,
-    project_id: ProjectId,
-    name: String,
-    ownership_token: String,
-    selector: String,
-    rsa_public: String,
-    ed25519_public: String,
-    findings: Option<Json<Findings>>,
-    verified_at: Option<DateTime<Utc>>,
-    lost_at: Option<DateTime<Utc>>,
-    misses: i16,
-    created_at: DateTime<Utc>,
-    last_checked_at: Option<DateTime<Utc>>,
-    next_check_at: DateTime<Utc>,
-}
+use crate::domain::sending_domain::{Findings, ProjectDomain, SendingDomain};
 
 /// The private keys of a domain, encrypted.
 pub struct SealedKeys {
@@ -196,86 +183,6 @@ pub async fn lock(
     Ok(row.map(Row::into))
 }
 
-/// Takes a turn at checking a domain now; `false` if somebody took one less than `pause` ago, or if it is gone.
-pub async fn ask(
-    db: impl PgExecutor<'_>,
-    project: ProjectId,
-    id: DomainId,
-    pause: TimeDelta,
-) -> sqlx::Result<bool> {
-    let asked = sqlx::query!(
-        r#"
-        UPDATE domains
-        SET asked_at = now()
-        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2 AND coalesce(deleted_at, 'infinity') = 'infinity'
-          AND coalesce(asked_at, '-infinity') <= now() - make_interval(secs => $3)
-        "#,
-        project as _,
-        id as _,
-        seconds(pause),
-    )
-    .execute(db)
-    .await?;
-    Ok(asked.rows_affected() == 1)
-}
-
-/// Takes domains whose time has come, of every account, for `turn`: until then no other node looks at them.
-pub async fn claim_due(
-    db: impl PgExecutor<'_>,
-    turn: TimeDelta,
-    limit: i64,
-) -> sqlx::Result<Vec<SendingDomain>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"
-        UPDATE domains
-        SET next_check_at = now() + make_interval(secs => $1)
-        WHERE id = ANY (ARRAY(
-            SELECT id FROM domains
-            WHERE next_check_at <= now() AND deleted_at IS NULL
-            ORDER BY next_check_at
-            LIMIT $2
-            FOR UPDATE SKIP LOCKED
-        ))
-        RETURNING id AS "id: DomainId", account_id AS "account_id: AccountId", project_id AS "project_id: ProjectId",
-                  name, ownership_token, selector, rsa_public, ed25519_public, findings AS "findings: Json<Findings>",
-                  verified_at, lost_at, misses, created_at, last_checked_at, next_check_at
-        "#,
-        seconds(turn),
-        limit,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(Row::into).collect())
-}
-
-/// Writes down what a check found and where it leads.
-pub async fn record_check(
-    db: impl PgExecutor<'_>,
-    project: ProjectId,
-    id: DomainId,
-    findings: &Findings,
-    step: &Step,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        UPDATE domains
-        SET findings = $3, verified_at = $4, lost_at = $5, misses = $6, next_check_at = $7, last_checked_at = now()
-        WHERE project_id IS NOT DISTINCT FROM $1 AND id = $2
-        "#,
-        project as _,
-        id as _,
-        Json(findings) as _,
-        step.verified_at,
-        step.lost_at,
-        step.misses,
-        step.next_check_at,
-    )
-    .execute(db)
-    .await
-    .map(drop)
-}
-
 /// The domains that a project may send from.
 pub async fn verified(
     db: impl PgExecutor<'_>,
@@ -365,26 +272,4 @@ pub async fn destroy_deleted(db: impl PgExecutor<'_>) -> sqlx::Result<u64> {
 #[expect(clippy::cast_precision_loss, reason = "pauses are far below 2^52 seconds")]
 fn seconds(time: TimeDelta) -> f64 {
     time.num_seconds() as f64
-}
-
-impl From<Row> for SendingDomain {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.id,
-            account: row.account_id,
-            project: row.project_id,
-            name: row.name,
-            ownership_token: row.ownership_token,
-            selector: row.selector,
-            rsa_public: row.rsa_public,
-            ed25519_public: row.ed25519_public,
-            findings: row.findings.map(|Json(findings)| findings),
-            verified_at: row.verified_at,
-            lost_at: row.lost_at,
-            misses: row.misses,
-            created_at: row.created_at,
-            last_checked_at: row.last_checked_at,
-            next_check_at: row.next_check_at,
-        }
-    }
 }

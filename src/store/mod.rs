@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod api_key_hours;
 pub mod api_key_networks;
 pub mod api_key_requests;
+pub mod api_key_usage;
 pub mod api_key_would_have_blocked;
 pub mod api_keys;
 pub mod audit_log;

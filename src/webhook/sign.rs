@@ -2,9 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
+use crate::domain::hmac_sha256::hmac_sha256;
 use crate::domain::webhook::secret::WebhookSecret;
 
 /// The upstream's: 64 hexadecimal digits of HMAC-SHA-256 over the body, under the whole text of the secret. It says
@@ -24,14 +23,6 @@ pub fn standard(secret: &WebhookSecret, id: &str, timestamp: i64, body: &[u8]) -
 
 fn hexadecimal(digit: u8) -> char {
     char::from_digit(digit.into(), 16).unwrap_or_default()
-}
-
-fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! To tell one webhook something reads about a page of rows, however much waits for it and for others.
 
 use posthaste::domain::id::{MailId, ProjectId, WebhookDeliveryId, WebhookId};
-use posthaste::store::erasing::{self, Parts};
+use posthaste::store::erasing::webhook_deliveries::{self as erasing, Parts};
 use posthaste::store::webhook_deliveries::log::{self, Page, Span};
 use posthaste::store::webhook_deliveries::queue::{self, Change, ClaimBounds, Turn};
 use posthaste::store::{events, mails, webhooks};
@@ -52,8 +52,10 @@ async fn tell(db: &mut PgConnection, project: ProjectId, webhook: WebhookId) {
     log::repeat_payloads(&mut *db, project, webhook, span, 100).await.unwrap();
     queue::end_of_gone(&mut *db, &[webhook, WebhookId::generate()], 100).await.unwrap();
     let parts = Parts { local: "ada", domain: "example.org" };
-    erasing::tellings(&mut *db, project, (mail.as_uuid(), mail.as_uuid()), parts).await.unwrap();
-    erasing::end_of_tellings(&mut *db, Uuid::max(), 100).await.unwrap();
+    erasing::that_may_name(&mut *db, project, (mail.as_uuid(), mail.as_uuid()), parts)
+        .await
+        .unwrap();
+    erasing::end_of_batch(&mut *db, Uuid::max(), 100).await.unwrap();
 }
 
 #[tokio::test]

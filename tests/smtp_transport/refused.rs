@@ -60,7 +60,7 @@ async fn a_mailbox_that_does_not_exist_bounces_hard() {
             assert_eq!(rejected(deliver(&transport).await).1, expected, "{answer}");
         }
         let to = address("bob@example.org");
-        sent(transport.deliver(&address("shop@example.com"), &to, MESSAGE).await);
+        sent(deliver_to(&transport, &to, MESSAGE).await);
         assert_eq!(server.connections().ever, 1);
     }
 }

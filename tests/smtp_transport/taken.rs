@@ -96,12 +96,12 @@ async fn an_address_outside_ascii_goes_only_where_it_is_taken() {
     // Whether there are such addresses is the domain's decision.
     let Ok(to) = "zoë@example.org".parse::<EmailAddress>() else { return };
     let server = SmtpServer::start().await;
-    sent(transport(&server).deliver(&address("shop@example.com"), &to, MESSAGE).await);
+    sent(deliver_to(&transport(&server), &to, MESSAGE).await);
     assert_eq!(server.received()[0].to, ["zoë@example.org"]);
     assert!(server.received()[0].parameters.contains("SMTPUTF8"));
 
     let old = Setup::default().without("SMTPUTF8").start().await;
-    let outcome = transport(&old).deliver(&address("shop@example.com"), &to, MESSAGE).await;
+    let outcome = deliver_to(&transport(&old), &to, MESSAGE).await;
     assert!(rejected(outcome).0.text.contains("SMTPUTF8"));
     assert!(old.heard().iter().all(|heard| !heard.line.starts_with("MAIL")));
 }

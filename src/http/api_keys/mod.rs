@@ -20,8 +20,8 @@ use crate::domain::key_record::KeyRecord;
 use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::Json;
-use crate::http::mails::response::Success;
 use crate::http::page::Found;
+use crate::http::wire::Success;
 use crate::service::keys::{KeyScope, Keys};
 
 /// The routes of those who have a key or a session.

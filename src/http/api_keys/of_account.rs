@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadKeys, WriteKeys};
 use crate::http::extract::{AccountAuthorized, Json, OptionalJson, Path, Query};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::keys::{KeyScope, Keys};
 
 /// Makes a key of the account or of one of its projects. Its secret is in this answer and in no other.

@@ -14,7 +14,7 @@ use crate::http::error::ErrorEnvelope;
 use crate::http::extract::{Authenticated, Json};
 use crate::http::layers::authenticate::Gate;
 use crate::http::layers::client::ClientAddress;
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::keys::{KeyScope, Keys};
 use crate::service::rate_limit::Decision;
 

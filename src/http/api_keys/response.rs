@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use crate::domain::api_key::ApiKeyToken;
 use crate::domain::key_record::{Attention, KeyRecord};
 use crate::domain::permission::{self, Permission};
-use crate::http::mails::response::timestamp;
 use crate::http::page::Found;
+use crate::http::wire::timestamp;
 use crate::service::keys::Keys;
 use crate::service::rate_limit::{Decision, WindowState};
 

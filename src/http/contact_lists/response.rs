@@ -9,7 +9,7 @@ use super::request::{InvalidEmail, Page};
 use crate::domain::contact::Contact;
 use crate::domain::contact_list::{ContactList, GLOBAL};
 use crate::http::contacts::response::ContactBody;
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::contacts::lists::{Added, Removed};
 
 /// A list.

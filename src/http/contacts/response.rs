@@ -7,7 +7,7 @@ use crate::domain::contact::Contact;
 use crate::domain::custom_fields::CustomFields;
 use crate::domain::violations::Violations;
 use crate::http::error::FieldError;
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 
 /// A contact.
 #[derive(Debug, Serialize, ToSchema)]

@@ -23,7 +23,7 @@ use crate::http::extract::{Authorized, IdempotencyHeader, Json};
 use crate::http::mails::request::{
     Addresses, AttachmentBody, EncodedBytes, Files, Headers, SendMailRequest, read_files,
 };
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::mails::Mails;
 
 /// The longest tag, in characters.

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::response::state_name;
 use crate::domain::sending_domain::{Finding, MISSES_UNTIL_LOST, RecordState, SendingDomain};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 
 /// How mail from a domain fares.
 #[derive(Debug, Serialize, ToSchema)]

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadDomains, WriteDomains};
 use crate::http::extract::{Authorized, Json, Path};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::domains::Domains;
 
 /// The resource.

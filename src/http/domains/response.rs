@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::dns_record::{ExpectedRecord, ExpectedRecords};
 use crate::domain::sending_domain::{Finding, RecordState, SendingDomain};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 
 /// What the upstream API calls a domain that is not verified, or not any more.
 const PENDING: &str = "PENDING_CONFIGURATION";

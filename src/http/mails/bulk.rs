@@ -9,7 +9,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::request::BulkMailRequest;
-use super::response::{Success, timestamp};
 use crate::domain::bulk::{BulkResult, Refusal};
 use crate::domain::id::MailId;
 use crate::domain::violations::Violation;
@@ -18,6 +17,7 @@ use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::SendMails;
 use crate::http::extract::body_room::BodyShare;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json};
+use crate::http::wire::{Success, timestamp};
 use crate::service::mails::{BulkAccepted, Mails};
 
 const QUEUED: &str = "Emails queued successfully.";

@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::detail::MailBody;
-use super::response::timestamp;
 use crate::domain::record::MailSummary;
+use crate::http::wire::timestamp;
 use crate::service::mails::MailAfter;
 
 /// The mail as far as the key may see it.

@@ -5,12 +5,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::details::DetailsView;
-use super::response::{AddressView, timestamp};
+use super::response::AddressView;
 use crate::domain::address::Mailbox;
 use crate::domain::delivery::Reply;
 use crate::domain::engagement::Tally;
 use crate::domain::personal::with_tags;
 use crate::domain::record::{Event, PendingDelivery};
+use crate::http::wire::timestamp;
 use crate::service::mails::MailDetail;
 
 /// One mail with everything that is known of it.

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::response::timestamp;
 use crate::domain::mail_details::{MailDetails, Priority};
+use crate::http::wire::timestamp;
 
 /// What the author said of a mail beside its content.
 #[derive(Debug, Serialize, ToSchema)]

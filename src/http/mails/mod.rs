@@ -19,13 +19,14 @@ use self::decided::DecidedMailBody;
 use self::detail::MailBody;
 use self::list::ListMailsQuery;
 use self::request::SendMailRequest;
-use self::response::{MailListBody, MailStatusBody, SendMailBody, Success};
+use self::response::{MailListBody, MailStatusBody, SendMailBody};
 use crate::domain::id::MailId;
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadMails, SendMails};
 use crate::http::extract::body_room::BodyShare;
 use crate::http::extract::{Authorized, IdempotencyHeader, Json, Path, Query};
+use crate::http::wire::Success;
 use crate::service::mails::Mails;
 
 /// Sends one mail.

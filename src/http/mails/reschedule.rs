@@ -7,7 +7,6 @@ use utoipa::ToSchema;
 
 use super::decided::DecidedMailBody;
 use super::mail_id;
-use super::response::Success;
 use crate::domain::key_change::Change;
 use crate::domain::schedule;
 use crate::domain::violations::Violations;
@@ -15,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::SendMails;
 use crate::http::extract::{Authorized, Json, Path};
+use crate::http::wire::Success;
 use crate::service::mails::Mails;
 
 /// A request to change a mail that is scheduled.

@@ -1,12 +1,13 @@
 //! The answers about mails as they go over the wire.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::details::DetailsView;
 use crate::domain::address::Mailbox;
 use crate::domain::record::{Event, MailSummary};
+use crate::http::wire::Success;
+pub(in crate::http) use crate::http::wire::timestamp;
 use crate::service::mails::{Accepted, MailPage};
 
 /// Every state that a mail can be in.
@@ -24,38 +25,12 @@ pub const STATUSES: &[&str] = &[
     "cancelled",
 ];
 
-/// What every success looks like.
-#[derive(Debug, Serialize, ToSchema)]
-#[expect(clippy::struct_field_names, reason = "the names are the wire format")]
-pub struct Success<T> {
-    /// Always `true`.
-    success: bool,
-    /// What was asked for.
-    data: T,
-    /// One sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'static str>,
-}
-
-impl<T> Success<T> {
-    /// An answer without a sentence.
-    pub fn of(data: T) -> Self {
-        Self { success: true, data, message: None }
-    }
-
-    /// The same answer with a sentence.
-    #[must_use]
-    pub fn saying(self, message: &'static str) -> Self {
-        Self { message: Some(message), ..self }
-    }
-}
-
 const QUEUED: &str = "Email queued successfully.";
 
 impl Success<SendMailBody> {
     /// The answer to a send.
     pub fn sent(data: SendMailBody) -> Self {
-        Self { success: true, data, message: Some(QUEUED) }
+        Self::of(data).saying(QUEUED)
     }
 }
 
@@ -231,9 +206,4 @@ impl MailStatusBody {
             details: mail.details.into(),
         }
     }
-}
-
-/// RFC 3339 in UTC with milliseconds.
-pub(in crate::http) fn timestamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadUsers, WriteUsers};
 use crate::http::extract::{AccountAuthorized, Json, Path, Query};
-use crate::http::mails::response::{Success, timestamp};
+use crate::http::wire::{Success, timestamp};
 use crate::service::people::People;
 
 /// Somebody who was invited and has not come yet.

@@ -16,7 +16,7 @@ use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::Json;
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::people::{Acceptance, People};
 
 /// Whose password is forgotten.

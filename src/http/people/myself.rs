@@ -15,7 +15,7 @@ use crate::domain::violations::Violations;
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::{Json, SignedIn};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::people::People;
 
 /// What a page needs to know of who looks at it.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::caller::Role;
 use crate::domain::permission::Permission;
 use crate::domain::user::User;
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 
 /// Somebody who may sign in.
 #[derive(Debug, Serialize, ToSchema)]

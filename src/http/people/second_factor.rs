@@ -11,7 +11,7 @@ use super::response::DoneBody;
 use crate::error::Result;
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::{Json, SignedIn};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::people::People;
 
 /// The own password, which a stolen session does not know.

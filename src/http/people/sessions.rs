@@ -11,7 +11,7 @@ use crate::domain::user::Session;
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::{Json, Path, Query, SignedIn};
-use crate::http::mails::response::{Success, timestamp};
+use crate::http::wire::{Success, timestamp};
 use crate::service::sessions::Sessions;
 
 /// One browser in which somebody is signed in.

@@ -13,7 +13,7 @@ use super::visitor::Visitor;
 use crate::error::Result;
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::{Json, SignedIn};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::people::{People, SignIn};
 use crate::service::sessions::Sessions;
 

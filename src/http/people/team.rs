@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadUsers, WriteUsers};
 use crate::http::extract::{AccountAuthorized, Json, Path, Query};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::people::People;
 
 /// A page of people.

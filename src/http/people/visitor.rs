@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::http::extract::Json;
 use crate::http::layers::client::{ClientAddress, OverTls};
 use crate::http::layers::session::{BROWSER, SESSION, cookie, set_cookie};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::people::{SESSION_LIFETIME, SignedIn, Visit};
 
 /// How long a browser is remembered; browsers keep no cookie longer (RFC 6265bis, section 5.5).

@@ -16,7 +16,7 @@ use super::Api;
 use crate::error::Result;
 use crate::http::extract::{Json, Path};
 use crate::http::layers::envelope::ForPeople;
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::preferences::{Preferences, Stand, Standing, Wish};
 
 /// The routes. They are not in the published document: what they are for stands in the mails.

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadSuppressions, WriteSuppressions};
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::suppressions::Suppressions;
 
 /// The resource.

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::id::ProjectId;
 use crate::domain::suppression::{Group, GroupCode, Suppression};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::suppressions::SuppressionPage;
 
 /// A kind of mail that recipients can want or not want.

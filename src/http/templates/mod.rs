@@ -20,13 +20,14 @@ use self::response::{
 use self::trying::{PreviewRequest, PreviewTemplateRequest, TryTemplateRequest};
 use super::Api;
 use super::domains::DeletedBody;
-use super::mails::response::{SendMailBody, Success};
+use super::mails::response::SendMailBody;
 use crate::domain::template::TemplateId;
 use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadTemplates, SendMails, WriteTemplates};
 use crate::http::extract::body_room::BodyShare;
 use crate::http::extract::{Authorized, Json, OptionalJson, Path, Query};
+use crate::http::wire::Success;
 use crate::service::mails::Mails;
 use crate::service::templates::{Templates, not_deleted};
 

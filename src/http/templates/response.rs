@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::listing::Page;
 use crate::domain::template::{TemplateSummary, TemplateVersion, VersionSummary};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::templates::{Filled, ShownTemplate};
 
 /// A template with what one of its versions says.

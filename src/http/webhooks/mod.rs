@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::http::error::ErrorEnvelope;
 use crate::http::extract::authorized::{ReadWebhooks, WriteWebhooks};
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::Success;
+use crate::http::wire::Success;
 use crate::service::webhooks::{MOST_COUNTED, Webhooks};
 
 /// All of it.

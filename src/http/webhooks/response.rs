@@ -8,7 +8,7 @@ use super::request::Page;
 use crate::domain::id::{AccountId, WebhookDeliveryId};
 use crate::domain::webhook::secret::WebhookSecret;
 use crate::domain::webhook::{Webhook, WebhookDelivery};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::webhooks::Replayed;
 
 /// What stands in place of a secret.

@@ -1,7 +1,7 @@
 //! The text so far, with white space folded as a reader would.
 
-use super::markup::is_space;
-use super::reference::decoded;
+use crate::mail::html::is_space;
+use crate::mail::html::reference::decoded;
 
 /// The text so far, and how far apart the next word stands.
 #[derive(Default)]

@@ -92,19 +92,6 @@ impl SmtpTransport {
         Err(Outcome::NotAttempted(Reply::described("all connections to the relay stayed busy")))
     }
 
-    /// Waits for its turn and takes it: see [`Ready::deliver`]. [`Outcome::NotAttempted`] as long as there is no session
-    /// with the relay.
-    pub async fn deliver(&self, from: &EmailAddress, to: &EmailAddress, message: &[u8]) -> Outcome {
-        let ready = match self.turn().await {
-            Ok(turn) => turn.connect().await,
-            Err(outcome) => Err(outcome),
-        };
-        match ready {
-            Ok(ready) => ready.deliver(from, to, message).await,
-            Err(outcome) => outcome,
-        }
-    }
-
     /// Logs in as for a mail, sends none, and says in a few words what was found; or in a sentence what to mend.
     ///
     /// On a connection of its own, beside the pool.

@@ -9,7 +9,8 @@ use crate::domain::webhook::event_type::EventType;
 use crate::error::Result;
 use crate::service::{commit, unavailable};
 use crate::store;
-use crate::store::erasing::{Parts, Remembered, Told};
+use crate::store::erasing::idempotency_keys::KeptAnswer;
+use crate::store::erasing::webhook_deliveries::{DeliveryTexts, Parts};
 
 impl Erasing {
     /// Removes the contact, of which webhooks are told by its id alone.
@@ -43,54 +44,65 @@ impl Erasing {
     ) -> Result<()> {
         let mut after = String::new();
         loop {
-            let found = store::erasing::answers(&self.db, project, &after, ROWS).await;
+            let found =
+                store::erasing::idempotency_keys::list(&self.db, project, &after, ROWS).await;
             let found = found.map_err(unavailable)?;
             let Some(last) = found.last() else { return Ok(()) };
             after.clone_from(&last.key);
             let rewritten: Vec<_> = found
                 .into_iter()
-                .filter_map(|Remembered { key, answer }| {
+                .filter_map(|KeptAnswer { key, answer }| {
                     let answer = forgotten.replaced(answer.as_deref()?, ERASED)?;
-                    Some(Remembered { key, answer: Some(answer) })
+                    Some(KeptAnswer { key, answer: Some(answer) })
                 })
                 .collect();
             if !rewritten.is_empty() {
-                let rewriting = store::erasing::rewrite_answers(&self.db, project, &rewritten);
+                let rewriting =
+                    store::erasing::idempotency_keys::rewrite(&self.db, project, &rewritten);
                 rewriting.await.map_err(unavailable)?;
             }
         }
     }
 
-    /// Looks at some of what webhooks were told after `after`, or are to be told: what is about the address goes, and what
-    /// else names it says something else. Answers how far that was; nothing at the end.
-    pub(super) async fn forget_in_tellings(
+    /// Looks at some webhook deliveries after `after`, past or to come: those about the address go, and others that name it
+    /// say something else. Answers how far that was; nothing at the end.
+    pub(super) async fn forget_in_webhook_deliveries(
         &self,
         project: ProjectId,
         after: uuid::Uuid,
         forgotten: &Forgotten,
     ) -> Result<Option<uuid::Uuid>> {
-        let until = store::erasing::end_of_tellings(&self.db, after, ROWS).await;
+        let until = store::erasing::webhook_deliveries::end_of_batch(&self.db, after, ROWS).await;
         let Some(until) = until.map_err(unavailable)? else { return Ok(None) };
         let (local, domain) = forgotten.parts();
         let parts = Parts { local, domain };
-        let told = store::erasing::tellings(&self.db, project, (after, until), parts).await;
-        let (gone, rewritten) = forgotten_tellings(forgotten, told.map_err(unavailable)?);
+        let told = store::erasing::webhook_deliveries::that_may_name(
+            &self.db,
+            project,
+            (after, until),
+            parts,
+        )
+        .await;
+        let (gone, rewritten) = without_the_address(forgotten, told.map_err(unavailable)?);
         if !gone.is_empty() {
-            store::erasing::remove_tellings(&self.db, project, &gone).await.map_err(unavailable)?;
+            store::erasing::webhook_deliveries::remove(&self.db, project, &gone)
+                .await
+                .map_err(unavailable)?;
         }
         if !rewritten.is_empty() {
-            let rewriting = store::erasing::rewrite_tellings(&self.db, project, &rewritten);
+            let rewriting =
+                store::erasing::webhook_deliveries::rewrite(&self.db, project, &rewritten);
             rewriting.await.map_err(unavailable)?;
         }
         Ok(Some(until))
     }
 }
 
-/// Which of these tellings are about the address, and what is left of others that name it.
-fn forgotten_tellings(
+/// Which of these are about the address, and what is left of others that name it.
+fn without_the_address(
     forgotten: &Forgotten,
-    told: Vec<Told>,
-) -> (Vec<WebhookDeliveryId>, Vec<Told>) {
+    told: Vec<DeliveryTexts>,
+) -> (Vec<WebhookDeliveryId>, Vec<DeliveryTexts>) {
     let (mut gone, mut rewritten) = (Vec::new(), Vec::new());
     for one in told {
         if one.payload.as_deref().is_some_and(|payload| is_about(forgotten, payload)) {
@@ -103,7 +115,7 @@ fn forgotten_tellings(
         let (payload, answer) = (scrubbed(&one.payload), scrubbed(&one.answer));
         let trouble = scrubbed(&one.trouble);
         if payload.is_some() || answer.is_some() || trouble.is_some() {
-            rewritten.push(Told {
+            rewritten.push(DeliveryTexts {
                 id: one.id,
                 payload: payload.or(one.payload),
                 answer: answer.or(one.answer),

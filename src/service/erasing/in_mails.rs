@@ -13,12 +13,12 @@ use crate::error::{Error, Result};
 use crate::service::{commit, unavailable};
 use crate::store;
 use crate::store::deliveries::decisions;
-use crate::store::erasing::{Described, Rewritten};
+use crate::store::erasing::mails::{DescribedMail, RewrittenMail};
 use crate::store::erasures::Claimed;
 
 impl Erasing {
     /// Whether a mail names the address. What cannot be read names nobody.
-    pub(super) async fn names(&self, mail: Described, forgotten: &Forgotten) -> Result<bool> {
+    pub(super) async fn names(&self, mail: DescribedMail, forgotten: &Forgotten) -> Result<bool> {
         let body = store::mails::body(&self.db, mail.id).await.map_err(unavailable)?;
         let forgetting = forgotten.clone();
         let looking = tokio::task::spawn_blocking(move || {
@@ -69,7 +69,7 @@ impl Erasing {
             return Ok(false);
         }
         let counted = if is_alone {
-            store::erasing::remove_mail(&mut *transaction, project, mail)
+            store::erasing::mails::remove(&mut *transaction, project, mail)
                 .await
                 .map_err(unavailable)?;
             (1, 0)
@@ -123,7 +123,7 @@ impl Forgetting<'_> {
             let text = serde_json::to_string(details).ok()?;
             Some(forgotten.replaced(&text, ERASED).unwrap_or(text))
         });
-        let rewritten = Rewritten {
+        let rewritten = RewrittenMail {
             to_address: (self.mail.to_address == forgotten.folded()).then(|| by.clone()),
             subject: subject.unwrap_or_else(|| self.mail.subject.clone()),
             details,
@@ -131,26 +131,26 @@ impl Forgetting<'_> {
             places: places.to_vec(),
         };
         let folded = forgotten.folded();
-        store::erasing::rewrite_mail(&mut **transaction, project, mail, folded, &rewritten)
+        store::erasing::mails::rewrite(&mut **transaction, project, mail, folded, &rewritten)
             .await
             .map_err(unavailable)?;
         let events = store::events::list(&mut **transaction, mail).await.map_err(unavailable)?;
         let links = scrubbed_links(forgotten, &events, places, &by);
-        store::erasing::rewrite_links(&mut **transaction, mail, &links)
+        store::erasing::mails::rewrite_links(&mut **transaction, mail, &links)
             .await
             .map_err(unavailable)?;
         let replies: Vec<_> = events
             .into_iter()
             .filter_map(|event| Some((event.id, scrubbed(forgotten, event.reply?, &by)?)))
             .collect();
-        store::erasing::rewrite_replies(&mut **transaction, mail, &replies)
+        store::erasing::mails::rewrite_replies(&mut **transaction, mail, &replies)
             .await
             .map_err(unavailable)?;
         let last: Vec<_> = pending
             .into_iter()
             .filter_map(|one| Some((one.position, scrubbed(forgotten, one.last_reply?, &by)?)))
             .collect();
-        store::erasing::rewrite_last_replies(&mut **transaction, project, mail, &last)
+        store::erasing::mails::rewrite_last_replies(&mut **transaction, project, mail, &last)
             .await
             .map_err(unavailable)?;
         Ok(())

@@ -104,18 +104,6 @@ impl RateLimiter {
         }
     }
 
-    /// How many keys are kept at the moment.
-    pub fn len(&self) -> usize {
-        let of =
-            |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).logs.len();
-        self.shards.iter().map(of).sum()
-    }
-
-    /// Whether no key is kept.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     fn shard_of(&self, key: Uuid) -> std::sync::MutexGuard<'_, Shard> {
         let hash = self.hasher.hash_one(key).to_le_bytes();
         self.shards[usize::from(hash[0]) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)

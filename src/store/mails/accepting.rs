@@ -1,129 +1,19 @@
 //! The one statement that accepts mail.
 
-use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
-use uuid::Uuid;
 
-use crate::domain::address::Mailbox;
-use crate::domain::bulk::BulkAnswer;
-use crate::domain::id::{ApiKeyId, DeliveryId, MailId, ProjectId};
-use crate::domain::mail::Content;
-use crate::domain::mail_details::MailDetails;
+mod columns;
+mod rows;
 
-/// A mail as it goes into the accepting statement: a column of it for each field.
-#[derive(Debug)]
-pub struct NewMailRow {
-    /// Names the mail.
-    pub id: MailId,
-    /// The owner.
-    pub project: ProjectId,
-    /// The key it was sent with, which the statement checks once more.
-    pub key: ApiKeyId,
-    /// Whether it ends in the capture mailbox.
-    pub test: bool,
-    /// Whether a delivery whose end is not known is held instead of tried again.
-    pub hold: bool,
-    /// Whether suppressed addresses are served all the same.
-    pub bypass_suppressions: bool,
-    /// The author's address.
-    pub from_address: String,
-    /// The author's name.
-    pub from_name: Option<String>,
-    /// The first recipient's name.
-    pub to_name: Option<String>,
-    /// Every recipient's address with its delivery, in the order to, cc, bcc.
-    pub recipients: Vec<(DeliveryId, String)>,
-    /// The subject.
-    pub subject: String,
-    /// Variables that the data did not have.
-    pub missing_variables: Vec<String>,
-    /// What else its author said of it.
-    pub details: Option<MailDetails>,
-    /// The content, packed.
-    pub body: Vec<u8>,
-    /// What it shares with other mails, which is stored beside them.
-    pub shared_body: Option<Uuid>,
-    /// The caller's idempotency key.
-    pub idempotency: Option<ClaimedKey>,
-    /// The first mail of the same request, if that is another one: its claim of an idempotency key stands for all.
-    pub first: Option<MailId>,
-    /// When it is to be sent, if not at once; it must not be leased then.
-    pub due_at: Option<DateTime<Utc>>,
-    /// The token under which the deliveries are stored as already leased, if this process delivers them itself.
-    pub lease_token: Option<Uuid>,
-}
+use self::columns::Columns;
+pub use self::rows::{AcceptedRow, ClaimedKey, NewMailRow, SharedBodyRow};
+use crate::domain::id::MailId;
 
-impl NewMailRow {
-    /// A mail of this content, and nothing else that it may have.
-    pub fn of(id: MailId, project: ProjectId, key: ApiKeyId, content: &Content) -> Self {
-        let name = |mailbox: &Mailbox| mailbox.name.as_ref().map(|name| name.as_str().to_owned());
-        Self {
-            id,
-            project,
-            key,
-            test: false,
-            hold: false,
-            bypass_suppressions: false,
-            from_address: content.from.address.to_string(),
-            from_name: name(&content.from),
-            to_name: content.to.first().and_then(name),
-            recipients: content
-                .recipients()
-                .map(|address| (DeliveryId::generate(), address.folded()))
-                .collect(),
-            subject: content.subject.as_str().to_owned(),
-            missing_variables: Vec::new(),
-            details: None,
-            body: Vec::new(),
-            shared_body: None,
-            idempotency: None,
-            first: None,
-            due_at: None,
-            lease_token: None,
-        }
-    }
-}
-
-/// An idempotency key that a mail claims.
-#[derive(Clone, Debug)]
-pub struct ClaimedKey {
-    /// The caller's key.
-    pub key: String,
-    /// The digest of the request.
-    pub request_digest: Vec<u8>,
-    /// What else is answered, for the same request again.
-    pub answer: Option<BulkAnswer>,
-}
-
-/// What several mails of one request have in common.
-#[derive(Debug)]
-pub struct SharedBodyRow {
-    /// Names it.
-    pub id: Uuid,
-    /// It, packed.
-    pub content: Vec<u8>,
-}
-
-/// What became of one mail in the accepting statement.
-#[derive(Debug)]
-pub struct AcceptedRow {
-    /// The mail.
-    pub id: MailId,
-    /// Whether the key was still good when the mail was stored. If not, nothing was.
-    pub key_good: bool,
-    /// Whether the mail was stored. If not although the key was good, its idempotency key is taken.
-    pub stored: bool,
-    /// When.
-    pub accepted_at: DateTime<Utc>,
-    /// The recipients who are suppressed, by position; they have no delivery.
-    pub suppressed: Vec<i16>,
-}
-
-/// Stores mails with their bodies, deliveries and idempotency records: all that is needed to promise
-/// that each will be delivered, in one statement and one commit.
+/// Stores mails with their bodies, deliveries and idempotency records: all that is needed to promise that each will be
+/// delivered, in one statement and one commit.
 ///
-/// The rows of the keys are locked against revocation until the commit, and read as they are then (promise 4); so are
-/// the projects that keys of an account send in.
+/// The rows of the keys are locked against revocation until the commit, and read as they are then; so are the projects
+/// that keys of an account send in (ARCHITECTURE.md, revocation). A lease that is stored with a mail lasts `lease_seconds`.
 #[expect(clippy::too_many_lines, reason = "it is one statement")]
 pub async fn accept(
     db: impl PgExecutor<'_>,
@@ -329,76 +219,4 @@ pub async fn accept(
     )
     .fetch_all(db)
     .await
-}
-
-/// The rows turned by a quarter, as `UNNEST` wants them.
-#[derive(Default)]
-struct Columns<'a> {
-    ids: Vec<MailId>,
-    projects: Vec<ProjectId>,
-    keys: Vec<ApiKeyId>,
-    tests: Vec<bool>,
-    holds: Vec<bool>,
-    bypasses: Vec<bool>,
-    from_addresses: Vec<&'a str>,
-    from_names: Vec<Option<&'a str>>,
-    to_addresses: Vec<&'a str>,
-    to_names: Vec<Option<&'a str>>,
-    subjects: Vec<&'a str>,
-    missing_variables: Vec<String>,
-    details: Vec<Option<String>>,
-    due_at: Vec<Option<DateTime<Utc>>>,
-    bodies: Vec<&'a [u8]>,
-    shared_bodies: Vec<Option<Uuid>>,
-    claims: Vec<Option<MailId>>,
-    answers: Vec<Option<String>>,
-    idempotency_keys: Vec<Option<&'a str>>,
-    request_digests: Vec<Option<&'a [u8]>>,
-    lease_tokens: Vec<Option<Uuid>>,
-    recipient_counts: Vec<i16>,
-    delivery_ids: Vec<DeliveryId>,
-    delivery_mails: Vec<MailId>,
-    delivery_positions: Vec<i16>,
-    delivery_addresses: Vec<&'a str>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(mails: &'a [NewMailRow]) -> Self {
-        let mut columns = Self::default();
-        for mail in mails {
-            columns.ids.push(mail.id);
-            columns.projects.push(mail.project);
-            columns.keys.push(mail.key);
-            columns.tests.push(mail.test);
-            columns.holds.push(mail.hold);
-            columns.bypasses.push(mail.bypass_suppressions);
-            columns.from_addresses.push(&mail.from_address);
-            columns.from_names.push(mail.from_name.as_deref());
-            columns.to_names.push(mail.to_name.as_deref());
-            columns.to_addresses.push(mail.recipients.first().map_or("", |(_, address)| address));
-            columns.subjects.push(&mail.subject);
-            columns.missing_variables.push(mail.missing_variables.join("\n"));
-            columns.details.push(
-                mail.details.as_ref().and_then(|details| serde_json::to_string(details).ok()),
-            );
-            columns.due_at.push(mail.due_at);
-            columns.bodies.push(&mail.body);
-            let claim = mail.idempotency.as_ref();
-            columns.shared_bodies.push(mail.shared_body);
-            columns.claims.push(mail.first.or(claim.map(|_| mail.id)));
-            columns.idempotency_keys.push(claim.map(|claim| claim.key.as_str()));
-            columns.request_digests.push(claim.map(|claim| claim.request_digest.as_slice()));
-            let answer = claim.and_then(|claim| claim.answer.as_ref());
-            columns.answers.push(answer.and_then(|answer| serde_json::to_string(answer).ok()));
-            columns.lease_tokens.push(mail.lease_token);
-            columns.recipient_counts.push(i16::try_from(mail.recipients.len()).unwrap_or(i16::MAX));
-            for (position, (delivery, address)) in (0..).zip(&mail.recipients) {
-                columns.delivery_ids.push(*delivery);
-                columns.delivery_mails.push(mail.id);
-                columns.delivery_positions.push(position);
-                columns.delivery_addresses.push(address);
-            }
-        }
-        columns
-    }
 }

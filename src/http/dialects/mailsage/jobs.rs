@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadMails, SendMails};
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::mails::{MailFilter, Mails};
 
 /// The most mails of one job, and the most jobs that are listed.

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadKeys, WriteKeys};
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::domains::Domains;
 use crate::service::keys::{KeyQuery, KeyScope, KeyWish, Keys};
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadDomains, WriteDomains};
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::domains::Domains;
 
 /// The routes of this resource.

@@ -10,7 +10,7 @@ use crate::domain::bulk::BulkResult;
 use crate::domain::id::MailId;
 use crate::domain::mail_details::MailDetails;
 use crate::domain::record::MailSummary;
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::mails::{BulkAccepted, MailDetail};
 
 /// The name of what was made.

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadSuppressions, WriteSuppressions};
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::suppressions::{SuppressionFilter, Suppressions};
 
 /// The most addresses in one request.

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadWebhooks, WriteWebhooks};
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::webhooks::{WebhookDraft, WebhookUpdate, Webhooks};
 
 /// The routes of this resource.

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadKeys, WriteKeys};
 use crate::http::extract::{Authorized, Json, Permitted};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::keys::{KeyQuery, KeyScope, KeyWish, Keys};
 
 /// How many keys are listed, the newest; there are no pages.

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadDomains, WriteDomains};
 use crate::http::extract::{Authorized, Json, Permitted};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::domains::Domains;
 use crate::service::keys::Keys;
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::ReadMails;
 use crate::http::extract::{Authorized, Json, Path};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::mails::Mails;
 
 /// The routes of this resource.

@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::ReadMails;
 use crate::http::extract::{Authorized, Json, Path, Query};
-use crate::http::mails::response::{STATUSES, timestamp};
+use crate::http::mails::response::STATUSES;
+use crate::http::wire::timestamp;
 use crate::service::mails::{MailDetail, MailFilter, Mails};
 
 /// The routes of this resource.

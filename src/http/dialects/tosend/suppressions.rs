@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadSuppressions, WriteSuppressions};
 use crate::http::extract::{Authorized, Json, Query};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::suppressions::{SuppressionFilter, SuppressionPage, Suppressions};
 
 /// The longest piece of an address that is looked for, in bytes.

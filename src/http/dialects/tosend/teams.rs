@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::http::Api;
 use crate::http::extract::authorized::{ReadProjects, WriteProjects};
 use crate::http::extract::{AccountAuthorized, Json, Path};
-use crate::http::mails::response::timestamp;
+use crate::http::wire::timestamp;
 use crate::service::projects::{self, ProjectChange};
 
 /// How many teams are listed, the newest; there are no pages.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::reference;
+use super::{is_space, reference};
 
 /// A tag, and what follows it.
 pub(in crate::mail) struct Tag<'a> {
@@ -135,11 +135,6 @@ pub(in crate::mail) fn attribute(text: &str) -> Option<(&str, &str, &str)> {
     }
     let (value, rest) = value.split_at(value.find(|c| is_space(c) || c == '>')?);
     Some((name, value, rest))
-}
-
-/// HTML's white space; a no-break space is a character like others.
-pub(in crate::mail) fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}')
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::is_space;
+
 /// A text with its references replaced; what is none is left as it is.
 pub(in crate::mail) fn decoded(source: &str) -> Cow<'_, str> {
     if !source.contains('&') {
@@ -39,7 +41,7 @@ fn character(name: &str) -> Option<char> {
     if let 0x80..=0x9f = code {
         return from_windows(code);
     }
-    char::from_u32(code).filter(|c| !c.is_control() || super::markup::is_space(*c))
+    char::from_u32(code).filter(|c| !c.is_control() || is_space(*c))
 }
 
 /// Old mails number these by Windows-1252, and browsers read them so.
@@ -174,7 +176,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_it_panic_or_gains_a_control_character(text in "(?s)(&#?x?[0-9a-fA-Z]{0,8};?|.){0,20}") {
-            let controls = |text: &str| text.chars().filter(|c| c.is_control() && !super::super::markup::is_space(*c)).count();
+            let controls = |text: &str| text.chars().filter(|c| c.is_control() && !is_space(*c)).count();
             prop_assert!(controls(&decoded(&text)) <= controls(&text));
         }
     }
