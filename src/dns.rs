@@ -1,13 +1,16 @@
 //! Asks DNS. A file of its own, so that the library behind it is nobody else's business.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_resolver::{Hosts, TokioResolver};
 
 use crate::domain::dns_record::Answer;
 
@@ -19,7 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks the resolver of this machine, or one that the operator named.
 #[derive(Clone)]
-pub struct Dns(TokioResolver);
+pub struct Dns {
+    resolver: TokioResolver,
+    /// What `/etc/hosts` said at the start.
+    hosts: Arc<Hosts>,
+}
 
 /// The machine has no configuration for DNS that can be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +56,32 @@ impl Dns {
         options.attempts = 2;
         // Whoever has just mended a record wants to see it.
         options.cache_size = 0;
-        // Questions are about other people's domains, of which a file on this machine knows nothing.
+        // Questions about records are about other people's domains, of which a file on this machine knows nothing.
         options.use_hosts_file = ResolveHosts::Never;
-        builder.build().map(Self).map_err(|_| NoServer)
+        let resolver = builder.build().map_err(|_| NoServer)?;
+        Ok(Self { resolver, hosts: Arc::new(Hosts::from_system().unwrap_or_default()) })
+    }
+
+    /// The addresses of a host to connect to: those of `/etc/hosts` alone if it is named there, as the system's own resolver
+    /// does it; else those of its A and AAAA records. It may take as long as the caller lets it.
+    pub async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let mut name = Name::from_ascii(host).map_err(io::Error::other)?;
+        // This is no name to be completed by the search list of this machine.
+        name.set_fqdn(true);
+        let written_down: Vec<IpAddr> = [RecordType::A, RecordType::AAAA]
+            .into_iter()
+            .filter_map(|kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind)))
+            .flat_map(|found| addresses_of(found.answers()))
+            .collect();
+        if !written_down.is_empty() {
+            return Ok(written_down);
+        }
+        match self.resolver.lookup_ip(name).await {
+            Ok(found) => Ok(found.iter().collect()),
+            Err(error) if says_that_there_is_none(&error) => Ok(Vec::new()),
+            // Its own words name servers, which are nobody's business who named the host.
+            Err(_) => Err(io::Error::other("the DNS server gave no answer")),
+        }
     }
 
     /// The TXT records of a name, the strings of each joined. What is not UTF-8 is replaced.
@@ -102,7 +132,7 @@ impl Dns {
     ) -> Answer {
         // With a dot at its end: this is no name to be completed by the search list of this machine.
         let Ok(name) = Name::from_ascii(format!("{name}.")) else { return Answer::None };
-        let asked = tokio::time::timeout(PATIENCE, self.0.lookup(name, kind)).await;
+        let asked = tokio::time::timeout(PATIENCE, self.resolver.lookup(name, kind)).await;
         match asked {
             Ok(Ok(answer)) => {
                 let found: Vec<String> =
@@ -113,6 +143,10 @@ impl Dns {
             Ok(Err(_)) | Err(_) => Answer::Unanswered,
         }
     }
+}
+
+fn addresses_of(records: &[Record]) -> Vec<IpAddr> {
+    records.iter().filter_map(|record| record.data.ip_addr()).collect()
 }
 
 /// Whether the servers said that there is nothing, and not that something is wrong with them.
@@ -126,4 +160,32 @@ fn says_that_there_is_none(error: &NetError) -> bool {
             ..
         }))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks nobody who answers.
+    fn with_hosts(text: &str) -> Dns {
+        let mut dns = Dns::new(Some(([127, 0, 0, 1], 9).into())).unwrap();
+        let mut hosts = Hosts::default();
+        hosts.read_hosts_conf(text.as_bytes()).unwrap();
+        dns.hosts = Arc::new(hosts);
+        dns
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_written_down_on_this_machine_is_asked_of_nobody() {
+        let dns = with_hosts("10.1.2.3 consumer Consumer.internal\nfd12::5 consumer\n");
+        for (host, expected) in [
+            ("consumer", &["10.1.2.3", "fd12::5"][..]),
+            ("CONSUMER.", &["10.1.2.3", "fd12::5"]),
+            ("consumer.internal", &["10.1.2.3"]),
+        ] {
+            let expected: Vec<IpAddr> = expected.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(dns.addresses(host).await.unwrap(), expected, "{host}");
+        }
+        assert!(dns.addresses("another").await.is_err());
+    }
 }

@@ -97,6 +97,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same of something that is done by now, and could only not be read again for the answer: a refusal would say that
+    /// nothing was done.
+    #[must_use]
+    pub fn after_the_deed(self) -> Self {
+        match self {
+            Self::Unavailable(cause) => Self::OutcomeUnknown(cause),
+            other => other,
+        }
+    }
+
     /// What happened, for the log: what is ours to mend by its cause, which callers are never told, and what somebody
     /// asked for wrongly by its name alone, since sentences may quote it.
     pub fn for_log(&self) -> Cow<'static, str> {

@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("inbound", &["domain", "error", "service"]),
     ("mail", &["domain"]),
     // It judges addresses and makes requests, and knows nothing of what is asked for.
-    ("outbound", &[]),
+    ("outbound", &["dns"]),
     ("postgres", &[]),
     ("secret_key", &["config"]),
     // `mail` for templates, which are rendered when a mail is accepted, so that a mistake is its author's 400, and for the

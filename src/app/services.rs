@@ -61,8 +61,10 @@ impl Services {
         let public_url = app.public_url();
 
         let guard = Guard::new(config.outbound_allow.clone());
-        let client = Client::new(guard.clone()).context("cannot prepare requests to others")?;
         let dns = Dns::new(config.dns_server)?;
+        let named = config.dns_server.is_some().then(|| dns.clone());
+        let client =
+            Client::new(guard.clone(), named).context("cannot prepare requests to others")?;
         let domains = Domains::new(db.clone(), dns, seal.clone(), domain_policy(config)?);
         let links = Links::new(&public_url, link_key.clone());
         let mails = Mails::new(

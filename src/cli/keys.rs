@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 
-use super::arguments::{CreateKey, KeyMode, KeyType, KeysCommand, PermissionPreset};
+use super::arguments::{CreateKey, KeyMode, KeyType, KeysCommand};
 use super::{projects::chosen, say};
 use crate::app::Database;
 use crate::config::Config;
+use crate::domain::api_key;
 use crate::domain::audit::Doer;
 use crate::domain::id::AccountId;
 use crate::domain::restrictions::Restrictions;
-use crate::domain::{api_key, permission};
 use crate::error::Error;
 use crate::secret_key;
 use crate::service::keys::{Keys, NewKey};
@@ -27,7 +27,7 @@ pub async fn run(config: &Config, command: KeysCommand) -> Result<()> {
         Arc::new(Keys::new(database.pool.clone(), Pepper::derive(&secret_key::load(config)?)));
     let (account, _) = projects::set_up(&database.pool).await?;
     let done = match command {
-        KeysCommand::Create(asked) => create(&database, &keys, account, asked).await,
+        KeysCommand::Create(asked) => create(&database, &keys, account, *asked).await,
         KeysCommand::List { json } => list(&keys, account, json).await,
         KeysCommand::Revoke { id } => revoke(&keys, account, &id).await,
     };
@@ -50,29 +50,22 @@ async fn create(
             Some(chosen(&database.pool, account, wanted.as_deref()).await?)
         }
     };
-    let preset = match asked.permission {
-        PermissionPreset::FullAccess => "full_access",
-        PermissionPreset::SendingAccess => "sending_access",
-        PermissionPreset::ReadOnly => "read_only",
-    };
-    let expires_at = match asked.expires_in {
-        Some(time) => Some(
-            Utc::now()
-                .checked_add_signed(chrono::TimeDelta::from_std(time)?)
-                .context("--expires-in is too long")?,
-        ),
-        None => None,
-    };
+    let expires_at = expiry(&asked)?;
     let new = NewKey {
-        name: asked.name,
+        name: asked.name.into(),
         project,
         mode: match asked.mode {
             KeyMode::Live => api_key::KeyMode::Live,
             KeyMode::Test => api_key::KeyMode::Test,
         },
         spelling: asked.spelling,
-        permissions: permission::preset(preset)?,
-        restrictions: Restrictions::default(),
+        permissions: asked.permission.0,
+        restrictions: Restrictions {
+            domains: few("--domains", asked.domains)?,
+            recipients: few("--recipients", asked.recipients)?,
+            ip_allowlist: few("--ip-allowlist", asked.ip_allowlist)?,
+            ip_allowlist_dry_run: asked.ip_allowlist_dry_run,
+        },
         per_second: asked.per_second,
         per_minute: asked.per_minute,
         expires_at,
@@ -92,6 +85,38 @@ async fn create(
     Ok(())
 }
 
+/// When the key is over.
+fn expiry(asked: &CreateKey) -> Result<Option<DateTime<Utc>>> {
+    let now = Utc::now();
+    let (flag, at) = match (asked.expires_in, asked.expires_at) {
+        (Some(time), _) => {
+            let at = now.checked_add_signed(chrono::TimeDelta::from_std(time)?);
+            ("--expires-in", at.context("--expires-in is too long")?)
+        }
+        (None, Some(at)) => ("--expires-at", at),
+        (None, None) => return Ok(None),
+    };
+    if at <= now {
+        bail!("{flag} must lie in the future");
+    }
+    Ok(Some(at))
+}
+
+/// Each entry of a list once.
+fn few<T: PartialEq>(flag: &str, given: Option<Vec<T>>) -> Result<Option<Vec<T>>> {
+    let Some(given) = given else { return Ok(None) };
+    if given.len() > Restrictions::MAX_ENTRIES {
+        bail!("{flag} takes at most {} entries", Restrictions::MAX_ENTRIES);
+    }
+    let mut entries = Vec::with_capacity(given.len());
+    for entry in given {
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    Ok(Some(entries))
+}
+
 async fn list(keys: &Keys, account: AccountId, as_json: bool) -> Result<()> {
     let now = Utc::now();
     let keys = keys.list(account).await?;
@@ -108,7 +133,12 @@ async fn list(keys: &Keys, account: AccountId, as_json: bool) -> Result<()> {
                     "displayKey": key.display_key,
                     "status": key.status(now).as_str(),
                     "permissions": key.permissions,
-                    "createdAt": key.created_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+                    "domains": texts(key.restrictions.domains.as_deref()),
+                    "recipients": texts(key.restrictions.recipients.as_deref()),
+                    "ipAllowlist": texts(key.restrictions.ip_allowlist.as_deref()),
+                    "ipAllowlistDryRun": key.restrictions.ip_allowlist_dry_run,
+                    "expiresAt": key.expires_at.map(time),
+                    "createdAt": time(key.created_at),
                 })
             })
             .collect();
@@ -125,6 +155,14 @@ async fn list(keys: &Keys, account: AccountId, as_json: bool) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+fn texts<T: ToString>(entries: Option<&[T]>) -> Option<Vec<String>> {
+    entries.map(|entries| entries.iter().map(ToString::to_string).collect())
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 async fn revoke(keys: &Keys, account: AccountId, id: &str) -> Result<()> {

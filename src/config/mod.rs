@@ -52,7 +52,8 @@ pub struct Config {
     pub ses_topic_arns: Vec<String>,
     /// `REQUIRE_VERIFIED_DOMAINS`: whether mail is accepted from verified domains only.
     pub require_verified_domains: bool,
-    /// `DNS_SERVER`: who is asked for the records of domains, instead of the resolver of this machine.
+    /// `DNS_SERVER`: who is asked for the records of domains, and for hosts that strangers name, instead of the resolver of
+    /// this machine.
     pub dns_server: Option<SocketAddr>,
     /// `SMTP_CONNECTIONS`: how many connections to the relay this process holds at most.
     pub smtp_connections: NonZeroU16,

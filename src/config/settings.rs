@@ -111,7 +111,9 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, value_name = "URL", value_parser = secret)]
     pub redis_url: Option<SecretString>,
 
-    /// The DNS server to ask for the records of domains [default: those of /etc/resolv.conf]
+    /// The DNS server to ask for the records of domains, and for the hosts of webhooks and of files by URL, of which those
+    /// in /etc/hosts come first. The hosts of SMTP_URL and DATABASE_URL are asked of the system [default: the system's, and
+    /// for records those of /etc/resolv.conf]
     #[arg(long, env, global = true, hide_env_values = true, value_name = "ADDRESS:PORT")]
     pub dns_server: Option<String>,
 

@@ -22,6 +22,7 @@ use url::Url;
 use super::connect::{ConnectError, Connector};
 use super::guard::Guard;
 use super::room::Room;
+use crate::dns::Dns;
 
 /// The longest head of an answer, in bytes.
 const MAX_HEAD: usize = 32 * 1024;
@@ -99,8 +100,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that trusts the certificates that the operating system trusts. Reads files; is made once, at the start.
-    pub fn new(guard: Guard) -> Result<Self, SetupError> {
+    /// A client that trusts the certificates that the operating system trusts, and asks `dns` where hosts are, or without it
+    /// the system's resolver. Reads files; is made once, at the start.
+    pub fn new(guard: Guard, dns: Option<Dns>) -> Result<Self, SetupError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -110,7 +112,10 @@ impl Client {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { connector: Connector::new(guard), tls: TlsConnector::from(Arc::new(config)) })
+        Ok(Self {
+            connector: Connector::new(guard, dns),
+            tls: TlsConnector::from(Arc::new(config)),
+        })
     }
 
     /// Asks for what is at the URL.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::guard::Guard;
+use crate::dns::Dns;
 
 /// How long one address is tried while there are others.
 const PER_ADDRESS: Duration = Duration::from_secs(3);
@@ -40,15 +41,26 @@ pub enum ConnectError {
 }
 
 /// Makes connections to judged addresses.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Connector {
     guard: Guard,
-    look_ups: Arc<Semaphore>,
+    names: Names,
+}
+
+/// Who is asked where a host is.
+#[derive(Clone)]
+enum Names {
+    /// The system's resolver, by so many threads.
+    System(Arc<Semaphore>),
+    /// The DNS server that the operator named.
+    Server(Arc<Dns>),
 }
 
 impl Connector {
-    pub(super) fn new(guard: Guard) -> Self {
-        Self { guard, look_ups: Arc::new(Semaphore::new(LOOK_UPS)) }
+    /// Asks `dns` where hosts are; without it, the system's resolver.
+    pub(super) fn new(guard: Guard, dns: Option<Dns>) -> Self {
+        let by_system = || Names::System(Arc::new(Semaphore::new(LOOK_UPS)));
+        Self { guard, names: dns.map_or_else(by_system, |dns| Names::Server(Arc::new(dns))) }
     }
 
     /// Connects to the host of a URL. It may take as long as the caller lets it.
@@ -57,7 +69,9 @@ impl Connector {
         let found = match url.host() {
             Some(Host::Ipv4(address)) => vec![IpAddr::from(address)],
             Some(Host::Ipv6(address)) => vec![IpAddr::from(address)],
-            Some(Host::Domain(name)) => self.look_up(name).await.map_err(ConnectError::LookUp)?,
+            Some(Host::Domain(name)) => {
+                self.names.look_up(name).await.map_err(ConnectError::LookUp)?
+            }
             None => Vec::new(),
         };
         let mut last = None;
@@ -73,9 +87,15 @@ impl Connector {
         }
         Err(ConnectError::Connect(last.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())))
     }
+}
 
+impl Names {
     async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let place = Arc::clone(&self.look_ups)
+        let places = match self {
+            Self::Server(dns) => return dns.addresses(name).await,
+            Self::System(places) => places,
+        };
+        let place = Arc::clone(places)
             .acquire_owned()
             .await
             .map_err(|_| io::Error::other("the resolver is gone"))?;
@@ -122,7 +142,7 @@ mod tests {
     async fn a_name_or_an_address_of_this_machine_is_not_connected_to() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let connector = Connector::new(Guard::default());
+        let connector = Connector::new(Guard::default(), None);
         for host in
             ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]", "[::1]", "0.0.0.0"]
         {
@@ -130,7 +150,7 @@ mod tests {
             let refused = connector.connect(&url).await;
             assert!(matches!(refused, Err(ConnectError::Forbidden)), "{host}");
         }
-        let opened = Connector::new(Guard::new(["127.0.0.1/32".parse().unwrap()]));
+        let opened = Connector::new(Guard::new(["127.0.0.1/32".parse().unwrap()]), None);
         let url = Url::parse(&format!("http://localhost:{port}/")).unwrap();
         assert!(opened.connect(&url).await.is_ok());
     }

@@ -57,11 +57,19 @@ impl Deliveries {
     /// Leases up to `limit` deliveries that are due and have room, and says of every lease that ran out before how that
     /// attempt ended: nobody knows.
     pub async fn claim(&self, limit: i64, room: &Room) -> Result<Claims> {
+        // What this node works on, and what it is about to record, must not be taken for what somebody left behind.
+        if self.leases.have_run_out() {
+            self.renew_leases().await?;
+        }
         let (token, asked) = (Uuid::new_v4(), Instant::now());
         let mut leased = Vec::new();
         let claiming = self.take(token, limit, room, &mut leased);
         let portion = match in_time_for(room::BYTES, claiming).await {
-            Ok(portion) => portion,
+            Ok(Some(portion)) => portion,
+            Ok(None) => {
+                self.renew_leases().await?;
+                return Ok(Claims::default());
+            }
             Err(error) => {
                 // It may have been committed all the same.
                 self.leases.give_back_later(leased.into_iter().map(|id| (id, token)));
@@ -120,20 +128,25 @@ impl Deliveries {
         Ok(())
     }
 
-    /// In one transaction, so that what cannot be read is not leased. `leased` is what may be if this fails.
+    /// In one transaction, so that what cannot be read is not leased. `leased` is what may be if this fails. Nothing, if this
+    /// would take what this node has in hand: then the database's clock has leapt, as it does when a machine was asleep.
     async fn take(
         &self,
         token: Uuid,
         limit: i64,
         room: &Room,
         leased: &mut Vec<DeliveryId>,
-    ) -> sqlx::Result<Portion> {
+    ) -> sqlx::Result<Option<Portion>> {
         let mut transaction = self.db.begin().await?;
         let lease = self.lease().as_secs_f64();
         let claimed = store::deliveries::claim(&mut *transaction, token, lease, limit).await?;
         if claimed.is_empty() {
             transaction.rollback().await?;
-            return Ok(Portion::default());
+            return Ok(Some(Portion::default()));
+        }
+        if claimed.iter().any(|delivery| delivery.abandoned && self.leases.has(delivery.id)) {
+            transaction.rollback().await?;
+            return Ok(None);
         }
         leased.extend(claimed.iter().map(|delivery| delivery.id));
         let abandoned = after_abandoned_attempts(&mut *transaction, &claimed, token).await?;
@@ -180,7 +193,7 @@ impl Deliveries {
             }
         }
         try_to_commit(transaction).await?;
-        Ok(portion)
+        Ok(Some(portion))
     }
 }
 

@@ -67,6 +67,8 @@ impl Deliveries {
     pub async fn begin(&self, lease: &Lease) -> Result<bool> {
         // Somebody else may have taken over, and send what we would send as well.
         if !self.leases.begin(lease) {
+            // If nobody has, it is given back: what runs out looks as if its attempt had been broken off.
+            self.leases.give_back_later([(lease.id, lease.token)]);
             return Ok(false);
         }
         if !lease.hold {

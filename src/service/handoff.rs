@@ -201,6 +201,19 @@ impl Leases {
         unwanted
     }
 
+    /// Whether a lease of this delivery is held, whichever.
+    pub fn has(&self, id: DeliveryId) -> bool {
+        self.lock().contains_key(&id)
+    }
+
+    /// Whether what is held here may look abandoned to others: its leases have run out, or are still to be given back. So it
+    /// is when the database was away for long.
+    pub fn have_run_out(&self) -> bool {
+        let now = Instant::now();
+        !self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+            || self.lock().values().any(|held| held.until <= now)
+    }
+
     /// All that are held now, in order, so that statements about them never wait for each other.
     pub fn held(&self) -> Vec<(DeliveryId, Uuid)> {
         let mut held: Vec<_> = self.lock().iter().map(|(id, held)| (*id, held.token)).collect();

@@ -95,6 +95,9 @@ impl Preferences {
     pub async fn look(&self, token: &str) -> Result<Option<Standing>> {
         let Some(LinkToken::Unsubscribe(link)) = self.links.read(token) else { return Ok(None) };
         let mut connection = in_time(self.db.acquire()).await.map_err(unavailable)?;
+        if !is_there(&mut connection, &link).await? {
+            return Ok(Some(standing_with_nobody(&link)));
+        }
         standing(&mut connection, &link).await.map(Some)
     }
 
@@ -103,6 +106,9 @@ impl Preferences {
     pub async fn fulfil(&self, token: &str, wish: Wish) -> Result<Option<Standing>> {
         let Some(LinkToken::Unsubscribe(link)) = self.links.read(token) else { return Ok(None) };
         let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        if !is_there(&mut transaction, &link).await? {
+            return Ok(Some(standing_with_nobody(&link)));
+        }
         let everything = GroupCode::global();
         match wish {
             Wish::Unsubscribe => unsubscribe(&mut transaction, &link, &link.group).await?,
@@ -129,6 +135,23 @@ impl Preferences {
         commit(transaction).await?;
         metrics::counter!("posthaste_preferences_changed_total").increment(1);
         Ok(Some(standing))
+    }
+}
+
+/// Whether the project of a link still stands. If it is deleted meanwhile, what is written goes when it is emptied.
+async fn is_there(db: &mut PgConnection, link: &Unsubscribe) -> Result<bool> {
+    let account = in_time(store::projects::account_of(db, link.project)).await;
+    Ok(account.map_err(unavailable)?.is_some())
+}
+
+/// How a recipient stands to a project that was deleted. It sends nothing, so that there is nothing to choose; and nothing
+/// is to be written down, since nobody would ever remove it.
+fn standing_with_nobody(link: &Unsubscribe) -> Standing {
+    Standing {
+        address: hidden(&link.address),
+        of_mail: link.group.clone(),
+        everything: Stand::Stopped,
+        kinds: Vec::new(),
     }
 }
 

@@ -86,8 +86,10 @@ impl Sessions {
 
     /// Ends the session that asks for it.
     pub async fn sign_out(&self, person: &Person) -> Result<()> {
-        store::sessions::delete(&self.db, person.id, person.session).await.map_err(unavailable)?;
-        Ok(())
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let ended = store::sessions::delete(&mut *transaction, person.id, person.session).await;
+        ended.map_err(unavailable)?;
+        commit(transaction).await
     }
 
     /// Ends one of a person's own sessions.

@@ -340,3 +340,28 @@ async fn what_is_no_link_of_ours_leads_nowhere() {
     assert_eq!(look(&other, &path).await.status, 404);
     other.stop().await;
 }
+
+#[tokio::test]
+async fn a_link_of_a_deleted_project_writes_nothing_down_and_says_that_no_mail_comes() {
+    let app = TestApp::start().await;
+    let project = app.another_project().await;
+    let key = app.key_of(project).await;
+    let news = group(&app, &key, "News").await;
+    let (_, path) = sent_in(&app, &key, &news).await;
+    let doer = posthaste::domain::audit::Doer::server();
+    posthaste::service::projects::delete(&app.database.pool, app.account, project, doer)
+        .await
+        .unwrap();
+
+    assert!(page(&look(&app, &path).await).contains("gets no mail from this sender"));
+    let choice = format!("action=choose&shown={news}&wanted={news}");
+    for form in [ONE_CLICK, "action=everything", "action=resubscribe", &choice] {
+        let reply = submit(&app, &path, form).await;
+        assert_eq!(reply.status, 200);
+        let page = page(&reply);
+        assert!(page.contains("gets no mail from this sender") && !page.contains("<button"));
+        assert!(!page.contains("You get this mail") && !page.contains("choice is saved"));
+    }
+    assert_eq!(app.number("SELECT count(*) FROM suppressions").await, 0);
+    app.stop().await;
+}

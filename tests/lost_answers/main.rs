@@ -10,6 +10,7 @@ mod database;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/database_proxy.rs"]
 mod database_proxy;
+mod outage;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server_process.rs"]
 mod server_process;
@@ -24,6 +25,7 @@ use database_proxy::{DatabaseProxy, Moment};
 use serde_json::{Value, json};
 use server_process::Server;
 use smtp_server::{Answer, Rule, SmtpServer, Stage};
+use sqlx::AssertSqlSafe;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -49,14 +51,20 @@ impl Scene {
     }
 
     async fn with_leases_of(seconds: &str) -> Self {
+        Self::with(&[("LEASE_SECONDS", seconds)]).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
         let relay = SmtpServer::start().await;
         let database = TestDatabase::create().await;
         let proxy = DatabaseProxy::start(&database.options).await;
         let mut server = Server::new()
             .with("DATABASE_URL", proxy.url())
             .with("SECRET_KEY", &"k".repeat(64))
-            .with("SMTP_URL", &relay.url())
-            .with("LEASE_SECONDS", seconds);
+            .with("SMTP_URL", &relay.url());
+        for (name, value) in settings {
+            server = server.with(name, value);
+        }
         server.start().await;
         let key = server.create_key(&[]).await;
         let client = ApiClient::new(&server.url(""), &key);
@@ -287,23 +295,67 @@ const TRIES: usize = 50;
 #[tokio::test]
 async fn what_was_committed_is_not_called_refused_whatever_it_is() {
     let scene = Scene::new().await;
+    let hook = |number| {
+        let url = format!("https://lost-{number}.example.com/hook");
+        ("/v1/webhooks".to_owned(), json!({"url": url, "events": ["email.opened"]}))
+    };
+    lose_an_answer(&scene, "webhooks", hook).await;
+    let only = |table: &str| {
+        sqlx::query_scalar::<_, Uuid>(AssertSqlSafe(format!("SELECT id FROM {table} LIMIT 1")))
+    };
+    let pool = &scene.database.pool;
+    let id = only("webhooks").fetch_one(pool).await.unwrap();
+    // A single statement is no better off than many.
+    let given = json!({"event": "email.opened", "data": {}});
+    let resend = |_| (format!("/v1/webhooks/{id}/resend"), given.clone());
+    lose_an_answer(&scene, "webhook_deliveries", resend).await;
+    let entry = only("webhook_deliveries").fetch_one(pool).await.unwrap();
+    let replay = |_| (format!("/v1/webhooks/{id}/logs/{entry}/replay"), json!({}));
+    lose_an_answer(&scene, "webhook_deliveries", replay).await;
+}
+
+/// Cuts commits until one of these requests has no answer. Each makes a row of the table.
+async fn lose_an_answer(scene: &Scene, table: &str, ask: impl Fn(usize) -> (String, Value)) {
     let client = api_client::plain();
+    let count = async || {
+        let counting = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let count: i64 =
+            sqlx::query_scalar(counting).fetch_one(&scene.database.pool).await.unwrap();
+        count
+    };
     for number in 0..TRIES {
         // It may meet the transaction of a loop first.
         scene.proxy.cut_at(b"COMMIT\0", Moment::After);
-        let url = format!("https://lost-{number}.example.com/hook");
-        let request = client.post(scene.server.url("/v1/webhooks")).bearer_auth(&scene.key);
-        let body = json!({"url": url, "events": ["email.delivered"]});
+        let ((path, body), before) = (ask(number), count().await);
+        let request = client.post(scene.server.url(&path)).bearer_auth(&scene.key).json(&body);
 
-        let answer = request.json(&body).send().await;
+        let answer = request.send().await;
 
-        let stored = sqlx::query_scalar("SELECT count(*) FROM webhooks WHERE url = $1").bind(url);
-        let stored: i64 = stored.fetch_one(&scene.database.pool).await.unwrap();
+        let made = count().await - before;
         match answer {
-            Ok(refusal) if refusal.status() == 503 => assert_eq!(stored, 0),
-            Ok(success) => assert_eq!((success.status().is_success(), stored), (true, 1)),
-            Err(_) => return assert_eq!(stored, 1),
+            Ok(refusal) if refusal.status() == 503 => assert_eq!(made, 0, "{path}"),
+            Ok(success) => assert_eq!((success.status().is_success(), made), (true, 1), "{path}"),
+            Err(_) => return assert_eq!(made, 1, "{path}"),
         }
     }
     panic!("no answer was lost");
+}
+
+#[tokio::test]
+async fn a_decision_that_was_carried_out_is_not_called_refused_when_it_cannot_be_shown() {
+    let scene = Scene::new().await;
+    let mut mail = mail_to("later@example.net");
+    mail["scheduledAt"] = json!(chrono::Utc::now() + chrono::TimeDelta::days(1));
+    let id = scene.client.send(&mail).await.id();
+    // It is what the history is read by, which nobody has done before.
+    let reading = b"SELECT id, position, type, attempt, reply, url, at";
+    scene.proxy.cut_for_good_at(reading, Moment::Before);
+
+    let request = api_client::plain().post(scene.server.url(&format!("/v1/mails/{id}/cancel")));
+    let answer = request.bearer_auth(&scene.key).send().await;
+
+    scene.proxy.wait_for_cuts(1).await;
+    assert!(answer.is_err(), "{answer:?}");
+    scene.proxy.mend();
+    scene.in_state(&id, "cancelled").await;
 }

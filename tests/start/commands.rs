@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api_client::{self, ApiClient, mail_to};
+use crate::api_client::{self, Answer, ApiClient, mail_to};
 use crate::server_process::Server;
 use crate::smtp_server::SmtpServer;
 
@@ -32,6 +32,43 @@ async fn a_key_made_before_the_first_start_works_afterwards() {
     server.start().await;
 
     ApiClient::new(&server.url(""), &key).send(&mail_to("ada@example.net")).await.id();
+}
+
+#[tokio::test]
+async fn a_key_is_held_to_what_it_was_made_for() {
+    let mut server = Server::new();
+    server.start().await;
+    let flags = "--permission mails:send,mails:read --domains example.com,example.org --recipients example.net \
+                 --ip-allowlist 127.0.0.0/8 --expires-at 2099-12-31T00:00:00Z";
+    let flags: Vec<_> = flags.split_whitespace().collect();
+    let client = ApiClient::new(&server.url(""), &server.create_key(&flags).await);
+    client.send(&mail_to("ada@example.net")).await.id();
+    let to_others = client.send(&mail_to("ada@example.edu")).await;
+    let mut from_others = mail_to("ada@example.net");
+    from_others["from"]["email"] = json!("sender@example.net");
+    for refused in [to_others, client.send(&from_others).await] {
+        assert!(matches!(refused, Answer::Refused(403, _)), "{refused:?}");
+    }
+    let elsewhere = server.create_key(&["--ip-allowlist", "192.0.2.0/24"]).await;
+    let elsewhere = ApiClient::new(&server.url(""), &elsewhere);
+    let refused = elsewhere.send(&mail_to("ada@example.net")).await;
+    assert!(matches!(refused, Answer::Refused(403, _)), "{refused:?}");
+
+    let listed: Value =
+        serde_json::from_str(&server.told(&["keys", "list", "--json"]).await).unwrap();
+    let listed = listed.as_array().unwrap();
+    let held = listed.iter().find(|key| key["domains"].is_array()).unwrap();
+    assert_eq!(held["domains"], json!(["example.com", "example.org"]));
+    assert_eq!(held["recipients"], json!(["example.net"]));
+    assert_eq!(held["expiresAt"], "2099-12-31T00:00:00.000Z");
+
+    let output =
+        server.run(&["keys", "create", "--name", "Over", "--expires-at", "2020-01-01T00:00:00Z"]);
+    let output = output.await;
+    assert!(!output.status.success());
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("--expires-at must lie in the future")
+    );
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A real DNS server for tests: it answers over UDP and TCP what it was told, or misbehaves.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
@@ -20,6 +20,8 @@ pub enum Zone {
     LongTexts(Vec<String>),
     /// One MX record.
     Mx(&'static str),
+    /// A and AAAA records.
+    Addresses(&'static [&'static str]),
     /// The server cannot say.
     Fails,
     /// The server says nothing at all.
@@ -139,6 +141,11 @@ fn answer(question: &[u8], zones: &Zones, over_tcp: bool) -> Option<Vec<u8>> {
         }
         (Some(Zone::Mx(host)), RecordType::MX) => {
             add(&mut answer, RData::MX(MX::new(10, Name::from_ascii(host).unwrap())));
+        }
+        (Some(Zone::Addresses(addresses)), kind @ (RecordType::A | RecordType::AAAA)) => {
+            let all =
+                addresses.iter().map(|address| RData::from(address.parse::<IpAddr>().unwrap()));
+            all.filter(|data| data.record_type() == kind).for_each(|data| add(&mut answer, data));
         }
         // The name is there, and has nothing of this kind.
         (Some(_), _) => {}

@@ -1,14 +1,15 @@
 //! The command line: settings and commands.
 
+mod key;
+
 use std::ffi::OsString;
-use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{Problem, Settings, environment, values};
-use crate::domain::api_key::Spelling;
+pub use self::key::{CreateKey, KeyMode, KeyType};
+use crate::config::{Problem, Settings, environment};
 
 /// A self-hosted transactional email API server.
 ///
@@ -50,7 +51,7 @@ pub enum Command {
 #[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
 pub enum KeysCommand {
     /// Make a key and print it: the only time that it can be seen
-    Create(CreateKey),
+    Create(Box<CreateKey>),
     /// List the keys of all projects, without their secrets
     List {
         /// Print JSON
@@ -62,71 +63,6 @@ pub enum KeysCommand {
         /// The key's id, as the list shows it
         id: String,
     },
-}
-
-/// The key to be made.
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub struct CreateKey {
-    /// What to call it
-    #[arg(long)]
-    pub name: String,
-    /// The project it belongs to, by id or name [default: the first]
-    #[arg(long)]
-    pub project: Option<String>,
-    /// Whether it is for one project or for the whole account
-    #[arg(long = "type", value_enum, default_value_t = KeyType::Project)]
-    pub key_type: KeyType,
-    /// Whether its mails are delivered or only captured
-    #[arg(long, value_enum, default_value_t = KeyMode::Live)]
-    pub mode: KeyMode,
-    /// With which beginning it is written: ours, or the one that clients of another service look for
-    #[arg(long, value_name = "SERVICE", default_value = "native")]
-    pub spelling: Spelling,
-    /// What it may do
-    #[arg(long, value_enum, default_value_t = PermissionPreset::FullAccess)]
-    pub permission: PermissionPreset,
-    /// Requests in any second, if not as `RATE_LIMIT_PER_SECOND` says
-    #[arg(long, value_name = "NUMBER")]
-    pub per_second: Option<u32>,
-    /// Requests in any minute, if not as `RATE_LIMIT_PER_MINUTE` says
-    #[arg(long, value_name = "NUMBER")]
-    pub per_minute: Option<u32>,
-    /// After how long it expires, such as 12h or 90d [default: never]
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
-    pub expires_in: Option<Duration>,
-    /// Print the key alone
-    #[arg(long)]
-    pub quiet: bool,
-}
-
-/// What a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum KeyType {
-    /// One project.
-    Project,
-    /// The account and all of its projects.
-    Account,
-}
-
-/// What becomes of a key's mails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum KeyMode {
-    /// They are delivered.
-    Live,
-    /// They are captured.
-    Test,
-}
-
-/// A named set of permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum PermissionPreset {
-    /// Everything.
-    FullAccess,
-    /// Sending mail.
-    SendingAccess,
-    /// Reading.
-    ReadOnly,
 }
 
 /// What can be done with projects.

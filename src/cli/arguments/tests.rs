@@ -1,10 +1,12 @@
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
 use super::*;
 use crate::config::Config;
 use crate::config::values::Role;
+use crate::domain::permission::Permission;
 
 mod values;
 
@@ -248,14 +250,19 @@ fn the_commands_of_scripts_are_understood() {
     };
     let Command::Keys(KeysCommand::Create(key)) = command(
         "keys create --name ci --project shop --type account --mode test --per-second 5 --per-minute 100 \
-         --expires-in 90d --permission sending_access --quiet",
+         --expires-in 90d --permission sending_access --domains example.com,Example.ORG --recipients ada@example.net \
+         --ip-allowlist 192.0.2.0/24,::1 --ip-allowlist-dry-run --quiet",
     ) else {
         panic!("not understood");
     };
     assert_eq!((key.key_type, key.mode), (KeyType::Account, KeyMode::Test));
     assert_eq!((key.per_second, key.per_minute), (Some(5), Some(100)));
     assert_eq!(key.expires_in, Some(Duration::from_hours(90 * 24)));
-    assert_eq!(key.permission, PermissionPreset::SendingAccess);
+    assert_eq!(key.permission.0, [Permission::MailsSend]);
+    let names = key.domains.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names, ["example.com", "example.org"]);
+    assert_eq!((key.recipients.unwrap().len(), key.ip_allowlist.unwrap().len()), (1, 2));
+    assert!(key.ip_allowlist_dry_run);
     assert!(key.quiet);
     assert_eq!(command("keys list --json"), Command::Keys(KeysCommand::List { json: true }));
     assert_eq!(
@@ -268,4 +275,31 @@ fn the_commands_of_scripts_are_understood() {
     );
     assert_eq!(command("doctor"), Command::Doctor);
     assert!(read(&[], &[], None).unwrap().command.is_none());
+}
+
+#[test]
+fn what_a_key_cannot_be_is_refused_by_the_name_of_the_flag() {
+    let told = |flags: &str| {
+        let line = format!("keys create --name ci {flags}");
+        match read(&line.split(' ').collect::<Vec<_>>(), &[], None) {
+            Err(Unreadable::Arguments(error)) => error.to_string(),
+            read => panic!("{flags}: {read:?}"),
+        }
+    };
+    for (flags, named, why) in [
+        ("--domains example.com,*.example.com", "--domains", "must be"),
+        ("--domains=", "--domains", "must be"),
+        ("--recipients ada@", "--recipients", "must be an email address"),
+        ("--ip-allowlist 192.0.2.5/24", "--ip-allowlist", "write 192.0.2.0/24"),
+        ("--ip-allowlist-dry-run", "--ip-allowlist", "required"),
+        ("--per-second 0", "--per-second", "1..=1000000"),
+        ("--per-minute 1000001", "--per-minute", "1..=1000000"),
+        ("--expires-at tomorrow", "--expires-at", "2027-01-31T12:00:00Z"),
+        ("--expires-in 1d --expires-at 2027-01-31T12:00:00Z", "--expires-at", "cannot be used"),
+        ("--permission mails:send,mails:burn", "--permission", "not a permission or a preset"),
+        ("--spelling mailchimp", "--spelling", "must be one of native"),
+    ] {
+        let told = told(flags);
+        assert!(told.contains(named) && told.contains(why), "{flags}: {told}");
+    }
 }

@@ -65,6 +65,7 @@ async fn change(
             });
         }
     };
+    let asks_for_mail = matches!(wish, Wish::Resubscribe | Wish::Choose { .. });
     let note = match wish {
         Wish::Unsubscribe => "You are unsubscribed.",
         Wish::UnsubscribeFromEverything => "You get no more mail from this sender.",
@@ -73,7 +74,11 @@ async fn change(
     };
     Ok(match preferences.fulfil(&token, wish).await? {
         Some(standing) if for_program => Json::new(Success::of(body(&standing))).into_response(),
-        Some(standing) => answer(StatusCode::OK, page::of(&standing, Some(note))),
+        Some(standing) => {
+            // Who gets no mail whatever they choose is not told that they will.
+            let is_true = !asks_for_mail || standing.everything != Stand::Stopped;
+            answer(StatusCode::OK, page::of(&standing, is_true.then_some(note)))
+        }
         None => no_link(),
     })
 }

@@ -199,10 +199,11 @@ impl Contacts {
             added.contacts.push(contact);
         }
         commit(transaction).await?;
-        added.total = match list {
-            ListChoice::Global => self.count(project).await?,
-            ListChoice::List(id) => self.list(project, id).await?.contacts,
+        let total = match list {
+            ListChoice::Global => self.count(project).await,
+            ListChoice::List(id) => self.list(project, id).await.map(|list| list.contacts),
         };
+        added.total = total.map_err(Error::after_the_deed)?;
         Ok(Some(added))
     }
 

@@ -119,9 +119,10 @@ impl Mails {
 
     async fn after(&self, caller: &Caller, project: ProjectId, id: MailId) -> Result<MailAfter> {
         if caller.may(Permission::MailsRead) {
-            return Ok(MailAfter::Readable(Box::new(self.find(project, id).await?)));
+            let detail = self.find(project, id).await.map_err(Error::after_the_deed)?;
+            return Ok(MailAfter::Readable(Box::new(detail)));
         }
-        let (summary, events) = self.status(project, id).await?;
+        let (summary, events) = self.status(project, id).await.map_err(Error::after_the_deed)?;
         Ok(MailAfter::Unreadable(Box::new(summary), events))
     }
 

@@ -17,9 +17,11 @@ impl People {
     /// Renames the person who asks.
     pub async fn rename(&self, person: &Person, name: &PersonName) -> Result<User> {
         let (account, id) = (person.account, person.id);
-        let set = store::users::set_name(&self.db, account, id, name.as_str()).await;
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let set = store::users::set_name(&mut *transaction, account, id, name.as_str()).await;
         set.map_err(unavailable)?;
-        let user = store::users::find(&self.db, account, id).await.map_err(unavailable)?;
+        let user = store::users::find(&mut *transaction, account, id).await.map_err(unavailable)?;
+        commit(transaction).await?;
         user.ok_or_else(session_is_over)
     }
 

@@ -78,8 +78,10 @@ impl People {
         let (user, _) = self.prove_password(person, "password", password).await?;
         let secret = TotpSecret::generate();
         let sealed = self.seal.seal(user.id.as_uuid().as_bytes(), secret.as_bytes());
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let (account, id) = (user.account, user.id);
         let set =
-            store::credentials::set_totp_pending(&self.db, user.account, user.id, &sealed).await;
+            store::credentials::set_totp_pending(&mut *transaction, account, id, &sealed).await;
         if !set.map_err(unavailable)? {
             return Err(Error::Conflict {
                 code: "TOTP_ALREADY_ENABLED",
@@ -88,6 +90,7 @@ impl People {
                         .into(),
             });
         }
+        commit(transaction).await?;
         let uri = secret.uri(INSTALLATION, user.email.as_str());
         Ok(NewSecondFactor { secret: secret.base32(), uri })
     }

@@ -7,7 +7,7 @@ use super::Usage;
 use crate::domain::id::{AccountId, AlertId, ApiKeyId, ProjectId};
 use crate::domain::usage::{Alert, BlockedAddress, Bucket, EndpointCount, LoggedRequest};
 use crate::error::{Error, Result};
-use crate::service::unavailable;
+use crate::service::{commit, unavailable};
 use crate::store;
 
 /// The most addresses that an allowlist would have refused in one answer.
@@ -98,8 +98,11 @@ impl Usage {
 
     /// Notes that somebody has seen an alert.
     pub async fn dismiss_alert(&self, account: AccountId, id: AlertId) -> Result<Alert> {
-        let dismissed = store::alerts::dismiss(&self.db, account, id).await.map_err(unavailable)?;
-        dismissed.ok_or(Error::NotFound("alert"))
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let dismissed = store::alerts::dismiss(&mut *transaction, account, id).await;
+        let dismissed = dismissed.map_err(unavailable)?.ok_or(Error::NotFound("alert"))?;
+        commit(transaction).await?;
+        Ok(dismissed)
     }
 
     async fn find(&self, whose: KeysOf, key: ApiKeyId) -> Result<()> {

@@ -62,9 +62,12 @@ impl Webhooks {
             let violations = Violations::one("data", "must not contain the character U+0000");
             return Err(Error::InvalidResource { message: "The payload is not valid", violations });
         }
-        store::webhook_deliveries::insert_given(&self.db, project, id, kind, &payload)
-            .await
-            .map_err(unavailable)
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let telling =
+            store::webhook_deliveries::insert_given(&mut *transaction, project, id, kind, &payload);
+        let told = in_time(telling).await.map_err(unavailable)?;
+        commit(transaction).await?;
+        Ok(told)
     }
 
     /// Tells an entry of the log once more. Receivers that know its `webhook-id` see that it is a repetition.
@@ -75,10 +78,13 @@ impl Webhooks {
         entry: WebhookDeliveryId,
     ) -> Result<WebhookDeliveryId> {
         self.find_active(project, id).await?;
-        store::webhook_deliveries::log::repeat(&self.db, project, id, entry)
-            .await
-            .map_err(unavailable)?
-            .ok_or(Error::NotFound("webhook delivery"))
+        let mut transaction = self.db.begin().await.map_err(unavailable)?;
+        let repeating =
+            store::webhook_deliveries::log::repeat(&mut *transaction, project, id, entry);
+        let repeated = in_time(repeating).await.map_err(unavailable)?;
+        let repeated = repeated.ok_or(Error::NotFound("webhook delivery"))?;
+        commit(transaction).await?;
+        Ok(repeated)
     }
 
     /// Tells once more what happened in a span of time, whether the webhook was told before, was switched off, or, as far

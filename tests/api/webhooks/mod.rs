@@ -3,6 +3,7 @@
 mod dispatching;
 mod hostile;
 mod managing;
+mod names;
 mod replaying;
 mod telling;
 

@@ -148,7 +148,8 @@ async fn suppress(
 ) -> Result<Vec<ReferenceBody>> {
     let (project, group) = (caller.project, GroupCode::global());
     suppressions.add(caller, project, &group, addresses, Reason::Manual).await?;
-    let found = suppressions.of_addresses(project, addresses).await?;
+    let found = suppressions.of_addresses(project, addresses).await;
+    let found = found.map_err(Error::after_the_deed)?;
     Ok(found.into_iter().map(|(entry, _)| reference(&entry, None)).collect())
 }
 
