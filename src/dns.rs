@@ -76,12 +76,20 @@ impl Dns {
         if !written_down.is_empty() {
             return Ok(written_down);
         }
-        match self.resolver.lookup_ip(name).await {
-            Ok(found) => Ok(found.iter().collect()),
-            Err(error) if says_that_there_is_none(&error) => Ok(Vec::new()),
-            // Its own words name servers, which are nobody's business who named the host.
-            Err(_) => Err(io::Error::other("the DNS server gave no answer")),
+        let ask = |kind| self.resolver.lookup(name.clone(), kind);
+        let answers = tokio::join!(ask(RecordType::A), ask(RecordType::AAAA));
+        let (mut found, mut is_unanswered) = (Vec::new(), false);
+        for answer in [answers.0, answers.1] {
+            match answer {
+                Ok(answer) => found.extend(addresses_of(answer.answers())),
+                Err(error) => is_unanswered |= !says_that_there_is_none(&error),
+            }
         }
+        if found.is_empty() && is_unanswered {
+            // The error's own words name servers, which are nobody's business who named the host.
+            return Err(io::Error::other("the DNS server gave no answer"));
+        }
+        Ok(found)
     }
 
     /// The TXT records of a name, the strings of each joined. What is not UTF-8 is replaced.

@@ -110,14 +110,28 @@ impl Names {
     }
 }
 
-/// The addresses that may be connected to.
+/// The addresses that may be connected to. The families take turns: a machine may have no way to one of them (RFC 8305,
+/// section 4).
 fn permitted(guard: &Guard, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, ConnectError> {
     if found.is_empty() {
         return Err(ConnectError::LookUp(io::Error::other("the name has no address")));
     }
-    let permitted: Vec<IpAddr> =
-        found.into_iter().filter(|address| guard.permits(*address)).take(MOST_ADDRESSES).collect();
-    if permitted.is_empty() { Err(ConnectError::Forbidden) } else { Ok(permitted) }
+    let mut of_family = [0, 0];
+    let mut permitted: Vec<(u32, IpAddr)> = found
+        .into_iter()
+        .filter(|address| guard.permits(*address))
+        .map(|address| {
+            let turn = &mut of_family[usize::from(address.is_ipv6())];
+            *turn += 1;
+            (*turn, address)
+        })
+        .collect();
+    permitted.sort_by_key(|(turn, _)| *turn);
+    permitted.truncate(MOST_ADDRESSES);
+    if permitted.is_empty() {
+        return Err(ConnectError::Forbidden);
+    }
+    Ok(permitted.into_iter().map(|(_, address)| address).collect())
 }
 
 #[cfg(test)]
@@ -136,6 +150,16 @@ mod tests {
         let inside = found(&["169.254.169.254", "::1"]);
         assert!(matches!(permitted(&guard, inside), Err(ConnectError::Forbidden)));
         assert!(matches!(permitted(&guard, Vec::new()), Err(ConnectError::LookUp(_))));
+    }
+
+    #[test]
+    fn many_addresses_of_one_family_leave_room_for_the_other() {
+        let guard = Guard::default();
+        let six = ["2606:4700::1", "2606:4700::2", "2606:4700::3", "2606:4700::4", "2606:4700::5"];
+        let both = found(&[&six[..], &["8.8.8.8"]].concat());
+        let tried = found(&[six[0], "8.8.8.8", six[1], six[2]]);
+        assert_eq!(permitted(&guard, both).unwrap(), tried);
+        assert_eq!(permitted(&guard, found(&six)).unwrap(), found(&six[..4]));
     }
 
     #[tokio::test]

@@ -22,6 +22,8 @@ pub enum Zone {
     Mx(&'static str),
     /// A and AAAA records.
     Addresses(&'static [&'static str]),
+    /// No AAAA record; the server cannot say which A records.
+    FailsForIpv4,
     /// The server cannot say.
     Fails,
     /// The server says nothing at all.
@@ -128,7 +130,9 @@ fn answer(question: &[u8], zones: &Zones, over_tcp: bool) -> Option<Vec<u8>> {
         (None, _) => answer.metadata.response_code = ResponseCode::NXDomain,
         (Some(Zone::Silent), _) => return None,
         (Some(Zone::Garbage), _) => return Some(b"this is no DNS".to_vec()),
-        (Some(Zone::Fails), _) => answer.metadata.response_code = ResponseCode::ServFail,
+        (Some(Zone::Fails), _) | (Some(Zone::FailsForIpv4), RecordType::A) => {
+            answer.metadata.response_code = ResponseCode::ServFail
+        }
         (Some(Zone::LongTexts(_)), RecordType::TXT) if !over_tcp => {
             answer.metadata.truncation = true;
         }

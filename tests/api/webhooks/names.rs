@@ -90,6 +90,8 @@ async fn a_host_that_nobody_knows_is_told_to_who_named_it_and_tried_again() {
         (None, "the name has no address"),
         (Some(Zone::Addresses(&[])), "the name has no address"),
         (Some(Zone::Fails), "the DNS server gave no answer"),
+        (Some(Zone::Addresses(&[])), "the name has no address"),
+        (Some(Zone::FailsForIpv4), "the DNS server gave no answer"),
     ] {
         if let Some(zone) = zone {
             dns.set(HOST, zone);
