@@ -116,15 +116,13 @@ impl Deliveries {
 
     /// Gives back what could not be given back before.
     pub async fn give_back_unwanted(&self) -> Result<()> {
-        let unwanted = self.leases.take_unwanted();
+        let unwanted = self.leases.unwanted();
         if unwanted.is_empty() {
             return Ok(());
         }
-        let given_back = in_time(store::deliveries::release(&self.db, &unwanted)).await;
-        if given_back.is_err() {
-            self.leases.give_back_later(unwanted);
-        }
-        given_back.map_err(unavailable)
+        in_time(store::deliveries::release(&self.db, &unwanted)).await.map_err(unavailable)?;
+        self.leases.given_back(&unwanted);
+        Ok(())
     }
 
     /// How long a lease is.

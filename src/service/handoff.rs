@@ -4,7 +4,7 @@
 //! through the queue. What is handed over is bounded by bytes and by number: past the bound, deliveries are stored
 //! unleased, and are claimed like everyone else's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -106,8 +106,8 @@ impl HandOff {
 pub struct Leases {
     length: Duration,
     held: Mutex<HashMap<DeliveryId, Held>>,
-    /// Leases under which nothing was begun, and which could not be given back yet.
-    unwanted: Mutex<Vec<(DeliveryId, Uuid)>>,
+    /// Leases under which nothing was begun, and which were not given back yet.
+    unwanted: Mutex<BTreeSet<(DeliveryId, Uuid)>>,
 }
 
 /// A lease and how long it is certainly ours: what is not renewed in time may be somebody else's by now.
@@ -190,15 +190,21 @@ impl Leases {
     /// Notes leases under which nothing was begun, to be given back when the database is there: if they ran out, it
     /// would look as if an attempt had been broken off.
     pub fn give_back_later(&self, leases: impl IntoIterator<Item = (DeliveryId, Uuid)>) {
-        self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).extend(leases);
+        self.lock_unwanted().extend(leases);
     }
 
-    /// Takes what is to be given back, in order.
-    pub fn take_unwanted(&self) -> Vec<(DeliveryId, Uuid)> {
-        let mut unwanted =
-            std::mem::take(&mut *self.unwanted.lock().unwrap_or_else(PoisonError::into_inner));
-        unwanted.sort_unstable();
-        unwanted
+    /// What is to be given back, in order. It is until [`Self::given_back`] says otherwise: while the database is asked to
+    /// take it, it may still look abandoned.
+    pub fn unwanted(&self) -> Vec<(DeliveryId, Uuid)> {
+        self.lock_unwanted().iter().copied().collect()
+    }
+
+    /// Notes leases that the database has back.
+    pub fn given_back(&self, leases: &[(DeliveryId, Uuid)]) {
+        let mut unwanted = self.lock_unwanted();
+        for lease in leases {
+            unwanted.remove(lease);
+        }
     }
 
     /// Whether a lease of this delivery is held, whichever.
@@ -210,8 +216,7 @@ impl Leases {
     /// is when the database was away for long.
     pub fn have_run_out(&self) -> bool {
         let now = Instant::now();
-        !self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-            || self.lock().values().any(|held| held.until <= now)
+        !self.lock_unwanted().is_empty() || self.lock().values().any(|held| held.until <= now)
     }
 
     /// All that are held now, in order, so that statements about them never wait for each other.
@@ -223,6 +228,10 @@ impl Leases {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_unwanted(&self) -> std::sync::MutexGuard<'_, BTreeSet<(DeliveryId, Uuid)>> {
+        self.unwanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -263,5 +272,21 @@ mod tests {
         assert!(leases.begin(&second) && !leases.begin(&first));
         drop(held_second);
         assert!(leases.held().is_empty());
+    }
+
+    #[test]
+    fn what_is_being_given_back_looks_abandoned_until_it_is_back() {
+        let leases = Leases::new(Duration::from_mins(1));
+        let [first, second] = [1, 2].map(|_| (DeliveryId::generate(), Uuid::new_v4()));
+        assert!(!leases.have_run_out());
+        leases.give_back_later([first]);
+        let asked = leases.unwanted();
+        assert!(asked == [first] && leases.have_run_out());
+        // Comes while the database is asked.
+        leases.give_back_later([second]);
+        leases.given_back(&asked);
+        assert!(leases.unwanted() == [second] && leases.have_run_out());
+        leases.given_back(&[second]);
+        assert!(!leases.have_run_out());
     }
 }
