@@ -208,14 +208,21 @@ impl Suppressions {
         filter: &SuppressionFilter,
         limit: u16,
     ) -> Result<SuppressionPage> {
-        let total = in_time(store::suppressions::count(&self.db, project, filter))
+        // One look at both: an entry that joins in between would push another over the edge of the page.
+        let mut snapshot = self
+            .db
+            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await
+            .map_err(unavailable)?;
+        let total = in_time(store::suppressions::count(&mut *snapshot, project, filter))
             .await
             .map_err(unavailable)?;
         let limit = i64::from(limit);
         let stretch = Stretch { skipped: (total - limit).max(0), limit };
-        let entries = in_time(store::suppressions::list(&self.db, project, filter, stretch))
+        let entries = in_time(store::suppressions::list(&mut *snapshot, project, filter, stretch))
             .await
             .map_err(unavailable)?;
+        snapshot.rollback().await.map_err(unavailable)?;
         Ok(SuppressionPage { entries, total })
     }
 
