@@ -42,7 +42,7 @@ const MAX_PARTS: usize = 5 * 1024 * 1024;
 #[schema(title = "SendMailRequest")]
 pub struct SendMailRequest {
     /// The recipient, or a list of recipients.
-    #[schema(value_type = AddressBody)]
+    #[schema(value_type = Addresses)]
     pub(in crate::http) to: Option<Addresses>,
     /// Recipients of copies. `to`, `cc` and `bcc` are at most 50 together.
     #[schema(value_type = Option<Vec<AddressBody>>)]
@@ -54,7 +54,6 @@ pub struct SendMailRequest {
     #[schema(value_type = AddressBody)]
     pub(in crate::http) from: Option<Addresses>,
     /// Where answers go: one address, or a list of at most 50.
-    #[schema(value_type = Option<AddressBody>)]
     pub(in crate::http) reply_to: Option<Addresses>,
     /// The template that says what the request does not: subject, HTML, text, author and where answers go.
     #[schema(example = "A-abc123def456ghi789jk")]

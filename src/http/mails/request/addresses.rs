@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, OneOf, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::address::{DisplayName, EmailAddress, InvalidMailbox, Mailbox};
 use crate::domain::mail::Content;
@@ -27,6 +29,21 @@ const LONGEST_TEXT: usize = 16 * 1024;
 pub(in crate::http) struct Addresses {
     written: Vec<Written>,
     is_list: bool,
+}
+
+impl PartialSchema for Addresses {
+    /// Texts are read too, for those who come from elsewhere; the document shows the upstream's forms.
+    fn schema() -> RefOr<Schema> {
+        let one = Ref::from_schema_name(AddressBody::name());
+        let forms = OneOf::builder().item(one.clone()).item(Array::new(one));
+        forms.description(Some("One address, or a list of them.")).into()
+    }
+}
+
+impl ToSchema for Addresses {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((AddressBody::name().into(), AddressBody::schema()));
+    }
 }
 
 /// One address in one of the forms that it may have.

@@ -34,7 +34,6 @@ pub struct BulkMailRequest {
     #[schema(value_type = AddressBody)]
     from: Option<Addresses>,
     /// Where answers go: one address, or a list of at most 50.
-    #[schema(value_type = Option<AddressBody>)]
     reply_to: Option<Addresses>,
     /// At most 998 characters; may have `{{variables}}`.
     #[schema(max_length = 998, value_type = String)]
