@@ -17,7 +17,7 @@ export function SignInPage() {
       await ask("POST", "/v1/auth/sign-in", { body, quiet: true });
     } catch (failure) {
       // The password was right a moment ago; an app shows the same code for half a minute, and it is good once.
-      if (needsCode && failure.status === 401) failure.message = "The code is not right, or was used already. Wait for the next one.";
+      if (needsCode && failure.status === 401) failure.message = "The code is not right, or was used already: wait for the next one. If that is not right either, start again, since the password may have been changed.";
       if (failure.code !== "TOTP_REQUIRED" || needsCode) throw failure;
       setNeedsCode(true);
       return;
