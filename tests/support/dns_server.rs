@@ -131,7 +131,7 @@ fn answer(question: &[u8], zones: &Zones, over_tcp: bool) -> Option<Vec<u8>> {
         (Some(Zone::Silent), _) => return None,
         (Some(Zone::Garbage), _) => return Some(b"this is no DNS".to_vec()),
         (Some(Zone::Fails), _) | (Some(Zone::FailsForIpv4), RecordType::A) => {
-            answer.metadata.response_code = ResponseCode::ServFail
+            answer.metadata.response_code = ResponseCode::ServFail;
         }
         (Some(Zone::LongTexts(_)), RecordType::TXT) if !over_tcp => {
             answer.metadata.truncation = true;
